@@ -1,0 +1,2 @@
+//! The `crestline` binary.
+fn main() {}

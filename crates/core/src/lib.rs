@@ -1,0 +1,7 @@
+//! Plain data and mathematics of crestline.
+//!
+//! Depends on no async runtime, opens nothing, reads no clock, and takes every seed as an argument.
+
+pub mod record;
+pub mod request;
+pub mod units;

@@ -1,0 +1,3 @@
+//! Run, search, sweep: what the user asked for, start to end.
+
+pub mod plan;

@@ -1,0 +1,3 @@
+//! One request to one service: connections, HTTP, server-sent events, endpoints.
+
+pub mod endpoint;

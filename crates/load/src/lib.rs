@@ -1,0 +1,4 @@
+//! Sends requests to an LLM service and times them.
+
+pub mod client;
+pub mod target;

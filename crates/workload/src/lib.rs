@@ -1,0 +1,5 @@
+//! What to send: data sets, tokenizers, chat templates.
+//!
+//! Reads local files only; never the network, never a clock.
+
+pub mod plan;
