@@ -2,6 +2,8 @@
 //!
 //! Depends on no async runtime, opens nothing, reads no clock, and takes every seed as an argument.
 
+pub mod arrival;
 pub mod record;
 pub mod request;
+pub mod stats;
 pub mod units;

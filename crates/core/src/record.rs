@@ -58,6 +58,35 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
+    /// A request of which nothing is known yet.
+    pub fn new(index: u64, phase: Phase) -> Self {
+        Self {
+            index,
+            phase,
+            due: Nanos::ZERO,
+            slot_wait: Nanos::ZERO,
+            sent: Nanos::ZERO,
+            connect: None,
+            first_byte: None,
+            first_token: None,
+            first_reasoning: None,
+            first_answer: None,
+            last_token: None,
+            end: Nanos::ZERO,
+            gaps: Gaps::default(),
+            chunks: 0,
+            streamed: false,
+            prompt_tokens: None,
+            output_tokens: None,
+            cached_tokens: None,
+            status: None,
+            failure: None,
+            reconnects: 0,
+            request_id: String::new(),
+            exchange: None,
+        }
+    }
+
     /// Ended well.
     pub fn succeeded(&self) -> bool {
         self.failure.is_none()
