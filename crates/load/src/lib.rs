@@ -1,4 +1,5 @@
 //! Sends requests to an LLM service and times them.
 
 pub mod client;
+pub mod clock;
 pub mod target;

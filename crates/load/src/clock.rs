@@ -1,0 +1,54 @@
+//! The only reader of the machine's clocks.
+//!
+//! Times are `CLOCK_MONOTONIC` in nanoseconds, so that a server on the same machine can be compared with.
+
+use crestline_core::units::Nanos;
+use nix::time::{ClockId, clock_gettime};
+
+/// The start of a run; all times of the run are offsets from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    epoch: Nanos,
+}
+
+impl Clock {
+    /// Starts a run now.
+    pub fn start() -> Self {
+        Self { epoch: monotonic() }
+    }
+
+    /// Time since the start.
+    pub fn now(&self) -> Nanos {
+        monotonic().saturating_sub(self.epoch)
+    }
+
+    /// The start itself on `CLOCK_MONOTONIC`.
+    pub fn epoch(&self) -> Nanos {
+        self.epoch
+    }
+
+    /// As a deadline for tokio's timers.
+    pub(crate) fn deadline(&self, at: Nanos) -> tokio::time::Instant {
+        tokio::time::Instant::now() + at.saturating_sub(self.now()).to_duration()
+    }
+}
+
+/// `CLOCK_MONOTONIC` now.
+pub fn monotonic() -> Nanos {
+    read(ClockId::CLOCK_MONOTONIC)
+}
+
+/// Unix time now.
+pub fn wall() -> Nanos {
+    read(ClockId::CLOCK_REALTIME)
+}
+
+/// Processor time that the calling thread has used.
+pub fn thread_cpu() -> Nanos {
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn read(clock: ClockId) -> Nanos {
+    let time = clock_gettime(clock).expect("Linux has these clocks");
+    Nanos(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
