@@ -79,7 +79,8 @@ fn the_lowest_rates_saturate_instead_of_wrapping() {
 #[test]
 fn poisson_times_of_a_seed_are_pinned() {
     let times: Vec<_> = poisson(10.0, 42).take(5).map(|due| due.0).collect();
-    expect!["[6870163, 60760356, 172179939, 261852571, 317496181]"].assert_eq(&format!("{times:?}"));
+    expect!["[6870163, 60760356, 172179939, 261852571, 317496181]"]
+        .assert_eq(&format!("{times:?}"));
 }
 
 #[test]
