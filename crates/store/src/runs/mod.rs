@@ -1,0 +1,19 @@
+//! One run in one file: [`RunWriter`] adds rows while the run goes on, [`RunReader`] gives them back.
+//!
+//! # What survives
+//!
+//! A row is committed at most half a second after it was handed over. After a crash or a kill of the process everything
+//! committed is there for any SQLite reader; what is lost is at most the last half second. After [`RunWriter::finish`] the
+//! run is one single file.
+
+mod batch;
+mod error;
+mod exchange;
+mod reader;
+mod row;
+mod spans;
+mod writer;
+
+pub use error::StoreError;
+pub use reader::{Records, RunMeta, RunReader};
+pub use writer::{RunHeader, RunWriter, WriteOptions, WriteReport, WriteStatus};

@@ -1,0 +1,233 @@
+//! Reads a run back, also one whose writer was killed: SQLite replays the log beside the file on opening.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use crestline_core::record::RequestRecord;
+use crestline_core::units::Nanos;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::error::StoreError;
+use super::row::{self, RowError};
+use super::writer::RunHeader;
+use crate::schema::FORMAT_VERSION;
+
+/// Rows that are read at once.
+const PAGE_ROWS: i64 = 512;
+
+/// A run's facts about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunMeta {
+    /// Version of the file's format.
+    pub format_version: u32,
+    /// What was known before the first request.
+    pub header: RunHeader,
+    /// The run ended in good order, with all rows written. A run that was killed, or is still going on, is not complete.
+    pub complete: bool,
+}
+
+/// An opened run.
+#[derive(Debug)]
+pub struct RunReader {
+    path: PathBuf,
+    connection: Connection,
+    meta: RunMeta,
+}
+
+impl RunReader {
+    /// Opens a run, finished, killed or still being written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        let meta = read_meta(&connection, path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            meta,
+        })
+    }
+
+    /// The run's facts about itself.
+    pub fn meta(&self) -> &RunMeta {
+        &self.meta
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> Result<u64, StoreError> {
+        self.connection
+            .query_row("SELECT count(*) FROM result", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(i64::cast_unsigned)
+            .map_err(|source| self.read_error(source))
+    }
+
+    /// Holds no row.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        self.len().map(|rows| rows == 0)
+    }
+
+    /// All records, in the order in which the requests ended. Ends after the first error.
+    pub fn records(&self) -> Records<'_> {
+        Records {
+            reader: self,
+            page: VecDeque::new(),
+            last_row: 0,
+            ended: false,
+        }
+    }
+
+    fn read_page(&self, after: i64) -> Result<VecDeque<(i64, RequestRecord)>, StoreError> {
+        let mut select = self
+            .connection
+            .prepare(
+                "SELECT rowid AS row_number, * FROM result WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            )
+            .map_err(|source| self.read_error(source))?;
+        let mut rows = select
+            .query([after, PAGE_ROWS])
+            .map_err(|source| self.read_error(source))?;
+        let mut page = VecDeque::new();
+        while let Some(row) = rows.next().map_err(|source| self.read_error(source))? {
+            let number: i64 = row
+                .get("row_number")
+                .map_err(|source| self.read_error(source))?;
+            let record = row::record(row).map_err(|error| self.row_error(error, number))?;
+            page.push_back((number, record));
+        }
+        Ok(page)
+    }
+
+    fn read_error(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Read {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn row_error(&self, error: RowError, number: i64) -> StoreError {
+        match error {
+            RowError::Sql(source) => self.read_error(source),
+            RowError::Column(column) => StoreError::Damaged {
+                path: self.path.clone(),
+                place: format!("`{column}` of row {number}"),
+            },
+        }
+    }
+}
+
+/// The records of a run, read page by page.
+#[derive(Debug)]
+pub struct Records<'a> {
+    reader: &'a RunReader,
+    page: VecDeque<(i64, RequestRecord)>,
+    last_row: i64,
+    ended: bool,
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<RequestRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        if self.page.is_empty() {
+            match self.reader.read_page(self.last_row) {
+                Ok(page) => self.page = page,
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let Some((number, record)) = self.page.pop_front() else {
+            self.ended = true;
+            return None;
+        };
+        self.last_row = number;
+        Some(Ok(record))
+    }
+}
+
+/// Opens for reading. Replaying a log needs the right to write; a file on read-only ground is opened without it.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        match Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == ErrorCode::ReadOnly =>
+            {
+                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)
+            }
+            opened => opened,
+        }?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn read_meta(connection: &Connection, path: &Path) -> Result<RunMeta, StoreError> {
+    for table in ["meta", "result"] {
+        if !has_table(connection, table).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        })? {
+            return Err(StoreError::NotARun {
+                path: path.to_owned(),
+                missing: table,
+            });
+        }
+    }
+    let entry = |key: &'static str| -> Result<String, StoreError> {
+        connection
+            .query_row("SELECT value FROM meta WHERE key = ?", [key], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|source| StoreError::Read {
+                path: path.to_owned(),
+                source,
+            })?
+            .ok_or(StoreError::NotARun {
+                path: path.to_owned(),
+                missing: key,
+            })
+    };
+    let damaged = |key: &str| StoreError::Damaged {
+        path: path.to_owned(),
+        place: format!("`{key}` in `meta`"),
+    };
+    let format_version: u32 = entry("format_version")?
+        .parse()
+        .map_err(|_| damaged("format_version"))?;
+    if format_version > FORMAT_VERSION {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            version: format_version,
+        });
+    }
+    let start: u64 = entry("start_unix_ns")?
+        .parse()
+        .map_err(|_| damaged("start_unix_ns"))?;
+    Ok(RunMeta {
+        format_version,
+        header: RunHeader {
+            tool_version: entry("tool_version")?,
+            start: Nanos(start),
+            plan: serde_json::from_str(&entry("plan")?).map_err(|_| damaged("plan"))?,
+        },
+        complete: entry("complete")? == "1",
+    })
+}
+
+fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?
+        .exists([name])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Writes the rows of a run on a thread of its own, so that no disk ever delays a request.
+//!
+//! Records go through a bounded channel. When the disk is slower than the run for so long that the channel is full,
+//! `write` waits: that blocks the collector of records and, behind it, nothing that sends or times requests.
+//!
+//! # Journal
+//!
+//! While the run goes on the file is in write-ahead mode with `synchronous = NORMAL`: a commit is an append to the log
+//! without a sync, so it costs microseconds and what was committed is in the system's cache, out of reach of a
+//! `kill -9`; only a crash of the whole machine may take the last commits, and never the consistency of the file.
+//! Readers need no lock against the writer. At the end the log is folded in and the mode goes back to `DELETE`, which
+//! leaves one file that can be copied.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crestline_core::record::{Phase, RequestRecord};
+use crestline_core::units::Nanos;
+use rusqlite::Connection;
+
+use super::batch::{BatchPlan, Ending, drain, journal_mode, lock};
+use super::error::StoreError;
+use super::row::RowContext;
+use crate::schema;
+
+/// Records that may wait for the disk.
+const CHANNEL_ROWS: usize = 4096;
+
+/// How long the end of a run waits for others who read the file.
+const READER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// Rows that are committed together; a commit also happens each half second.
+    pub commit_rows: NonZeroUsize,
+    /// Write prompts and answers.
+    pub keep_text: bool,
+}
+
+/// What is known of a run before its first request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunHeader {
+    /// Version of the program that measures.
+    pub tool_version: String,
+    /// The run's epoch on the wall clock, since 1970-01-01 UTC.
+    pub start: Nanos,
+    /// The plan as JSON, secrets masked.
+    pub plan: serde_json::Value,
+}
+
+/// How far the writing is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WriteStatus {
+    /// Rows that are committed.
+    pub written: u64,
+    /// Rows that could not be written.
+    pub lost: u64,
+    /// What went wrong first, in the words of SQLite.
+    pub error: Option<String>,
+}
+
+/// What a finished run left on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Rows in the file.
+    pub rows: u64,
+    /// The run is one file. Otherwise someone was reading it, and the log beside it goes away with the last reader.
+    pub single_file: bool,
+}
+
+/// Writes a run. Dropped without [`RunWriter::finish`] it still commits what it was given.
+#[derive(Debug)]
+pub struct RunWriter {
+    path: PathBuf,
+    sender: Option<SyncSender<RequestRecord>>,
+    thread: Option<JoinHandle<Ending>>,
+    status: Arc<Mutex<WriteStatus>>,
+}
+
+impl RunWriter {
+    /// Makes the file and its tables. Refuses a path where something is.
+    pub fn create(
+        path: &Path,
+        options: WriteOptions,
+        header: &RunHeader,
+    ) -> Result<Self, StoreError> {
+        claim(path)?;
+        let connection = set_up(path, header).map_err(|source| StoreError::SetUp {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::start(path, connection, options, header.start)
+    }
+
+    fn start(
+        path: &Path,
+        connection: Connection,
+        options: WriteOptions,
+        start: Nanos,
+    ) -> Result<Self, StoreError> {
+        let (sender, receiver) = sync_channel(CHANNEL_ROWS);
+        let status = Arc::default();
+        let batch = BatchPlan {
+            rows: options.commit_rows.get() as u64,
+            context: RowContext {
+                start,
+                keep_text: options.keep_text,
+            },
+            status: Arc::clone(&status),
+        };
+        let thread = thread::Builder::new()
+            .name("run-store".to_owned())
+            .spawn(move || drain(connection, &receiver, batch))
+            .map_err(|source| StoreError::Thread {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            sender: Some(sender),
+            thread: Some(thread),
+            status,
+        })
+    }
+
+    /// Hands a record over; warm-up requests are left out. Waits only where thousands of rows are unwritten.
+    ///
+    /// A row that cannot be written is counted and told by [`RunWriter::status`] and [`RunWriter::finish`].
+    pub fn write(&self, record: RequestRecord) {
+        if record.phase == Phase::Warmup {
+            return;
+        }
+        let Some(sender) = &self.sender else { return };
+        if sender.send(record).is_err() {
+            lock(&self.status).lost += 1;
+        }
+    }
+
+    /// Rows committed so far, and what went wrong.
+    pub fn status(&self) -> WriteStatus {
+        lock(&self.status).clone()
+    }
+
+    /// Commits the rest and leaves one file.
+    ///
+    /// An error here never means that the file is useless: it says how many rows are in it.
+    pub fn finish(mut self) -> Result<WriteReport, StoreError> {
+        let ending = self.stop().expect("a writer stops once");
+        let status = self.status();
+        let path = || self.path.clone();
+        match (ending.write_error, ending.close_error) {
+            (None, None) => Ok(WriteReport {
+                rows: status.written,
+                single_file: ending.single_file,
+            }),
+            (Some(source), _) => Err(StoreError::RowsLost {
+                path: path(),
+                written: status.written,
+                lost: status.lost,
+                source,
+            }),
+            (None, Some(source)) => Err(StoreError::Close {
+                path: path(),
+                source,
+            }),
+        }
+    }
+
+    fn stop(&mut self) -> Option<Ending> {
+        drop(self.sender.take());
+        self.thread
+            .take()?
+            .join()
+            .map_or_else(|panic| std::panic::resume_unwind(panic), Some)
+    }
+}
+
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there is already reported by its own message; a second one here would abort.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Takes the path for this run, so that two runs never share a file.
+fn claim(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StoreError::Exists {
+            path: path.to_owned(),
+        }),
+        Err(source) => Err(StoreError::Create {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn set_up(path: &Path, header: &RunHeader) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(READER_PATIENCE)?;
+    // Some network file systems cannot share memory and stay in `delete` mode: slower, as safe.
+    journal_mode(&connection, "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    connection.execute_batch(&format!(
+        "BEGIN; {}; {};",
+        schema::create_result(),
+        schema::CREATE_META
+    ))?;
+    let entries = [
+        ("format_version", schema::FORMAT_VERSION.to_string()),
+        ("tool_version", header.tool_version.clone()),
+        ("start_unix_ns", header.start.0.to_string()),
+        ("plan", header.plan.to_string()),
+        ("complete", "0".to_owned()),
+    ];
+    for entry in &entries {
+        connection.execute("INSERT INTO meta VALUES (?, ?)", [entry.0, &entry.1])?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests;

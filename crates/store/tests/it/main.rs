@@ -1,0 +1,3 @@
+//! The store from outside: what a killed process leaves behind.
+
+mod kill;
