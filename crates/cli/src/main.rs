@@ -1,2 +1,17 @@
-//! The `crestline` binary.
-fn main() {}
+//! The `crestline` binary: arguments in, tables and files out.
+//!
+//! Measures nothing itself: it translates flags to plans, shows what the library crates report, and ends with an
+//! exit code of [`exit::Exit`].
+
+mod argv;
+mod command;
+mod console;
+mod exit;
+mod perf;
+mod problem;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run(std::env::args_os().collect()).into()
+}

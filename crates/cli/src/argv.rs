@@ -1,0 +1,200 @@
+//! Habits of Python's argparse that scripts rely on, brought to the argument list before clap reads it.
+//!
+//! `--max_tokens` is read as `--max-tokens`, and a unique beginning (`--para`) as the whole name (`--parallel`). Only
+//! names are touched, never values, and it reads no flag's meaning.
+
+use std::ffi::OsString;
+
+use clap::Command;
+
+use crate::problem::Problem;
+
+/// The argument list with whole option names, for the sub-command it names; `args[0]` is the program.
+pub(crate) fn normalise(args: Vec<OsString>, root: &Command) -> Result<Vec<OsString>, Problem> {
+    let mut args = args.into_iter();
+    let mut out: Vec<OsString> = args.next().into_iter().collect();
+    let mut command = root;
+    let mut verbatim = false;
+    for arg in args {
+        if verbatim {
+            out.push(arg);
+            continue;
+        }
+        if let Some(inner) = arg.to_str().and_then(|name| command.find_subcommand(name)) {
+            command = inner;
+            out.push(arg);
+            continue;
+        }
+        verbatim = arg == "--";
+        out.push(match arg.to_str() {
+            Some(text) if text.len() > 2 && text.starts_with("--") => {
+                whole_name(text, command)?.into()
+            }
+            _ => arg,
+        });
+    }
+    Ok(out)
+}
+
+/// `--name` or `--name=value` with the name dashed and completed; an unknown name is left for clap to refuse.
+fn whole_name(text: &str, command: &Command) -> Result<String, Problem> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    let dashed = name[2..].replace('_', "-");
+    let known = long_names(command);
+    let full = if known.contains(&dashed.as_str()) {
+        dashed
+    } else {
+        let candidates: Vec<&str> = known
+            .into_iter()
+            .filter(|known| known.starts_with(&dashed))
+            .collect();
+        match candidates[..] {
+            [] => dashed,
+            [only] => only.to_owned(),
+            _ => return Err(ambiguous(name, &candidates)),
+        }
+    };
+    Ok(match value {
+        Some(value) => format!("--{full}={value}"),
+        None => format!("--{full}"),
+    })
+}
+
+fn long_names(command: &Command) -> Vec<&str> {
+    let mut names: Vec<&str> = command
+        .get_arguments()
+        .flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default())
+        .collect();
+    names.push("help");
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn ambiguous(name: &str, candidates: &[&str]) -> Problem {
+    let list: Vec<String> = candidates.iter().map(|name| format!("--{name}")).collect();
+    Problem::usage(format!("{name} is not one flag"))
+        .cause(format!("it is the beginning of {}", list.join(", ")))
+        .hint("write the name in full")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Arg;
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    fn command() -> Command {
+        Command::new("crestline").subcommand(
+            Command::new("perf").args(
+                [
+                    "parallel",
+                    "max-tokens",
+                    "min-tokens",
+                    "min-turns",
+                    "rate",
+                    "outputs-dir",
+                ]
+                .map(|name| Arg::new(name).long(name).num_args(1..)),
+            ),
+        )
+    }
+
+    fn check(args: &[&str], expected: &Expect) {
+        let args = args.iter().map(OsString::from).collect();
+        let text = match normalise(args, &command()) {
+            Ok(args) => args
+                .iter()
+                .map(|arg| arg.to_str().unwrap())
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(problem) => problem.to_string(),
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn underscores_become_dashes_in_names_only() {
+        check(
+            &[
+                "crestline",
+                "perf",
+                "--max_tokens",
+                "a_b",
+                "--outputs_dir=my_dir",
+            ],
+            &expect!["crestline perf --max-tokens a_b --outputs-dir=my_dir"],
+        );
+    }
+
+    #[test]
+    fn a_unique_beginning_is_completed() {
+        check(
+            &[
+                "crestline",
+                "perf",
+                "--para",
+                "1",
+                "10",
+                "--output=x",
+                "--min_to",
+                "3",
+            ],
+            &expect!["crestline perf --parallel 1 10 --outputs-dir=x --min-tokens 3"],
+        );
+    }
+
+    #[test]
+    fn an_ambiguous_beginning_lists_the_candidates() {
+        check(
+            &["crestline", "perf", "--min", "3"],
+            &expect![[r"
+                error: --min is not one flag
+                  cause: it is the beginning of --min-tokens, --min-turns
+                  hint: write the name in full"]],
+        );
+    }
+
+    #[test]
+    fn values_numbers_and_unknown_names_are_left_alone() {
+        check(
+            &[
+                "crestline",
+                "perf",
+                "--rate",
+                "-1",
+                "-n",
+                "5",
+                "--nope_x",
+                "1",
+            ],
+            &expect!["crestline perf --rate -1 -n 5 --nope-x 1"],
+        );
+    }
+
+    #[test]
+    fn nothing_is_touched_after_a_lone_double_dash() {
+        check(
+            &["crestline", "perf", "--", "--max_tokens"],
+            &expect!["crestline perf -- --max_tokens"],
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_list_of_texts_is_read_without_a_panic_and_keeps_its_length(
+            args in proptest::collection::vec("[-a-z_=é ]{0,12}", 0..8)
+        ) {
+            let list: Vec<OsString> = args.iter().map(OsString::from).collect();
+            let count = list.len();
+            if let Ok(out) = normalise(list, &command()) {
+                prop_assert_eq!(out.len(), count);
+            }
+        }
+    }
+}

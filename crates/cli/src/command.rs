@@ -1,0 +1,142 @@
+//! The sub-commands, and how wrong arguments are told.
+
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::perf::{self, args::PerfArgs};
+use crate::problem::Problem;
+use crate::{argv, console};
+
+/// Finds the highest load an LLM service sustains, with numbers that can be trusted.
+#[derive(Debug, Parser)]
+#[command(name = "crestline", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Sub,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sub {
+    Perf(Box<PerfArgs>),
+}
+
+/// Runs what the arguments ask for; `args[0]` is the program.
+pub(crate) fn run(args: Vec<OsString>) -> Exit {
+    match parse(args).and_then(|parsed| match parsed {
+        Parsed::Text(text) => {
+            console::say(text.trim_end());
+            Ok(Exit::Done)
+        }
+        Parsed::Command(sub) => dispatch(sub),
+    }) {
+        Ok(exit) => exit,
+        Err(problem) => {
+            console::tell(&problem.to_string());
+            problem.exit()
+        }
+    }
+}
+
+fn dispatch(sub: Sub) -> Result<Exit, Problem> {
+    match sub {
+        Sub::Perf(args) => perf::run(*args),
+    }
+}
+
+/// What an argument list asks for.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// Help or version text.
+    Text(String),
+    /// Work.
+    Command(Sub),
+}
+
+/// Reads an argument list; `args[0]` is the program.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Problem> {
+    let mut command = Cli::command();
+    command.build();
+    let args = argv::normalise(args, &command)?;
+    let outcome = command
+        .try_get_matches_from_mut(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match outcome {
+        Ok(cli) => Ok(Parsed::Command(cli.command)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Parsed::Text(error.render().to_string()))
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                Err(Problem::usage("no sub-command is given").hint(
+                    "`crestline demo` shows it at work; `crestline --help` lists what there is",
+                ))
+            }
+            _ => Err(wrong_arguments(&error)),
+        },
+    }
+}
+
+/// clap's findings in crestline's words: which flag, what is wrong with it, what was probably meant.
+fn wrong_arguments(error: &clap::Error) -> Problem {
+    let flag = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let value = context(error, ContextKind::InvalidValue);
+    let name = flag.split(' ').next().unwrap_or_default().to_owned();
+    let help = "`--help` lists all flags".to_owned();
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let suggested = context(error, ContextKind::SuggestedArg);
+            Problem::usage(format!("unknown argument {name}"))
+                .hint(suggested.map_or(help, |nearest| format!("did you mean {nearest}?")))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let unknown = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let suggested = context(error, ContextKind::SuggestedSubcommand);
+            Problem::usage(format!("unknown sub-command {unknown}")).hint(suggested.map_or_else(
+                || "`crestline --help` lists what there is".to_owned(),
+                |nearest| format!("did you mean {nearest}?"),
+            ))
+        }
+        ErrorKind::InvalidValue if value.as_deref().is_none_or(str::is_empty) => {
+            Problem::usage(format!("{name} needs a value")).hint(format!("write {flag}"))
+        }
+        ErrorKind::InvalidValue => Problem::usage(format!(
+            "{name} does not know the value {}",
+            value.unwrap_or_default()
+        ))
+        .hint(
+            context(error, ContextKind::ValidValue).map_or(help, |valid| format!("one of {valid}")),
+        ),
+        ErrorKind::ValueValidation => {
+            let problem = Problem::usage(format!("{name} cannot be {}", value.unwrap_or_default()));
+            match std::error::Error::source(error) {
+                Some(source) => problem.because(source),
+                None => problem,
+            }
+        }
+        ErrorKind::TooManyValues => Problem::usage(format!(
+            "{name} takes no value, but was given {}",
+            value.unwrap_or_default()
+        )),
+        ErrorKind::MissingRequiredArgument => Problem::usage(format!("{name} is required")),
+        _ => Problem::usage(first_line(&error.render())).hint(help),
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => Some(texts.join(", ")),
+        ContextValue::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn first_line(text: &StyledStr) -> String {
+    let text = text.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

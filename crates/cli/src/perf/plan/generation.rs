@@ -1,0 +1,143 @@
+//! From the generation flags to the settings that go into each request body.
+
+use crestline_core::request::Generation;
+use serde_json::{Map, Value};
+
+use super::values;
+use crate::perf::args::{GenerationArgs, PerfArgs};
+use crate::problem::Problem;
+
+/// Fields that crestline sets in every body itself, whatever a template says.
+const ALWAYS_SET: [&str; 7] = [
+    "model",
+    "messages",
+    "prompt",
+    "max_tokens",
+    "stream",
+    "stream_options",
+    "temperature",
+];
+
+pub(super) fn settings(args: &PerfArgs) -> Result<Generation, Problem> {
+    let typed = &args.generation;
+    let extra = match &typed.extra_args {
+        Some(text) => values::object("--extra-args", text)?,
+        None => Map::new(),
+    };
+    let min_tokens = typed
+        .min_tokens
+        .map(|tokens| values::count("--min-tokens", tokens))
+        .transpose()?;
+    check_min(min_tokens, &typed.max_tokens)?;
+    let choices = typed
+        .n_choices
+        .map(|choices| values::positive("--n-choices", choices))
+        .transpose()?;
+    let finite =
+        |flag, value: Option<f64>| value.map(|value| values::finite(flag, value)).transpose();
+    let settings = Generation {
+        min_tokens,
+        frequency_penalty: finite("--frequency-penalty", typed.frequency_penalty)?,
+        repetition_penalty: finite("--repetition-penalty", typed.repetition_penalty)?,
+        logprobs: typed.logprobs.then_some(true),
+        choices: choices.map(std::num::NonZeroU32::get),
+        seed: typed.seed,
+        stop: typed.stop.clone(),
+        stop_token_ids: stop_token_ids(typed)?,
+        stream: !typed.no_stream,
+        temperature: Some(values::finite("--temperature", typed.temperature)?),
+        top_p: finite("--top-p", typed.top_p)?,
+        top_k: typed.top_k,
+        extra,
+    };
+    match &args.prompt.query_template {
+        Some(text) => Ok(under_template(settings, &template(text)?)),
+        None => Ok(settings),
+    }
+}
+
+/// Longest answers as a range; one value is a range of itself.
+pub(super) fn max_tokens(typed: &[i64]) -> Result<(u32, u32), Problem> {
+    let read = |value: &i64| {
+        u32::try_from(*value)
+            .map_err(|_| Problem::usage(format!("--max-tokens must be 0 or more, not {value}")))
+    };
+    match typed {
+        [one] => Ok((read(one)?, read(one)?)),
+        [min, max] => {
+            let (min, max) = (read(min)?, read(max)?);
+            if min > max {
+                return Err(Problem::usage(format!("--max-tokens {min} {max} is not a range"))
+                    .hint("the first value must not be above the second"));
+            }
+            Ok((min, max))
+        }
+        _ => Err(Problem::usage("--max-tokens takes 1 or 2 values")
+            .cause(format!("it is {}", values::list(typed)))
+            .hint("one value is the longest answer, two are the range from which each request draws its own")),
+    }
+}
+
+fn check_min(min: Option<u32>, typed: &[i64]) -> Result<(), Problem> {
+    let (lowest, _) = max_tokens(typed)?;
+    match min {
+        Some(min) if min > lowest => Err(Problem::usage(format!(
+            "--min-tokens {min} is above --max-tokens {lowest}"
+        ))
+        .hint("lower --min-tokens or raise --max-tokens")),
+        _ => Ok(()),
+    }
+}
+
+fn stop_token_ids(typed: &GenerationArgs) -> Result<Option<Vec<u32>>, Problem> {
+    let Some(ids) = &typed.stop_token_ids else {
+        return Ok(None);
+    };
+    ids.iter()
+        .map(|id| values::count("--stop-token-ids", *id))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+fn template(text: &str) -> Result<Map<String, Value>, Problem> {
+    values::object(
+        "--query-template",
+        &values::text_or_file("--query-template", text)?,
+    )
+}
+
+/// A template is a body under all the flags: what a flag sets or a prompt fills is taken from there, and the rest of it
+/// is sent as extra fields, under those of `--extra-args`.
+fn under_template(mut settings: Generation, template: &Map<String, Value>) -> Generation {
+    let set = set_by_flags(&settings);
+    let mut extra: Map<String, Value> = template
+        .iter()
+        .filter(|(field, _)| {
+            !ALWAYS_SET.contains(&field.as_str()) && !set.contains(&field.as_str())
+        })
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect();
+    extra.append(&mut settings.extra);
+    settings.extra = extra;
+    settings
+}
+
+fn set_by_flags(settings: &Generation) -> Vec<&'static str> {
+    let fields = [
+        ("min_tokens", settings.min_tokens.is_some()),
+        ("frequency_penalty", settings.frequency_penalty.is_some()),
+        ("repetition_penalty", settings.repetition_penalty.is_some()),
+        ("logprobs", settings.logprobs.is_some()),
+        ("n", settings.choices.is_some()),
+        ("seed", settings.seed.is_some()),
+        ("stop", settings.stop.is_some()),
+        ("stop_token_ids", settings.stop_token_ids.is_some()),
+        ("top_p", settings.top_p.is_some()),
+        ("top_k", settings.top_k.is_some()),
+    ];
+    fields
+        .into_iter()
+        .filter(|(_, set)| *set)
+        .map(|(field, _)| field)
+        .collect()
+}

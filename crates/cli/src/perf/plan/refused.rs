@@ -1,0 +1,124 @@
+//! Flags of evalscope that are refused by name, and those that have nothing to set in crestline.
+
+use crate::perf::args::{PerfArgs, UnsupportedArgs};
+use crate::problem::Problem;
+
+/// Refuses what is not supported yet.
+pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
+    let given = given(&args.unsupported);
+    let Some((first, hint)) = given.first() else {
+        return Ok(());
+    };
+    let problem = Problem::usage(format!("{first} is not supported yet")).hint(*hint);
+    let others: Vec<&str> = given[1..].iter().map(|(flag, _)| *flag).collect();
+    Err(if others.is_empty() {
+        problem
+    } else {
+        problem.cause(format!("nor is {}", others.join(", ")))
+    })
+}
+
+/// The unsupported flags that are given, with what to do instead.
+fn given(args: &UnsupportedArgs) -> Vec<(&'static str, &'static str)> {
+    const SLA: &str = "sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds";
+    const TURNS: &str = "measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request";
+    const IMAGES: &str = "line_by_line sends whole request bodies, also with images in them";
+    const TRACKER: &str =
+        "results are files: benchmark_summary.json of each load can be sent to any tracker";
+    const LOCAL: &str = "it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url";
+    let text = Option::is_some;
+    let flags = [
+        ("--sla-auto-tune", args.sla_auto_tune, SLA),
+        ("--sla-variable", text(&args.sla_variable), SLA),
+        ("--sla-params", text(&args.sla_params), SLA),
+        ("--sla-num-runs", text(&args.sla_num_runs), SLA),
+        ("--sla-upper-bound", text(&args.sla_upper_bound), SLA),
+        ("--sla-lower-bound", text(&args.sla_lower_bound), SLA),
+        ("--sla-fixed-parallel", text(&args.sla_fixed_parallel), SLA),
+        (
+            "--sla-number-multiplier",
+            text(&args.sla_number_multiplier),
+            SLA,
+        ),
+        ("--multi-turn", args.multi_turn, TURNS),
+        ("--min-turns", text(&args.min_turns), TURNS),
+        ("--max-turns", text(&args.max_turns), TURNS),
+        ("--multi-turn-args", text(&args.multi_turn_args), TURNS),
+        (
+            "--scenario",
+            text(&args.scenario),
+            "describe the load by the flags of `--help`",
+        ),
+        (
+            "--enable-pd-metrics",
+            args.enable_pd_metrics,
+            "every gap between chunks is in benchmark_data.db",
+        ),
+        (
+            "--prefix-count",
+            several(args.prefix_count.as_deref()),
+            "one prefix is shared by all prompts",
+        ),
+        ("--image-width", text(&args.image_width), IMAGES),
+        ("--image-height", text(&args.image_height), IMAGES),
+        ("--image-format", text(&args.image_format), IMAGES),
+        ("--image-num", text(&args.image_num), IMAGES),
+        ("--image-patch-size", text(&args.image_patch_size), IMAGES),
+        (
+            "--visualizer",
+            args.visualizer
+                .as_deref()
+                .is_some_and(|name| name != "None"),
+            TRACKER,
+        ),
+        ("--wandb-api-key", text(&args.wandb_api_key), TRACKER),
+        ("--swanlab-api-key", text(&args.swanlab_api_key), TRACKER),
+        ("--swanlab-host", text(&args.swanlab_host), TRACKER),
+        (
+            "--attn-implementation",
+            text(&args.attn_implementation),
+            LOCAL,
+        ),
+        ("--port", text(&args.port), LOCAL),
+    ];
+    flags
+        .into_iter()
+        .filter(|(_, given, _)| *given)
+        .map(|(flag, _, hint)| (flag, hint))
+        .collect()
+}
+
+/// One shared prefix is what there is; asking for exactly that is fine.
+fn several(count: Option<&str>) -> bool {
+    count.is_some_and(|count| count.trim() != "1")
+}
+
+/// Tells of flags that are accepted and change nothing, so that none is ignored in silence.
+pub(super) fn notes(args: &PerfArgs, notes: &mut Vec<String>) {
+    let tuning = &args.tuning;
+    let idle = [
+        (
+            "--queue-size-multiplier",
+            tuning.queue_size_multiplier,
+            "results pass no queue of that kind",
+        ),
+        (
+            "--in-flight-task-multiplier",
+            tuning.in_flight_task_multiplier,
+            "no tasks are scheduled ahead",
+        ),
+        (
+            "--log-every-n-query",
+            tuning.log_every_n_query,
+            "progress is shown by time",
+        ),
+    ];
+    for (flag, value, why) in idle {
+        if value.is_some() {
+            notes.push(format!("{flag} has no effect in crestline: {why}"));
+        }
+    }
+    if args.prompt.data_source.is_some() {
+        notes.push("--data-source: crestline downloads nothing; --dataset-path and both local hub caches are read".to_owned());
+    }
+}

@@ -1,0 +1,102 @@
+//! What the user reads when something is wrong: what could not be done, why, and what to do.
+//!
+//! Holds texts only. The library crates have errors of their own; this is the shape they are shown in.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// A failure as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    title: String,
+    cause: Option<String>,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl Problem {
+    /// Wrong arguments or set-up; ends with exit code 2.
+    pub(crate) fn usage(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            cause: None,
+            hint: None,
+            exit: Exit::Usage,
+        }
+    }
+
+    /// Something that went wrong during the work; ends with exit code 1.
+    pub(crate) fn failed(title: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Failed,
+            ..Self::usage(title)
+        }
+    }
+
+    /// Adds why, as a fragment without a final stop.
+    pub(crate) fn cause(self, cause: impl Into<String>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
+    /// Adds why: an error and all that it came from.
+    pub(crate) fn because(self, error: &dyn Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(deeper) = source {
+            text.push_str(": ");
+            text.push_str(&deeper.to_string());
+            source = deeper.source();
+        }
+        self.cause(text)
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// The exit code it ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "error: {}", self.title)?;
+        for (label, text) in [("cause", &self.cause), ("hint", &self.hint)] {
+            if let Some(text) = text {
+                write!(out, "\n  {label}: {}", text.replace('\n', "\n    "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn a_problem_says_what_why_and_what_to_do() {
+        let problem = Problem::usage("cannot start the run")
+            .because(&std::io::Error::other("disk full"))
+            .hint("free some space\nor choose another folder");
+        expect![[r"
+            error: cannot start the run
+              cause: disk full
+              hint: free some space
+                or choose another folder"]]
+        .assert_eq(&problem.to_string());
+        assert_eq!(problem.exit(), Exit::Usage);
+    }
+}
