@@ -2,4 +2,7 @@
 //!
 //! Reads local files only; never the network, never a clock.
 
+pub mod hub;
 pub mod plan;
+pub mod template;
+pub mod tokenizer;

@@ -1,0 +1,218 @@
+//! Words that are exactly one token wherever they stand, and the short cut that they allow.
+//!
+//! A *safe word* is made of ASCII letters and encodes to one and the same token behind any text that ends in a letter and a
+//! space. Where no token of the vocabulary reaches over the end of a word, a text may then be cut in front of a safe word and
+//! behind it without changing its tokens: runs of safe words are looked up, and only what lies between them is encoded.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use super::Tokenizer;
+
+/// Most words that are looked for, by ascending id: in trained vocabularies the most frequent ones.
+const MOST_CANDIDATES: usize = 16_384;
+/// Below this many bytes the full algorithm is as fast.
+const SHORT_TEXT: usize = 48;
+/// Marks of a word's begin in vocabularies: byte-level, sentence pieces, plain bytes.
+const MARKS: [char; 3] = ['Ġ', '▁', ' '];
+
+/// A word and its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafeWord {
+    /// Letters only, without the space.
+    pub text: Box<str>,
+    /// The token of the space and the word; of the bare word for those of [`SafeWords::starts`].
+    pub id: u32,
+}
+
+/// The safe words of a tokenizer.
+#[derive(Debug, Default)]
+pub struct SafeWords {
+    words: Vec<SafeWord>,
+    starts: Vec<SafeWord>,
+    ids: FxHashMap<Box<str>, u32>,
+    anchor: String,
+    anchor_tokens: usize,
+    cuttable: bool,
+}
+
+impl SafeWords {
+    /// Words that follow another word and a space, by ascending id.
+    pub fn words(&self) -> &[SafeWord] {
+        &self.words
+    }
+
+    /// Safe words that are one token at the start of a text too, by ascending id.
+    pub fn starts(&self) -> &[SafeWord] {
+        &self.starts
+    }
+
+    pub(super) fn find(tokenizer: &Tokenizer) -> Self {
+        let vocabulary = tokenizer.vocabulary();
+        let special = tokenizer.special_ids();
+        let mut candidates: Vec<&str> = Vec::new();
+        let mut seen = rustc_hash::FxHashSet::default();
+        for (id, text) in &vocabulary {
+            let word = letters(text);
+            if word.is_empty() || special.binary_search(id).is_ok() || !seen.insert(word) {
+                continue;
+            }
+            candidates.push(word);
+            if candidates.len() == MOST_CANDIDATES {
+                break;
+            }
+        }
+        let anchor = candidates
+            .iter()
+            .find(|word| tokenizer.encode_whole(word).len() == 1)
+            .copied()
+            .unwrap_or("a");
+        let mut found = Self {
+            anchor: anchor.to_owned(),
+            anchor_tokens: tokenizer.encode_whole(anchor).len(),
+            ..Self::default()
+        };
+        let texts: FxHashMap<u32, &str> = vocabulary
+            .iter()
+            .map(|(id, text)| (*id, text.as_str()))
+            .collect();
+        for word in candidates {
+            found.examine(word, tokenizer, &texts);
+        }
+        found.words.sort_by_key(|word| word.id);
+        found.starts.sort_by_key(|word| word.id);
+        let crossed = vocabulary.iter().any(|(_, text)| reaches_over_a_word_end(text));
+        found.cuttable = !crossed && found.joined_words_stay_themselves(tokenizer);
+        found
+    }
+
+    fn examine(&mut self, word: &str, tokenizer: &Tokenizer, texts: &FxHashMap<u32, &str>) {
+        let is_this_word = |id: &u32| texts.get(id).is_some_and(|text| letters(text) == word);
+        let behind = tokenizer.encode_whole(&format!("{} {word}", self.anchor));
+        let [id] = behind.get(self.anchor_tokens..).unwrap_or_default() else {
+            return;
+        };
+        if !is_this_word(id) {
+            return;
+        }
+        self.words.push(SafeWord {
+            text: word.into(),
+            id: *id,
+        });
+        self.ids.insert(word.into(), *id);
+        if let [id] = tokenizer.encode_whole(word)[..]
+            && is_this_word(&id)
+        {
+            self.starts.push(SafeWord {
+                text: word.into(),
+                id,
+            });
+        }
+    }
+
+    /// Encodes all words in one text, in an order that is not that of their ids.
+    fn joined_words_stay_themselves(&self, tokenizer: &Tokenizer) -> bool {
+        let count = self.words.len();
+        // 7919 is a prime above most counts' factors; where it is one, the order merely repeats words.
+        let order: Vec<&SafeWord> = (0..count).map(|i| &self.words[i * 7919 % count]).collect();
+        let mut text = self.anchor.clone();
+        for word in &order {
+            text.push(' ');
+            text.push_str(&word.text);
+        }
+        let ids = tokenizer.encode_whole(&text);
+        ids.len() == count + self.anchor_tokens
+            && ids[self.anchor_tokens..]
+                .iter()
+                .eq(order.iter().map(|word| &word.id))
+    }
+
+    /// Number of tokens; `None` where the short cut cannot be taken or is not worth it.
+    pub(super) fn count(&self, text: &str, tokenizer: &Tokenizer) -> Option<usize> {
+        let mut words = 0;
+        let rests = self.split(text, |_, _| words += 1)?;
+        let slow = rests.iter().map(|rest| self.encode_rest(text, rest, tokenizer).len());
+        Some(words + slow.sum::<usize>())
+    }
+
+    /// The tokens; `None` where the short cut cannot be taken or is not worth it.
+    pub(super) fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Option<Vec<u32>> {
+        let mut found = Vec::with_capacity(text.len() / 4);
+        let rests = self.split(text, |at, id| found.push((at, id)))?;
+        let mut ids = Vec::with_capacity(found.len() + 16);
+        let mut words = found.into_iter().peekable();
+        for rest in rests {
+            while let Some((_, id)) = words.next_if(|(at, _)| *at < rest.start) {
+                ids.push(id);
+            }
+            ids.extend(self.encode_rest(text, &rest, tokenizer));
+        }
+        ids.extend(words.map(|(_, id)| id));
+        Some(ids)
+    }
+
+    /// Hands every safe word that may be looked up to `on_word` (with its place) and returns what lies between them.
+    fn split(&self, text: &str, mut on_word: impl FnMut(usize, u32)) -> Option<Vec<Range<usize>>> {
+        if !self.cuttable || text.len() < SHORT_TEXT {
+            return None;
+        }
+        let mut rests: Vec<Range<usize>> = Vec::new();
+        let mut rest_bytes = 0;
+        let mut open = Some(0);
+        let mut at = text.find(' ').unwrap_or(text.len());
+        // `at` is the place of the space in front of the next part.
+        while at < text.len() {
+            let begin = at + 1;
+            let end = text[begin..].find(' ').map_or(text.len(), |length| begin + length);
+            match (self.ids.get(&text[begin..end]), open) {
+                (Some(&id), None) => on_word(at, id),
+                (Some(&id), Some(start)) if ends_in_letter(&text[..at]) => {
+                    rest_bytes += at - start;
+                    rests.push(start..at);
+                    open = None;
+                    on_word(at, id);
+                }
+                (None, None) => open = Some(at),
+                (_, Some(_)) => {}
+            }
+            at = end;
+        }
+        if let Some(start) = open {
+            rest_bytes += text.len() - start;
+            rests.push(start..text.len());
+        }
+        (rest_bytes * 2 <= text.len()).then_some(rests)
+    }
+
+    /// The tokens of a part of a text; one that does not begin the text is encoded behind a word, as it stands.
+    fn encode_rest(&self, text: &str, rest: &Range<usize>, tokenizer: &Tokenizer) -> Vec<u32> {
+        if rest.start == 0 {
+            return tokenizer.encode_whole(&text[rest.clone()]);
+        }
+        let anchored = format!("{}{}", self.anchor, &text[rest.clone()]);
+        tokenizer.encode_whole(&anchored).split_off(self.anchor_tokens)
+    }
+}
+
+fn ends_in_letter(text: &str) -> bool {
+    text.as_bytes().last().is_some_and(u8::is_ascii_alphabetic)
+}
+
+fn all_letters(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The word that a token is, without its mark; empty where it is none.
+fn letters(token: &str) -> &str {
+    let word = token.strip_prefix(MARKS).unwrap_or(token);
+    if all_letters(word) { word } else { "" }
+}
+
+/// Whether a token covers a place where a text may be cut.
+fn reaches_over_a_word_end(token: &str) -> bool {
+    let parts: Vec<&str> = token.split(MARKS).collect();
+    parts.windows(2).any(|pair| {
+        ends_in_letter(pair[0]) && (all_letters(pair[0]) || all_letters(pair[1]))
+    })
+}
