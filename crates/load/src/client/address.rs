@@ -1,0 +1,144 @@
+//! Where requests go: the parts of a URL, and the proxy on the way.
+//!
+//! Opens nothing; the environment is an argument.
+
+use http::Uri;
+
+/// The parts of an endpoint's URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Encrypted.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path and query, from the first slash.
+    pub path: String,
+}
+
+/// A URL that requests cannot be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Cannot be parsed, or has no host.
+    #[error("`{0}` is not a URL such as http://127.0.0.1:8000/v1/chat/completions")]
+    NotAUrl(String),
+    /// Neither http nor https.
+    #[error("`{url}` has the scheme `{scheme}`, but only http and https are spoken")]
+    Scheme {
+        /// The URL.
+        url: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// A proxy of another kind.
+    #[error("the proxy `{0}` is not of the kind http://HOST:PORT, the only one that is spoken")]
+    Proxy(String),
+}
+
+impl Address {
+    /// Takes a URL apart.
+    pub fn parse(url: &str) -> Result<Self, AddressError> {
+        let wrong = || AddressError::NotAUrl(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(scheme) => return Err(AddressError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() }),
+            None => return Err(wrong()),
+        };
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self {
+            tls,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let own_port = if self.tls { 443 } else { 80 };
+        if self.port == own_port { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// The proxy for an address by the usual environment variables, lower case first: `http_proxy` or `https_proxy`, then
+/// `all_proxy`; none for hosts in `no_proxy`.
+pub fn proxy_for(address: &Address, env: impl Fn(&str) -> Option<String>) -> Result<Option<Address>, AddressError> {
+    let variable = |name: &str| {
+        let value = env(name).or_else(|| env(&name.to_ascii_uppercase()))?;
+        (!value.trim().is_empty()).then(|| value.trim().to_owned())
+    };
+    let exempt = variable("no_proxy").is_some_and(|list| list.split(',').any(|item| covers(item.trim(), &address.host)));
+    let name = if address.tls { "https_proxy" } else { "http_proxy" };
+    let Some(url) = variable(name).or_else(|| variable("all_proxy")).filter(|_| !exempt) else {
+        return Ok(None);
+    };
+    let full = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+    match Address::parse(&full) {
+        Ok(proxy) if !proxy.tls => Ok(Some(proxy)),
+        _ => Err(AddressError::Proxy(url)),
+    }
+}
+
+/// An item of `no_proxy`: `*`, a host, or a domain with all hosts in it.
+fn covers(item: &str, host: &str) -> bool {
+    let domain = item.trim_start_matches('.');
+    if domain.is_empty() {
+        return false;
+    }
+    domain == "*" || host.eq_ignore_ascii_case(domain) || {
+        let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+        host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> Address {
+        Address::parse(url).unwrap()
+    }
+
+    #[test]
+    fn a_url_falls_into_its_parts() {
+        let plain = address("http://127.0.0.1:8801/v1/chat/completions?a=b");
+        assert_eq!((plain.tls, plain.port, plain.path.as_str()), (false, 8801, "/v1/chat/completions?a=b"));
+        assert_eq!(plain.authority(), "127.0.0.1:8801");
+        let secure = address("https://api.example.com");
+        assert_eq!((secure.port, secure.path.as_str(), secure.authority().as_str()), (443, "/", "api.example.com"));
+        let six = address("http://[::1]:80/x");
+        assert_eq!((six.host.as_str(), six.authority().as_str()), ("::1", "[::1]"));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_refused() {
+        for url in ["", "127.0.0.1:8000/v1", "/v1/completions", "http://"] {
+            assert!(Address::parse(url).is_err(), "{url}");
+        }
+        assert!(matches!(Address::parse("ftp://a/b"), Err(AddressError::Scheme { .. })));
+    }
+
+    #[test]
+    fn proxies_follow_the_environment() {
+        let with = |url: &str, pairs: &[(&str, &str)]| {
+            let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            proxy_for(&address(url), env).map(|proxy| proxy.map(|proxy| proxy.authority()))
+        };
+        let some = |authority: &str| Ok(Some(authority.to_owned()));
+        assert_eq!(with("http://a/", &[("http_proxy", "http://p:3128")]), some("p:3128"));
+        assert_eq!(with("http://a/", &[("HTTP_PROXY", "p:3128")]), some("p:3128"));
+        assert_eq!(with("https://a/", &[("http_proxy", "http://p:3128")]), Ok(None));
+        assert_eq!(with("https://a/", &[("ALL_PROXY", "http://p:1")]), some("p:1"));
+        let exempt = |list| with("http://a.b.c/", &[("http_proxy", "http://p:1"), ("NO_PROXY", list)]);
+        for list in ["*", "a.b.c", "x, .b.c", "b.c"] {
+            assert_eq!(exempt(list), Ok(None), "{list}");
+        }
+        assert_eq!(exempt("xb.c,"), some("p:1"));
+        assert!(with("http://a/", &[("http_proxy", "socks5://p:1")]).is_err());
+    }
+}

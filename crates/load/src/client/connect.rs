@@ -1,0 +1,170 @@
+//! Opens connections: name look-up, proxy, TCP, TLS. Time spent here is kept apart from the service's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crestline_core::record::{Failure, FailureKind};
+use crestline_core::units::Nanos;
+use rustls::ClientConfig;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::address::{Address, AddressError, proxy_for};
+use super::wire::Wire;
+
+/// The way to the service, found once for a run.
+#[derive(Debug, Clone)]
+pub struct Route {
+    address: Address,
+    proxy: Option<Address>,
+    hops: Vec<SocketAddr>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    timeout: Option<Nanos>,
+}
+
+/// A way that cannot be found.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The URL or a proxy's.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The name look-up failed.
+    #[error("the host name `{host}` cannot be looked up: {source}")]
+    Dns {
+        /// The name.
+        host: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The name is none that a certificate can be for.
+    #[error("`{0}` is not a host name that a certificate can be issued for")]
+    ServerName(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Certificates to trust in addition to the system's, in DER. Empty but for services with a private authority.
+pub type ExtraRoots = [CertificateDer<'static>];
+
+impl Route {
+    /// Looks up names and loads certificates. `env` gives the proxy variables.
+    pub async fn find(
+        url: &str,
+        timeout: Option<Nanos>,
+        roots: &ExtraRoots,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, RouteError> {
+        let address = Address::parse(url)?;
+        let proxy = proxy_for(&address, env)?;
+        let first = proxy.as_ref().unwrap_or(&address);
+        let dns = |source| RouteError::Dns { host: first.host.clone(), source };
+        let hops: Vec<_> = tokio::net::lookup_host((first.host.as_str(), first.port)).await.map_err(dns)?.collect();
+        let tls = if address.tls {
+            let name = ServerName::try_from(address.host.clone());
+            let name = name.map_err(|_| RouteError::ServerName(address.host.clone()))?;
+            Some((Arc::new(tls_config(roots)?), name))
+        } else {
+            None
+        };
+        Ok(Self { address, proxy, hops, tls, timeout })
+    }
+
+    /// The service's address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What stands in the request line: the path, or the whole URL where an HTTP proxy forwards the request.
+    pub fn request_target(&self) -> String {
+        match (&self.proxy, self.address.tls) {
+            (Some(_), false) => format!("http://{}{}", self.address.authority(), self.address.path),
+            _ => self.address.path.clone(),
+        }
+    }
+
+    /// Opens a connection, within the connect time-out.
+    pub async fn connect(&self) -> Result<Wire, Failure> {
+        let Some(timeout) = self.timeout else { return self.open().await };
+        match tokio::time::timeout(timeout.to_duration(), self.open()).await {
+            Ok(result) => result,
+            Err(_) => Err(failure(FailureKind::ConnectTimeout, format!("no connection within {timeout}"))),
+        }
+    }
+
+    async fn open(&self) -> Result<Wire, Failure> {
+        let mut tcp = self.open_tcp().await?;
+        let Some((config, name)) = &self.tls else { return Ok(Wire::Plain(tcp)) };
+        if self.proxy.is_some() {
+            tunnel(&mut tcp, &self.address).await?;
+        }
+        let connector = TlsConnector::from(Arc::clone(config));
+        let tls = connector.connect(name.clone(), tcp).await;
+        tls.map(|tls| Wire::Tls(Box::new(tls))).map_err(|error| failure(FailureKind::Tls, error.to_string()))
+    }
+
+    /// The first address that answers.
+    async fn open_tcp(&self) -> Result<TcpStream, Failure> {
+        let mut last = failure(FailureKind::Dns, format!("{} has no address", self.address.host));
+        for hop in &self.hops {
+            match TcpStream::connect(hop).await {
+                Ok(tcp) => {
+                    let option = tcp.set_nodelay(true);
+                    return option.map(|()| tcp).map_err(|error| connect_failure(*hop, &error));
+                }
+                Err(error) => last = connect_failure(*hop, &error),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Asks an HTTP proxy for a tunnel.
+async fn tunnel(tcp: &mut TcpStream, to: &Address) -> Result<(), Failure> {
+    let wrong = |text: String| failure(FailureKind::Connect, format!("the proxy opens no tunnel: {text}"));
+    let authority = if to.host.contains(':') { format!("[{}]:{}", to.host, to.port) } else { format!("{}:{}", to.host, to.port) };
+    let ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    tcp.write_all(ask.as_bytes()).await.map_err(|error| wrong(error.to_string()))?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let byte = tcp.read_u8().await.map_err(|error| wrong(error.to_string()))?;
+        answer.push(byte);
+        if answer.len() > 16 * 1024 {
+            return Err(wrong("its answer has no end".to_owned()));
+        }
+    }
+    let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
+    if line.split(' ').nth(1) == Some("200") { Ok(()) } else { Err(wrong(line)) }
+}
+
+fn tls_config(extra: &ExtraRoots) -> Result<ClientConfig, rustls::Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots.add_parsable_certificates(extra.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn connect_failure(hop: SocketAddr, error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::ConnectionRefused => FailureKind::ConnectRefused,
+        io::ErrorKind::TimedOut => FailureKind::ConnectTimeout,
+        _ => FailureKind::Connect,
+    };
+    failure(kind, format!("{hop}: {error}"))
+}
+
+fn failure(kind: FailureKind, text: String) -> Failure {
+    Failure { kind, text }
+}

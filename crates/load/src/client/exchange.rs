@@ -1,0 +1,256 @@
+//! One request and its response over one HTTP/1.1 connection: writes, reads, stamps.
+//!
+//! A poll function rather than an async one, because the buffer that bytes are read into is shared by all exchanges of
+//! a worker and must not be held while waiting.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use crestline_core::record::{Failure, FailureKind};
+use crestline_core::stats::Histogram;
+use crestline_core::units::Nanos;
+use tokio::time::Sleep;
+
+use super::answer::Answer;
+use super::h1::ResponseDecoder;
+use super::wire::Wire;
+use crate::clock::Clock;
+
+/// What all exchanges of a worker share: the buffer, and the gauges of how well the worker keeps up.
+#[derive(Debug)]
+pub struct Desk {
+    /// The run's clock.
+    pub clock: Clock,
+    buffer: RefCell<Box<[u8]>>,
+    read_lag: RefCell<Histogram>,
+    reads: Cell<u64>,
+    events: Cell<u64>,
+}
+
+/// How well a worker kept up with what arrived.
+#[derive(Debug, Default)]
+pub struct ReadGauges {
+    /// Time from a socket read to the end of the handling of what it brought, in ns.
+    pub lag: Histogram,
+    /// Socket reads with data.
+    pub reads: u64,
+    /// Server-sent events in them.
+    pub events: u64,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub fn new(clock: Clock) -> Self {
+        let buffer = RefCell::new(vec![0; 64 * 1024].into_boxed_slice());
+        Self { clock, buffer, read_lag: RefCell::default(), reads: Cell::new(0), events: Cell::new(0) }
+    }
+
+    /// The gauges since the last call.
+    pub fn take_gauges(&self) -> ReadGauges {
+        ReadGauges { lag: self.read_lag.take(), reads: self.reads.take(), events: self.events.take() }
+    }
+}
+
+/// The longest times a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest silence.
+    pub read: Option<Nanos>,
+    /// Longest time in all.
+    pub total: Nanos,
+}
+
+/// How an exchange ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// The response is whole.
+    Complete,
+    /// It will not be.
+    Failed(Failure),
+    /// The server closed the connection before any byte of the response.
+    ClosedUnanswered(Failure),
+}
+
+/// What is left to be written.
+#[derive(Debug)]
+pub struct Outgoing {
+    head: Vec<u8>,
+    body: Bytes,
+    written: usize,
+}
+
+impl Outgoing {
+    /// A request as bytes.
+    pub fn new(head: Vec<u8>, body: Bytes) -> Self {
+        Self { head, body, written: 0 }
+    }
+
+    /// From the start again, for another connection.
+    pub fn rewind(&mut self) {
+        self.written = 0;
+    }
+
+    /// Writes what the socket takes without waiting.
+    pub fn write_now(&mut self, wire: &mut Wire) -> io::Result<()> {
+        while !self.is_written() {
+            let written = wire.write_now(&self.parts())?;
+            if written == 0 {
+                break;
+            }
+            self.written += written;
+        }
+        Ok(())
+    }
+
+    fn is_written(&self) -> bool {
+        self.written == self.head.len() + self.body.len()
+    }
+
+    fn parts(&self) -> [IoSlice<'_>; 2] {
+        let head = &self.head[self.written.min(self.head.len())..];
+        let body = &self.body[self.written.saturating_sub(self.head.len())..];
+        [IoSlice::new(head), IoSlice::new(body)]
+    }
+
+    fn poll_write(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        use tokio::io::AsyncWrite;
+        while !self.is_written() {
+            let written = ready!(Pin::new(&mut *wire).poll_write_vectored(cx, &self.parts()))?;
+            self.written += written;
+        }
+        Pin::new(wire).poll_flush(cx)
+    }
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    decoder: ResponseDecoder,
+    /// The last read, or the write of the request.
+    heard: Nanos,
+    began: Nanos,
+    timer: Pin<Box<Sleep>>,
+    limits: Limits,
+    /// The request could not be written; the response may still say why.
+    write_error: Option<io::Error>,
+}
+
+impl Exchange {
+    /// A request whose first bytes were written at `began`.
+    pub fn new(desk: &Desk, began: Nanos, limits: Limits) -> Self {
+        let first = began.saturating_add(limits.total.min(limits.read.unwrap_or(Nanos::MAX)));
+        let timer = Box::pin(tokio::time::sleep_until(desk.clock.deadline(first)));
+        Self { decoder: ResponseDecoder::default(), heard: began, began, timer, limits, write_error: None }
+    }
+
+    /// The response's decoder, for its head.
+    pub fn decoder(&self) -> &ResponseDecoder {
+        &self.decoder
+    }
+
+    /// When the last bytes were read.
+    pub fn heard(&self) -> Nanos {
+        self.heard
+    }
+
+    /// Goes on as far as the socket allows. `each_read` is called with the time of each read after it was handled.
+    pub fn poll(
+        &mut self,
+        (desk, wire): (&Desk, &mut Wire),
+        out: &mut Outgoing,
+        answer: &mut Answer,
+        cx: &mut Context<'_>,
+        mut each_read: impl FnMut(Nanos),
+    ) -> Poll<End> {
+        if self.write_error.is_none()
+            && let Poll::Ready(Err(error)) = out.poll_write(wire, cx)
+        {
+            self.write_error = Some(error);
+        }
+        loop {
+            match self.poll_once(desk, wire, answer, cx) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(None) => each_read(self.heard),
+                Poll::Pending => return self.poll_timer(desk, cx).map(End::Failed),
+            }
+        }
+    }
+
+    /// One read; `None` where the response goes on.
+    fn poll_once(&mut self, desk: &Desk, wire: &mut Wire, answer: &mut Answer, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        let buffer = &mut **desk.buffer.borrow_mut();
+        let read = ready!(wire.poll_read_into(cx, buffer));
+        let at = desk.clock.now();
+        Poll::Ready(match read {
+            Ok(0) => Some(self.closed(answer, at, "the server closed the connection")),
+            Err(error) => Some(self.closed(answer, at, &error.to_string())),
+            Ok(length) => {
+                self.heard = at;
+                let events = answer.events();
+                let end = self.take(&buffer[..length], answer, at);
+                desk.reads.set(desk.reads.get() + 1);
+                desk.events.set(desk.events.get() + answer.events() - events);
+                desk.read_lag.borrow_mut().add(desk.clock.now().saturating_sub(at).0);
+                end
+            }
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8], answer: &mut Answer, at: Nanos) -> Option<End> {
+        answer.begin(at);
+        let fed = self.decoder.feed(bytes, |head, part| answer.feed(head, part, at));
+        if let Err(error) = fed {
+            return Some(failed(FailureKind::MalformedHttp, error.to_string()));
+        }
+        if let Some(failure) = answer.failure() {
+            return Some(End::Failed(failure.clone()));
+        }
+        if !self.decoder.is_done() {
+            return None;
+        }
+        if let Some(head) = self.decoder.head() {
+            answer.finish(head, at);
+        }
+        Some(answer.failure().map_or(End::Complete, |failure| End::Failed(failure.clone())))
+    }
+
+    /// The connection is at its end.
+    fn closed(&mut self, answer: &mut Answer, at: Nanos, why: &str) -> End {
+        let why = self.write_error.as_ref().map_or(why.to_owned(), |error| format!("{why}; writing failed: {error}"));
+        let Some(head) = self.decoder.head().cloned() else {
+            return End::ClosedUnanswered(Failure { kind: FailureKind::ConnectionClosed, text: why });
+        };
+        if self.decoder.finish() || answer.is_complete_without_end() {
+            answer.finish(&head, at);
+            return answer.failure().map_or(End::Complete, |failure| End::Failed(failure.clone()));
+        }
+        failed(FailureKind::CutMidStream, format!("{why} inside the response"))
+    }
+
+    /// Ready when a limit is passed.
+    fn poll_timer(&mut self, desk: &Desk, cx: &mut Context<'_>) -> Poll<Failure> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let now = desk.clock.now();
+            let total = self.began.saturating_add(self.limits.total);
+            let silence = self.limits.read.map_or(Nanos::MAX, |read| self.heard.saturating_add(read));
+            if now >= total {
+                let text = format!("no whole response within the total time-out of {}", self.limits.total);
+                return Poll::Ready(Failure { kind: FailureKind::TotalTimeout, text });
+            }
+            if now >= silence {
+                let text = format!("no byte for the read time-out of {}", self.limits.read.unwrap_or_default());
+                return Poll::Ready(Failure { kind: FailureKind::ReadTimeout, text });
+            }
+            self.timer.as_mut().reset(desk.clock.deadline(total.min(silence)));
+        }
+    }
+}
+
+fn failed(kind: FailureKind, text: String) -> End {
+    End::Failed(Failure { kind, text })
+}
