@@ -1,6 +1,7 @@
 //! `crestline perf`: the dialect of `evalscope perf`.
 
 pub(crate) mod args;
+pub(crate) mod files;
 pub(crate) mod plan;
 
 use crate::exit::Exit;

@@ -1,0 +1,203 @@
+//! `benchmark_args.json`: all arguments of one load as they were read, secrets masked.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use crestline_core::request::LoadPoint;
+use serde_json::{Map, Value, json};
+
+use crate::perf::args::{Arrival, PerfArgs};
+use crate::perf::plan::{Address, Translation, model_id};
+
+const MASK: &str = "***";
+/// Parts of the names of headers whose values are never written.
+const SENSITIVE: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+
+type Arguments = Map<String, Value>;
+
+/// The object of one load: evalscope's keys in evalscope's order, then crestline's own.
+pub(crate) fn arguments(
+    args: &PerfArgs,
+    translation: &Translation,
+    point: &LoadPoint,
+    run: &Run<'_>,
+) -> Arguments {
+    let mut out = Map::new();
+    out.append(&mut connection(args, translation));
+    out.append(&mut load(args, point));
+    out.append(&mut sla());
+    out.append(&mut tuning(args));
+    out.append(&mut prompt(args, &translation.address, run));
+    out.append(&mut generation(args));
+    out.append(&mut own(args));
+    out
+}
+
+/// What differs between the loads of a sweep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// Folder of the load.
+    pub(crate) folder: &'a Path,
+    /// Index of its first item.
+    pub(crate) offset: u64,
+}
+
+fn connection(args: &PerfArgs, translation: &Translation) -> Arguments {
+    let model = &translation.plan.model;
+    fields(json!({
+        "model": model,
+        "model_id": model_id(model),
+        "attn_implementation": null,
+        "api": args.model.api,
+        "tokenizer_path": args.model.tokenizer_path,
+        "port": 8877,
+        "url": translation.address.shown(),
+        "headers": headers(&args.connection.headers),
+        "connect_timeout": args.connection.connect_timeout,
+        "read_timeout": args.connection.read_timeout,
+        "total_timeout": args.connection.total_timeout,
+        "api_key": args.connection.api_key.as_ref().map(|_| MASK),
+        "no_test_connection": args.connection.no_test_connection,
+        "scenario": null,
+    }))
+}
+
+fn headers(typed: &[String]) -> Arguments {
+    typed
+        .iter()
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| {
+            let name = name.trim();
+            let lower = name.to_ascii_lowercase();
+            let secret = SENSITIVE.iter().any(|part| lower.contains(part));
+            (
+                name.to_owned(),
+                json!(if secret { MASK } else { value.trim() }),
+            )
+        })
+        .collect()
+}
+
+fn load(args: &PerfArgs, point: &LoadPoint) -> Arguments {
+    let rate = point.load.rate().map_or(-1.0, |rate| rate.value());
+    fields(json!({
+        "number": point.requests,
+        "parallel": point.load.concurrency.map_or(-1, |limit| i64::from(limit.get())),
+        "rate": rate,
+        "warmup_num": args.load.warmup_num,
+        "enable_pd_metrics": false,
+        "open_loop": args.load.open_loop,
+        "sleep_interval": args.load.sleep_interval,
+        "duration": args.load.duration,
+    }))
+}
+
+fn sla() -> Arguments {
+    fields(json!({
+        "sla_auto_tune": false,
+        "sla_variable": "parallel",
+        "sla_params": null,
+        "sla_num_runs": 3,
+        "sla_upper_bound": 65536,
+        "sla_lower_bound": 1,
+        "sla_fixed_parallel": null,
+        "sla_number_multiplier": null,
+    }))
+}
+
+fn tuning(args: &PerfArgs) -> Arguments {
+    let tuning = &args.tuning;
+    fields(json!({
+        "db_commit_interval": tuning.db_commit_interval,
+        "queue_size_multiplier": tuning.queue_size_multiplier.unwrap_or(5),
+        "in_flight_task_multiplier": tuning.in_flight_task_multiplier.unwrap_or(2),
+        "num_workers": tuning.num_workers,
+        "log_every_n_query": tuning.log_every_n_query.unwrap_or(100),
+        "debug": args.output.debug,
+        "enable_progress_tracker": args.output.enable_progress_tracker,
+        "visualizer": null,
+        "wandb_api_key": null,
+        "swanlab_api_key": null,
+        "swanlab_host": null,
+        "name": args.output.name,
+        "alias": args.output.alias,
+    }))
+}
+
+fn prompt(args: &PerfArgs, address: &Address, run: &Run<'_>) -> Arguments {
+    let prompt = &args.prompt;
+    fields(json!({
+        "outputs_dir": run.folder,
+        "no_timestamp": args.output.no_timestamp,
+        "max_prompt_length": prompt.max_prompt_length,
+        "min_prompt_length": prompt.min_prompt_length,
+        "prefix_length": prompt.prefix_length,
+        "prefix_count": 1,
+        "prompt": prompt.prompt,
+        "query_template": prompt.query_template,
+        "apply_chat_template": address.is_chat(),
+        "image_width": 224,
+        "image_height": 224,
+        "image_format": "RGB",
+        "image_num": 1,
+        "image_patch_size": 28,
+        "dataset": prompt.dataset,
+        "dataset_path": prompt.dataset_path,
+        "data_source": prompt.data_source.and_then(|source| Some(source.to_possible_value()?.get_name().to_owned())),
+        "dataset_offset": run.offset,
+        "dataset_args": prompt.dataset_args.as_deref().map(parsed),
+    }))
+}
+
+fn generation(args: &PerfArgs) -> Arguments {
+    let typed = &args.generation;
+    fields(json!({
+        "frequency_penalty": typed.frequency_penalty,
+        "repetition_penalty": typed.repetition_penalty,
+        "logprobs": typed.logprobs.then_some(true),
+        "max_tokens": match typed.max_tokens[..] {
+            [one] => json!(one),
+            _ => json!(typed.max_tokens),
+        },
+        "min_tokens": typed.min_tokens,
+        "n_choices": typed.n_choices,
+        "seed": typed.seed,
+        "stop": typed.stop,
+        "stop_token_ids": typed.stop_token_ids,
+        "stream": !typed.no_stream,
+        "temperature": typed.temperature,
+        "top_p": typed.top_p,
+        "top_k": typed.top_k,
+        "extra_args": typed.extra_args.as_deref().map_or(json!({}), parsed),
+        "tokenize_prompt": args.prompt.tokenize_prompt,
+        "multi_turn": false,
+        "min_turns": 1,
+        "max_turns": null,
+        "multi_turn_args": null,
+    }))
+}
+
+fn own(args: &PerfArgs) -> Arguments {
+    fields(json!({
+        "crestline_version": env!("CARGO_PKG_VERSION"),
+        "crestline_arrival": match args.load.arrival {
+            Arrival::Poisson => "poisson",
+            Arrival::Constant => "constant",
+        },
+        "crestline_grace": args.load.grace,
+        "crestline_workers": args.tuning.workers,
+        "crestline_no_text": args.output.no_text,
+    }))
+}
+
+/// JSON that a flag held; the plan has refused what is not JSON.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn fields(value: Value) -> Arguments {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
