@@ -3,9 +3,11 @@
 //! Depends on no async runtime, opens nothing, reads no clock, and takes every seed as an argument.
 
 pub mod arrival;
+pub mod health;
 pub mod metrics;
 pub mod record;
 pub mod request;
+pub mod schedule;
 pub mod stats;
 pub mod summary;
 pub mod units;

@@ -19,6 +19,10 @@ use crate::units::Nanos;
 
 /// An endless, never decreasing sequence of due times; the k-th belongs to the k-th request of the workload.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a worker; a box would cost a jump each arrival"
+)]
 pub enum Arrival {
     /// Evenly spaced.
     Constant(Constant),

@@ -15,13 +15,17 @@ fn values(most: usize) -> impl Strategy<Value = Vec<u64>> {
 
 fn sample(limit: usize, values: &[u64]) -> Sample {
     let mut sample = Sample::new(limit);
-    values.iter().for_each(|&value| sample.add(value));
+    for &value in values {
+        sample.add(value);
+    }
     sample
 }
 
 fn histogram(values: &[u64]) -> Histogram {
     let mut histogram = Histogram::default();
-    values.iter().for_each(|&value| histogram.add(value));
+    for &value in values {
+        histogram.add(value);
+    }
     histogram
 }
 

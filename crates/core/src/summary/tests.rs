@@ -237,7 +237,9 @@ proptest! {
             .collect();
         shares.rotate_left(turn % parts);
         let mut merged = RunSummary::new(point());
-        shares.into_iter().for_each(|share| merged.merge(share));
+        for share in shares {
+            merged.merge(share);
+        }
         prop_assert_eq!(&json(&merged), &json(&whole));
         let read: RunSummary = serde_json::from_str(&json(&whole)).unwrap();
         prop_assert_eq!(json(&read), json(&whole));

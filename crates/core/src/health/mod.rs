@@ -1,0 +1,223 @@
+//! Was the client itself the bottleneck? What it observed of itself during a run, and what that means for the run.
+//!
+//! Plain data that the load engine fills in; measures nothing itself. Limits are constants here and explained in
+//! `docs/metrics.md`.
+
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{FailureKind, Phase, RequestRecord};
+use crate::stats::{Histogram, Sample};
+use crate::units::Nanos;
+
+pub use verdict::{
+    BUSY_SHARE, BUSY_WALL, HealthVerdict, PACE_SENDS, PACE_SHARE, READ_LAG_FLOOR, READ_LAG_SHARE,
+    SEND_LAG_FLOOR, SEND_LAG_SHARE, STARVED_SHARE, STARVED_WAIT, VoidReason,
+};
+
+/// Send lags kept exactly; more are counted in a histogram.
+const EXACT_LAGS: usize = 100_000;
+
+/// How well the client did its own work. Parts of a run merge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientHealth {
+    /// How late requests were sent by the client's own fault, in ns: [`RequestRecord::send_lag`].
+    pub send_lag: Sample,
+    /// From the socket read that brought bytes to the end of their handling, in ns.
+    pub read_lag: Histogram,
+    /// How late the event loops came back to their timers, in ns.
+    pub loop_lag: Histogram,
+    /// Socket reads that brought something.
+    pub reads: u64,
+    /// Server-sent events in these.
+    pub events: u64,
+    /// Processor use of each worker thread.
+    pub workers: Vec<WorkerUse>,
+    /// Due times and sends of an open loop.
+    pub pace: Pace,
+    /// Sends that had to wait for the preparation of their request.
+    pub starved: Starved,
+}
+
+/// Processor time of one worker thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorkerUse {
+    /// Time it was running.
+    pub cpu: Nanos,
+    /// Time that passed.
+    pub wall: Nanos,
+}
+
+impl WorkerUse {
+    /// Running share of the time, 0..=1; zero where no time passed.
+    pub fn share(&self) -> f64 {
+        if self.wall == Nanos::ZERO {
+            return 0.0;
+        }
+        self.cpu.as_secs_f64() / self.wall.as_secs_f64()
+    }
+}
+
+/// Requests whose content was not ready when they were due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Starved {
+    /// How many.
+    pub sends: u64,
+    /// How long they waited in all.
+    pub wait: Nanos,
+}
+
+/// The first and last of the times that a schedule asks for and that came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pace {
+    /// Counted requests that were sent.
+    pub sends: u64,
+    /// Times at which they were due.
+    pub due: Option<Span>,
+    /// Times at which they would have been sent but for the client: due and the client's own lag, without the wait for
+    /// the concurrency limit and for a connection.
+    pub ready: Option<Span>,
+    /// Times at which they were sent.
+    pub sent: Option<Span>,
+}
+
+/// The earliest and the latest of some times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Earliest.
+    pub first: Nanos,
+    /// Latest.
+    pub last: Nanos,
+}
+
+impl Default for ClientHealth {
+    fn default() -> Self {
+        Self {
+            send_lag: Sample::new(EXACT_LAGS),
+            read_lag: Histogram::default(),
+            loop_lag: Histogram::default(),
+            reads: 0,
+            events: 0,
+            workers: Vec::new(),
+            pace: Pace::default(),
+            starved: Starved::default(),
+        }
+    }
+}
+
+impl ClientHealth {
+    /// Takes send lag and pace from a request that has ended. Ignores the warm-up, and requests whose `sent` is not the
+    /// moment the client chose: they never had a connection, were sent again on a new one, or were called off.
+    pub fn add(&mut self, record: &RequestRecord) {
+        if record.phase == Phase::Warmup || record.reconnects > 0 || never_sent(record) {
+            return;
+        }
+        self.send_lag.add(record.send_lag().0);
+        let ready = record.due.saturating_add(record.send_lag());
+        self.pace.add(record.due, ready, record.sent);
+    }
+
+    /// Takes over what another part of the client observed of itself.
+    pub fn merge(&mut self, other: Self) {
+        self.send_lag.merge(other.send_lag);
+        self.read_lag.merge(&other.read_lag);
+        self.loop_lag.merge(&other.loop_lag);
+        self.reads += other.reads;
+        self.events += other.events;
+        self.workers.extend(other.workers);
+        self.pace.merge(&other.pace);
+        self.starved.sends += other.starved.sends;
+        self.starved.wait += other.starved.wait;
+    }
+
+    /// Server-sent events a socket read brought, on average. Well above 1, tokens came several at a time, or the client
+    /// read late.
+    pub fn events_per_read(&self) -> Option<f64> {
+        (self.reads > 0).then(|| self.events as f64 / self.reads as f64)
+    }
+
+    /// The worker that was busiest.
+    pub fn busiest(&self) -> Option<WorkerUse> {
+        self.workers
+            .iter()
+            .copied()
+            .max_by(|one, other| one.share().total_cmp(&other.share()))
+    }
+}
+
+impl Pace {
+    fn add(&mut self, due: Nanos, ready: Nanos, sent: Nanos) {
+        self.merge(&Self {
+            sends: 1,
+            due: Some(Span::at(due)),
+            ready: Some(Span::at(ready)),
+            sent: Some(Span::at(sent)),
+        });
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sends += other.sends;
+        self.due = Span::around(self.due, other.due);
+        self.ready = Span::around(self.ready, other.ready);
+        self.sent = Span::around(self.sent, other.sent);
+    }
+
+    /// Sends a second that the schedule asked for, as it was drawn: between the first and the last due time.
+    pub fn asked(&self) -> Option<f64> {
+        self.rate(self.due)
+    }
+
+    /// Sends a second that came of it.
+    pub fn achieved(&self) -> Option<f64> {
+        self.rate(self.sent)
+    }
+
+    /// The rate that the client alone would have kept, with free slots and connections at hand, as a share of the asked
+    /// one. It compares with the times as drawn, so that the chance in a Poisson process does not count.
+    pub fn kept(&self) -> Option<f64> {
+        Some(self.rate(self.ready)? / self.asked()?)
+    }
+
+    fn rate(&self, span: Option<Span>) -> Option<f64> {
+        let span = span?;
+        let seconds = span.last.saturating_sub(span.first).as_secs_f64();
+        (self.sends > 1 && seconds > 0.0).then(|| (self.sends - 1) as f64 / seconds)
+    }
+}
+
+impl Span {
+    fn at(time: Nanos) -> Self {
+        Self {
+            first: time,
+            last: time,
+        }
+    }
+
+    fn around(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (Some(a), Some(b)) = (one, other) else {
+            return one.or(other);
+        };
+        Some(Self {
+            first: a.first.min(b.first),
+            last: a.last.max(b.last),
+        })
+    }
+}
+
+fn never_sent(record: &RequestRecord) -> bool {
+    record.failure.as_ref().is_some_and(|failure| {
+        matches!(
+            failure.kind,
+            FailureKind::Dns
+                | FailureKind::ConnectRefused
+                | FailureKind::ConnectTimeout
+                | FailureKind::Connect
+                | FailureKind::Tls
+                | FailureKind::Cancelled
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

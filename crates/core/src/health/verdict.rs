@@ -1,0 +1,230 @@
+//! The limits of client health, and what is said when one is passed.
+//!
+//! Judges the client only: how the server did is no reason here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ClientHealth;
+use crate::metrics::Metric;
+use crate::summary::RunSummary;
+use crate::units::Nanos;
+
+/// Least share of the asked rate that the client must keep.
+pub const PACE_SHARE: f64 = 0.98;
+/// Sends from which the rate is judged: a single late one moves the rate of fewer too much.
+pub const PACE_SENDS: u64 = 100;
+/// Send lag that is never too much.
+pub const SEND_LAG_FLOOR: Nanos = Nanos::from_millis(10);
+/// Highest p99 of the send lag, as a share of the median TTFT (of the median latency, where there is no TTFT).
+pub const SEND_LAG_SHARE: f64 = 0.1;
+/// Read lag that is never too much.
+pub const READ_LAG_FLOOR: Nanos = Nanos::from_millis(5);
+/// Highest p99 of the read lag, as a share of the median gap (of the median TTFT, where there are no gaps).
+pub const READ_LAG_SHARE: f64 = 0.1;
+/// Highest share of the time that a worker may be running.
+pub const BUSY_SHARE: f64 = 0.9;
+/// Run length from which processor use is judged.
+pub const BUSY_WALL: Nanos = Nanos::from_secs(1);
+/// Highest share of sends that may wait for their preparation.
+pub const STARVED_SHARE: f64 = 0.01;
+/// Mean wait of those sends that is never too much.
+pub const STARVED_WAIT: Nanos = Nanos::from_millis(1);
+
+/// Whether the figures of a run are the server's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthVerdict {
+    /// The client kept up.
+    Sound,
+    /// The client was the bottleneck: the run neither passes nor fails anything.
+    Void(Vec<VoidReason>),
+}
+
+/// Why a run is void.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// The client fell behind the asked rate.
+    Pace {
+        /// Share of the asked rate that it kept.
+        kept: f64,
+        /// Sends a second, asked.
+        asked: f64,
+    },
+    /// Requests were sent late.
+    SendLag {
+        /// p99 of the lag.
+        p99: Nanos,
+        /// Highest that is allowed.
+        limit: Nanos,
+    },
+    /// Bytes were handled late.
+    ReadLag {
+        /// p99 of the lag.
+        p99: Nanos,
+        /// Highest that is allowed.
+        limit: Nanos,
+    },
+    /// A worker had hardly any time left.
+    Busy {
+        /// Running share of the time of the busiest worker.
+        share: f64,
+        /// Workers beyond the limit.
+        workers: usize,
+    },
+    /// Requests were not ready when they were due.
+    Starved {
+        /// Share of the sends.
+        share: f64,
+        /// Their mean wait.
+        wait: Nanos,
+    },
+}
+
+impl HealthVerdict {
+    /// The client kept up.
+    pub fn is_sound(&self) -> bool {
+        matches!(self, Self::Sound)
+    }
+}
+
+impl ClientHealth {
+    /// Judges the client against what it measured. A client that observed nothing (virtual time) is sound.
+    pub fn verdict(&self, summary: &RunSummary) -> HealthVerdict {
+        let reasons: Vec<_> = [
+            self.lost_pace(summary),
+            self.late_sends(summary),
+            self.late_reads(summary),
+            self.busy_workers(),
+            self.starved_sends(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if reasons.is_empty() {
+            HealthVerdict::Sound
+        } else {
+            HealthVerdict::Void(reasons)
+        }
+    }
+
+    fn lost_pace(&self, summary: &RunSummary) -> Option<VoidReason> {
+        summary.point().load.rate()?;
+        let (kept, asked) = (self.pace.kept()?, self.pace.asked()?);
+        (self.pace.sends >= PACE_SENDS && kept < PACE_SHARE)
+            .then_some(VoidReason::Pace { kept, asked })
+    }
+
+    fn late_sends(&self, summary: &RunSummary) -> Option<VoidReason> {
+        let share = of_median(SEND_LAG_SHARE, summary, [Metric::Ttft, Metric::Latency]);
+        let limit = SEND_LAG_FLOOR.max(share);
+        let p99 = Nanos(self.send_lag.quantile(tail(self.send_lag.len())?)? as u64);
+        (p99 > limit).then_some(VoidReason::SendLag { p99, limit })
+    }
+
+    fn late_reads(&self, summary: &RunSummary) -> Option<VoidReason> {
+        let share = of_median(READ_LAG_SHARE, summary, [Metric::Itl, Metric::Ttft]);
+        let limit = READ_LAG_FLOOR.max(share);
+        let p99 = Nanos(self.read_lag.quantile(tail(self.read_lag.count())?)? as u64);
+        (p99 > limit).then_some(VoidReason::ReadLag { p99, limit })
+    }
+
+    fn busy_workers(&self) -> Option<VoidReason> {
+        let busy =
+            |worker: &&super::WorkerUse| worker.wall > BUSY_WALL && worker.share() > BUSY_SHARE;
+        let shares = self
+            .workers
+            .iter()
+            .filter(busy)
+            .map(super::WorkerUse::share);
+        let workers = shares.clone().count();
+        let share = shares.max_by(f64::total_cmp)?;
+        Some(VoidReason::Busy { share, workers })
+    }
+
+    fn starved_sends(&self) -> Option<VoidReason> {
+        let sends = self.starved.sends;
+        let share = sends as f64 / self.pace.sends.max(1) as f64;
+        if sends == 0 || share <= STARVED_SHARE {
+            return None;
+        }
+        let wait = self.starved.wait / sends;
+        (wait > STARVED_WAIT).then_some(VoidReason::Starved { share, wait })
+    }
+}
+
+/// The quantile that is judged: p99, or with 100 values or fewer the second largest, so that one hiccup of the machine
+/// does not void a short run. `None` with fewer than two values.
+fn tail(count: u64) -> Option<f64> {
+    let steps = count.checked_sub(1).filter(|&steps| steps > 0)?;
+    Some((1.0 - 1.0 / steps as f64).min(0.99))
+}
+
+/// That share of the median of the first metric that was measured; zero where neither was.
+fn of_median(share: f64, summary: &RunSummary, metrics: [Metric; 2]) -> Nanos {
+    let median = metrics
+        .into_iter()
+        .find_map(|metric| summary.quantile(metric, 0.5));
+    Nanos::from_secs_f64(share * median.unwrap_or_default())
+}
+
+impl VoidReason {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Pace { .. } => {
+                "lower the rate, give the client more worker threads, or send from more machines"
+            }
+            Self::SendLag { .. } | Self::ReadLag { .. } => {
+                "give the client processors of its own, more worker threads, or another machine than the server's"
+            }
+            Self::Busy { .. } => "give the client more worker threads, or send from more machines",
+            Self::Starved { .. } => {
+                "give the preparation of requests more threads, or a data set that needs less of it"
+            }
+        }
+    }
+}
+
+impl fmt::Display for VoidReason {
+    /// The figure and its limit.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pace { kept, asked } => write!(
+                out,
+                "the client kept {:.1} % of the asked {asked:.4} req/s (limit {:.0} %)",
+                percent(*kept),
+                percent(PACE_SHARE)
+            ),
+            Self::SendLag { p99, limit } => lag(out, "requests were sent late", *p99, *limit),
+            Self::ReadLag { p99, limit } => lag(out, "responses were read late", *p99, *limit),
+            Self::Busy { share, workers } => write!(
+                out,
+                "{workers} of the client's workers had no time left: processor use {:.0} % (limit {:.0} %)",
+                percent(*share),
+                percent(BUSY_SHARE)
+            ),
+            Self::Starved { share, wait } => write!(
+                out,
+                "requests were not prepared in time: {:.1} % of the sends waited (limit {:.0} %), {:.1} ms on average",
+                percent(*share),
+                percent(STARVED_SHARE),
+                wait.as_millis_f64()
+            ),
+        }
+    }
+}
+
+fn lag(out: &mut fmt::Formatter<'_>, what: &str, p99: Nanos, limit: Nanos) -> fmt::Result {
+    let (p99, limit) = (p99.as_millis_f64(), limit.as_millis_f64());
+    write!(
+        out,
+        "{what}: p99 of the lag {p99:.1} ms (limit {limit:.1} ms)"
+    )
+}
+
+fn percent(share: f64) -> f64 {
+    share * 100.0
+}
