@@ -80,8 +80,7 @@ pub(crate) struct ConnectionArgs {
 /// How much load, and for how long.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
-    /// Requests of each load; a list is paired with `--parallel`, or with `--rate` under `--open-loop`. Without it
-    /// 1000, or no limit where `--duration` is given.
+    /// Requests of each load; a list is paired with `--parallel`, or with `--rate` under `--open-loop` [default: 1000]
     #[arg(short = 'n', long, value_name = "N", num_args = 1.., allow_negative_numbers = true)]
     pub(crate) number: Vec<i64>,
     /// Highest number of requests in flight; a list is a sweep [default: 1].
@@ -408,3 +407,6 @@ pub(crate) struct UnsupportedArgs {
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

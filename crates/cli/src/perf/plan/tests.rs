@@ -66,10 +66,25 @@ fn lines_of(translation: &Translation) -> BTreeMap<String, String> {
     out
 }
 
+/// Words as a shell would part them, with single quotes.
+fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'').expect("a closing quote"),
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
 /// Checks which lines of the plan the flags change, and which notes they give.
-fn changes(flags: &[&str], expected: &Expect) {
+fn changes(flags: &str, expected: &Expect) {
     let base = lines_of(&translated(&[]).unwrap());
-    let text = match translated(flags) {
+    let text = match translated(&words(flags)) {
         Err(problem) => problem.to_string(),
         Ok(translation) => {
             let mut lines: Vec<String> = lines_of(&translation)
@@ -85,8 +100,8 @@ fn changes(flags: &[&str], expected: &Expect) {
 }
 
 /// Checks the problem that the flags, with nothing before them, are answered with.
-fn refuses(flags: &[&str], expected: &Expect) {
-    let problem = read(flags)
+fn refuses(flags: &str, expected: &Expect) {
+    let problem = read(&words(flags))
         .and_then(|args| translate(&args, &surroundings()))
         .expect_err("these flags are wrong");
     assert_eq!(problem.exit(), crate::exit::Exit::Usage);
@@ -94,10 +109,11 @@ fn refuses(flags: &[&str], expected: &Expect) {
 }
 
 /// The same after a usable set of flags.
-fn refuses_more(flags: &[&str], expected: &Expect) {
-    let all: Vec<&str> = BASE.iter().chain(flags).copied().collect();
-    refuses(&all, expected);
+fn refuses_more(flags: &str, expected: &Expect) {
+    refuses(&format!("{} {flags}", BASE.join(" ")), expected);
 }
 
-mod accepted;
-mod refused;
+mod loads;
+mod prompts;
+mod wrong_flags;
+mod wrong_values;
