@@ -45,7 +45,11 @@ impl HubCaches {
         ];
         // The tool's own default is below the home folder whatever the cache variable says.
         let home_scope = path("HOME").map(|home| home.join(".cache/modelscope"));
-        let model_scope = [path("MODELSCOPE_CACHE"), user_folder("modelscope"), home_scope];
+        let model_scope = [
+            path("MODELSCOPE_CACHE"),
+            user_folder("modelscope"),
+            home_scope,
+        ];
         Self {
             hugging_face: distinct(hugging_face),
             model_scope: distinct(model_scope),
@@ -60,7 +64,11 @@ impl HubCaches {
             HubKind::Dataset => ("datasets", "datasets"),
         };
         let flat = format!("{prefix}--{}", name.replace('/', "--"));
-        let mut found: Vec<PathBuf> = self.hugging_face.iter().map(|root| root.join(&flat)).collect();
+        let mut found: Vec<PathBuf> = self
+            .hugging_face
+            .iter()
+            .map(|root| root.join(&flat))
+            .collect();
         for root in &self.model_scope {
             for base in [
                 root.join("hub").join(sub),
@@ -100,7 +108,11 @@ fn distinct<const N: usize>(paths: [Option<PathBuf>; N]) -> Vec<PathBuf> {
 fn snapshot_folders(folder: &Path) -> Vec<PathBuf> {
     let snapshots = folder.join("snapshots");
     if !snapshots.is_dir() {
-        return if folder.is_dir() { vec![folder.to_owned()] } else { Vec::new() };
+        return if folder.is_dir() {
+            vec![folder.to_owned()]
+        } else {
+            Vec::new()
+        };
     }
     let mut found = Vec::new();
     if let Ok(revision) = std::fs::read_to_string(folder.join("refs/main")) {
@@ -109,8 +121,14 @@ fn snapshot_folders(folder: &Path) -> Vec<PathBuf> {
             found.push(main);
         }
     }
-    let entries = std::fs::read_dir(&snapshots).into_iter().flatten().flatten();
-    let mut others: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let entries = std::fs::read_dir(&snapshots)
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut others: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
     others.sort();
     for other in others {
         if !found.contains(&other) {
@@ -170,7 +188,11 @@ mod tests {
 
     #[test]
     fn model_scope_is_found_in_both_layouts_and_with_masked_dots() {
-        for layout in ["hub/models/org/name-1___5", "hub/org/name-1.5", "models/org/name-1___5"] {
+        for layout in [
+            "hub/models/org/name-1___5",
+            "hub/org/name-1.5",
+            "models/org/name-1___5",
+        ] {
             let root = tempfile::tempdir().unwrap();
             let folder = root.path().join(layout);
             fs::create_dir_all(&folder).unwrap();

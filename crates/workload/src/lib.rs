@@ -2,7 +2,17 @@
 //!
 //! Reads local files only; never the network, never a clock.
 
+mod dataset;
+mod draw;
+mod error;
 pub mod hub;
+mod lengths;
 pub mod plan;
+mod presentation;
 pub mod template;
 pub mod tokenizer;
+mod workload;
+
+pub use error::WorkloadError;
+pub use lengths::LengthsError;
+pub use workload::Workload;

@@ -14,7 +14,7 @@ use minijinja::{Environment, Value, context};
 
 use crate::tokenizer::Tokenizer;
 
-pub use functions::{Date, DEFAULT_DATE};
+pub use functions::{DEFAULT_DATE, Date};
 
 /// For chats with models whose files hold no template.
 pub const DEFAULT_TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + \
@@ -148,7 +148,10 @@ impl ChatTemplate {
     /// Most templates take content as text only: a list of text parts becomes one text for them.
     fn message_value(&self, message: &Message) -> Value {
         if let (false, Some(parts)) = (self.takes_parts, message.content.as_array()) {
-            let texts: Vec<&str> = parts.iter().filter_map(|part| part.get("text")?.as_str()).collect();
+            let texts: Vec<&str> = parts
+                .iter()
+                .filter_map(|part| part.get("text")?.as_str())
+                .collect();
             let mut flat = message.clone();
             flat.content = serde_json::Value::String(texts.join("\n"));
             return Value::from(Serde(&flat));
@@ -182,16 +185,22 @@ fn own_source(tokenizer: &Tokenizer) -> Option<String> {
         return Some(source.to_owned());
     }
     let named = value.as_array()?;
-    let is_default = |entry: &&serde_json::Value| entry.get("name").is_some_and(|name| name == "default");
+    let is_default =
+        |entry: &&serde_json::Value| entry.get("name").is_some_and(|name| name == "default");
     let entry = named.iter().find(is_default).or_else(|| named.first())?;
     Some(entry.get("template")?.as_str()?.to_owned())
 }
 
 /// Whether a template goes through the parts of a message's content itself.
 fn loops_over_content(source: &str) -> bool {
-    ["in message.content", "in message['content']", "in message[\"content\"]", "in content"]
-        .iter()
-        .any(|pattern| source.contains(pattern))
+    [
+        "in message.content",
+        "in message['content']",
+        "in message[\"content\"]",
+        "in content",
+    ]
+    .iter()
+    .any(|pattern| source.contains(pattern))
 }
 
 /// The error with its causes, in one line: a template's own words come first.

@@ -124,7 +124,10 @@ fn to_json(value: &Value, indent: Option<usize>, options: Kwargs) -> Result<Valu
     options.assert_all_used()?;
     let written = match indent {
         None => write_json(value, Spaced),
-        Some(width) => write_json(value, PrettyFormatter::with_indent(" ".repeat(width).as_bytes())),
+        Some(width) => write_json(
+            value,
+            PrettyFormatter::with_indent(" ".repeat(width).as_bytes()),
+        ),
     };
     written
         .map(Value::from)
@@ -141,15 +144,34 @@ fn write_json(value: &Value, formatter: impl Formatter) -> Result<String, serde_
 struct Spaced;
 
 impl Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first {
+            Ok(())
+        } else {
+            writer.write_all(b", ")
+        }
     }
 
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+    fn begin_object_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+    ) -> std::io::Result<()> {
         writer.write_all(b": ")
     }
 }

@@ -43,7 +43,11 @@ impl TokenizerError {
 }
 
 fn hint_to_get(name: &str) -> String {
-    let hub_name = if name.split('/').count() == 2 { name } else { "ORG/NAME" };
+    let hub_name = if name.split('/').count() == 2 {
+        name
+    } else {
+        "ORG/NAME"
+    };
     format!(
         "fetch it once with `hf download {hub_name} tokenizer.json tokenizer_config.json`, name a folder that holds \
          tokenizer.json (`--tokenizer-path FOLDER`), or take the one in this program (`--tokenizer-path builtin`)"
@@ -51,7 +55,10 @@ fn hint_to_get(name: &str) -> String {
 }
 
 fn places(looked: &[PathBuf]) -> String {
-    let places: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+    let places: Vec<String> = looked
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     places.join(", ")
 }
 

@@ -12,7 +12,10 @@ pub(super) enum Location {
     /// Part of the program.
     Builtin,
     /// A `tokenizer.json`, and the folder with the files beside it.
-    HuggingFace { vocabulary: PathBuf, folder: PathBuf },
+    HuggingFace {
+        vocabulary: PathBuf,
+        folder: PathBuf,
+    },
     /// A file of byte sequences and ranks, and its folder.
     TiktokenFile { ranks: PathBuf, folder: PathBuf },
     /// One of the encodings that the program carries.
@@ -91,7 +94,9 @@ fn in_folder(folder: &Path) -> Option<Location> {
 
 fn is_rank_file(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "tiktoken")
-        || path.file_name().is_some_and(|name| name == "tiktoken.model")
+        || path
+            .file_name()
+            .is_some_and(|name| name == "tiktoken.model")
 }
 
 fn wanted_in(folder: &Path) -> Vec<PathBuf> {

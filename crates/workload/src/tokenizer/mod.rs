@@ -133,7 +133,9 @@ impl Tokenizer {
     /// The tokens of a text with those that the tokenizer puts around a prompt, as a server does for a completion.
     pub fn encode_prompt(&self, text: &str) -> Vec<u32> {
         match &self.engine {
-            Engine::HuggingFace(engine) if self.added_to_prompts() > 0 => engine.encode_prompt(text),
+            Engine::HuggingFace(engine) if self.added_to_prompts() > 0 => {
+                engine.encode_prompt(text)
+            }
             _ => self.encode(text),
         }
     }
@@ -215,10 +217,12 @@ impl Settings {
         let config_path = folder.join("tokenizer_config.json");
         let config = match error::read_optional(&config_path)? {
             None => serde_json::Map::new(),
-            Some(text) => serde_json::from_str(&text).map_err(|source| TokenizerError::Invalid {
-                path: config_path,
-                reason: source.to_string(),
-            })?,
+            Some(text) => {
+                serde_json::from_str(&text).map_err(|source| TokenizerError::Invalid {
+                    path: config_path,
+                    reason: source.to_string(),
+                })?
+            }
         };
         let chat_template = error::read_optional(&folder.join("chat_template.jinja"))?;
         Ok(Self {

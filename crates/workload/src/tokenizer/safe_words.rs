@@ -82,7 +82,9 @@ impl SafeWords {
         }
         found.words.sort_by_key(|word| word.id);
         found.starts.sort_by_key(|word| word.id);
-        let crossed = vocabulary.iter().any(|(_, text)| reaches_over_a_word_end(text));
+        let crossed = vocabulary
+            .iter()
+            .any(|(_, text)| reaches_over_a_word_end(text));
         found.cuttable = !crossed && found.joined_words_stay_themselves(tokenizer);
         found
     }
@@ -132,7 +134,9 @@ impl SafeWords {
     pub(super) fn count(&self, text: &str, tokenizer: &Tokenizer) -> Option<usize> {
         let mut words = 0;
         let rests = self.split(text, |_, _| words += 1)?;
-        let slow = rests.iter().map(|rest| self.encode_rest(text, rest, tokenizer).len());
+        let slow = rests
+            .iter()
+            .map(|rest| self.encode_rest(text, rest, tokenizer).len());
         Some(words + slow.sum::<usize>())
     }
 
@@ -164,7 +168,9 @@ impl SafeWords {
         // `at` is the place of the space in front of the next part.
         while at < text.len() {
             let begin = at + 1;
-            let end = text[begin..].find(' ').map_or(text.len(), |length| begin + length);
+            let end = text[begin..]
+                .find(' ')
+                .map_or(text.len(), |length| begin + length);
             match (self.ids.get(&text[begin..end]), open) {
                 (Some(&id), None) => on_word(at, id),
                 (Some(&id), Some(start)) if ends_in_letter(&text[..at]) => {
@@ -191,7 +197,9 @@ impl SafeWords {
             return tokenizer.encode_whole(&text[rest.clone()]);
         }
         let anchored = format!("{}{}", self.anchor, &text[rest.clone()]);
-        tokenizer.encode_whole(&anchored).split_off(self.anchor_tokens)
+        tokenizer
+            .encode_whole(&anchored)
+            .split_off(self.anchor_tokens)
     }
 }
 
@@ -212,7 +220,7 @@ fn letters(token: &str) -> &str {
 /// Whether a token covers a place where a text may be cut.
 fn reaches_over_a_word_end(token: &str) -> bool {
     let parts: Vec<&str> = token.split(MARKS).collect();
-    parts.windows(2).any(|pair| {
-        ends_in_letter(pair[0]) && (all_letters(pair[0]) || all_letters(pair[1]))
-    })
+    parts
+        .windows(2)
+        .any(|pair| ends_in_letter(pair[0]) && (all_letters(pair[0]) || all_letters(pair[1])))
 }

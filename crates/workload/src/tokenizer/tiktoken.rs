@@ -104,7 +104,8 @@ impl Engine {
         let ranks = parse_ranks(text)?;
         let highest = ranks.values().copied().max().unwrap_or(0);
         let special: FxHashMap<String, Rank> = special_tokens(config).into_iter().collect();
-        let bpe = CoreBPE::new(ranks, special, ASSUMED_PATTERN).map_err(|error| error.to_string())?;
+        let bpe =
+            CoreBPE::new(ranks, special, ASSUMED_PATTERN).map_err(|error| error.to_string())?;
         Ok(Self::new(bpe, highest))
     }
 
@@ -166,8 +167,12 @@ fn parse_ranks(text: &str) -> Result<FxHashMap<Vec<u8>, Rank>, String> {
             continue;
         }
         let entry = parse_line(line).filter(|(_, rank)| used.insert(*rank));
-        let (bytes, rank) =
-            entry.ok_or_else(|| format!("line {} is not `base64 rank` with a rank of its own", number + 1))?;
+        let (bytes, rank) = entry.ok_or_else(|| {
+            format!(
+                "line {} is not `base64 rank` with a rank of its own",
+                number + 1
+            )
+        })?;
         ranks.insert(bytes, rank);
     }
     // The algorithm looks single bytes up without asking whether they are there.
@@ -184,10 +189,14 @@ fn parse_line(line: &str) -> Option<(Vec<u8>, Rank)> {
 }
 
 fn special_tokens(config: &Map<String, Value>) -> BTreeMap<String, Rank> {
-    let entries = config.get("added_tokens_decoder").and_then(Value::as_object);
+    let entries = config
+        .get("added_tokens_decoder")
+        .and_then(Value::as_object);
     entries
         .into_iter()
         .flatten()
-        .filter_map(|(id, token)| Some((token.get("content")?.as_str()?.to_owned(), id.parse().ok()?)))
+        .filter_map(|(id, token)| {
+            Some((token.get("content")?.as_str()?.to_owned(), id.parse().ok()?))
+        })
         .collect()
 }

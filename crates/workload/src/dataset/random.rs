@@ -1,0 +1,366 @@
+//! Random prompts of exact token length, made of a tokenizer's safe words.
+//!
+//! Each word is drawn by itself, so a prompt has no runs of neighbouring ids. The first words of an item (behind the shared
+//! prefix) spell its index: no two items begin alike, so none finds another one's prefix in a server's cache.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crestline_core::request::{Item, Prompt};
+use rand::RngExt as _;
+
+use super::random_ids::RandomIds;
+use crate::WorkloadError;
+use crate::draw::{Purpose, scramble, stream};
+use crate::lengths::{LengthDraw, read_pairs};
+use crate::plan::{PromptForm, RandomLengths, WorkloadPlan};
+use crate::presentation::{Content, Presentation};
+use crate::tokenizer::{SafeWords, Tokenizer};
+
+/// With fewer safe words prompts would hardly differ: they are then made of random ids.
+const FEWEST_WORDS: usize = 256;
+/// With fewer words that can start a text, it starts with a space.
+const FEWEST_STARTS: usize = 16;
+/// Longest text of the check at the start.
+const LONGEST_SAMPLE: u32 = 512;
+
+/// A source of random prompts.
+#[derive(Debug)]
+pub(crate) struct Random {
+    seed: u64,
+    offset: u64,
+    tokenizer: Arc<Tokenizer>,
+    form: PromptForm,
+    /// Tokens that the form puts around a prompt.
+    overhead: u32,
+    prefix_length: u32,
+    lengths: Lengths,
+    output: Option<LengthDraw>,
+    text: Text,
+    /// The sample check failed: every item is counted.
+    counted: bool,
+}
+
+#[derive(Debug)]
+enum Lengths {
+    Drawn(LengthDraw),
+    Pairs(Vec<(u32, u32)>),
+}
+
+/// What prompts are made of.
+#[derive(Debug)]
+enum Text {
+    Words { starts: Starts },
+    Ids(RandomIds),
+}
+
+/// How a text of words begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Starts {
+    /// With a word that is one token without a space too.
+    Bare,
+    /// With a space and any word.
+    Spaced,
+}
+
+impl Random {
+    /// Measures what the form adds, checks the lengths and a sample of prompts.
+    pub(crate) fn open(
+        plan: &WorkloadPlan,
+        lengths: &RandomLengths,
+        presentation: &Presentation,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, WorkloadError> {
+        let tokenizer = presentation
+            .tokenizer
+            .clone()
+            .ok_or(WorkloadError::NeedsTokenizer {
+                what: "the data set `random`",
+            })?;
+        let pairs = lengths.pairs.as_deref().map(read_pairs).transpose()?;
+        let output = lengths.output.as_ref().map(LengthDraw::new).transpose()?;
+        let lengths = match (pairs, &lengths.input) {
+            (Some(pairs), _) => Lengths::Pairs(pairs),
+            (None, Some(input)) => Lengths::Drawn(LengthDraw::new(input)?),
+            (None, None) => Lengths::Drawn(LengthDraw::uniform(
+                plan.min_prompt_length,
+                plan.max_prompt_length,
+            )?),
+        };
+        let text = Text::choose(&tokenizer, notes);
+        let mut random = Self {
+            seed: plan.seed,
+            offset: plan.offset,
+            tokenizer,
+            form: plan.form,
+            overhead: 0,
+            prefix_length: plan.prefix_length,
+            lengths,
+            output,
+            text,
+            counted: false,
+        };
+        random.measure_overhead(presentation)?;
+        random.check_lengths(notes)?;
+        random.check_sample(presentation, notes)?;
+        Ok(random)
+    }
+
+    fn makes_ids(&self) -> bool {
+        matches!(self.form, PromptForm::TokenIds { .. })
+    }
+
+    /// What the form adds to a prompt of one word: it is this, not what stands around an empty message, that adds up.
+    fn measure_overhead(&mut self, presentation: &Presentation) -> Result<(), WorkloadError> {
+        if self.makes_ids() {
+            return Ok(());
+        }
+        let word = match self.text {
+            Text::Words { .. } => self.words_text(0, 1),
+            Text::Ids(_) => String::new(),
+        };
+        let own = self.tokenizer.encode_whole(&word).len();
+        self.overhead = presentation.count_whole(&word)?.saturating_sub(own) as u32;
+        Ok(())
+    }
+
+    fn check_lengths(&mut self, notes: &mut Vec<String>) -> Result<(), WorkloadError> {
+        let least = self.overhead + 1;
+        let (shortest, longest) = match &self.lengths {
+            Lengths::Drawn(draw) => (draw.shortest(), draw.longest()),
+            Lengths::Pairs(pairs) => {
+                let inputs = pairs.iter().map(|(input, _)| *input);
+                (inputs.clone().min().unwrap_or(0), inputs.max().unwrap_or(0))
+            }
+        };
+        if longest < least {
+            return Err(WorkloadError::NoRoom {
+                longest,
+                overhead: self.overhead,
+            });
+        }
+        if shortest > 0 && shortest < least {
+            notes.push(format!(
+                "no prompt can be shorter than {least} tokens ({} of them around it): shorter lengths, from {shortest}, are \
+                 raised to that",
+                self.overhead
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts a few prompts by the full algorithm.
+    fn check_sample(
+        &mut self,
+        presentation: &Presentation,
+        notes: &mut Vec<String>,
+    ) -> Result<(), WorkloadError> {
+        let Text::Words { .. } = self.text else {
+            self.counted = true;
+            return Ok(());
+        };
+        if self.makes_ids() {
+            return Ok(());
+        }
+        let mut off = Vec::new();
+        for (index, words) in [(0, 1), (1, 2), (2, 3), (3, 7), (4, 33), (5, LONGEST_SAMPLE)] {
+            let expected = words + self.overhead;
+            let counted = presentation.count_whole(&self.words_text(index, words))? as u32;
+            if counted != expected {
+                off.push(format!("{counted} instead of {expected}"));
+            }
+        }
+        if !off.is_empty() {
+            self.counted = true;
+            notes.push(format!(
+                "random prompts are not exact with tokenizer `{}`: a sample has {} tokens; each prompt is counted",
+                self.tokenizer.name(),
+                off.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// The item at an index; `max_tokens` is what the plan asks for where lengths of answers are not drawn here.
+    pub(crate) fn item(
+        &self,
+        index: u64,
+        presentation: &Presentation,
+        max_tokens: Option<u32>,
+    ) -> Item {
+        let position = index.wrapping_add(self.offset);
+        let (length, answer) = self.draw_lengths(position);
+        let (prompt, prompt_tokens) = if self.makes_ids() {
+            let ids = self.ids(position, self.prefix_length + length.max(1));
+            let count = ids.len() as u32;
+            (Prompt::TokenIds(ids), Some(count))
+        } else {
+            let own = length.saturating_sub(self.overhead).max(1);
+            self.put_text(position, self.prefix_length + own, presentation)
+        };
+        Item {
+            index,
+            prompt,
+            prompt_tokens,
+            max_tokens: answer.or(max_tokens),
+        }
+    }
+
+    fn draw_lengths(&self, position: u64) -> (u32, Option<u32>) {
+        match &self.lengths {
+            Lengths::Drawn(draw) => {
+                let answer = self.output.as_ref().map(|output| {
+                    output.draw(&mut stream(self.seed, position, Purpose::OutputLength))
+                });
+                let mut random = stream(self.seed, position, Purpose::InputLength);
+                (draw.draw(&mut random), answer)
+            }
+            Lengths::Pairs(pairs) => {
+                let mut random = stream(self.seed, position, Purpose::PairRow);
+                let (input, output) = pairs[random.random_range(0..pairs.len())];
+                (input, Some(output))
+            }
+        }
+    }
+
+    fn put_text(
+        &self,
+        position: u64,
+        tokens: u32,
+        presentation: &Presentation,
+    ) -> (Prompt, Option<u32>) {
+        let text = match &self.text {
+            Text::Words { .. } => self.words_text(position, tokens),
+            Text::Ids(ids) => ids.text(
+                &self.tokenizer,
+                &self.prefix_and_own_ids(ids, position, tokens),
+                &mut stream(self.seed, position, Purpose::Words),
+            ),
+        };
+        let content = Content::Text(text);
+        if self.counted {
+            return presentation.put(&content);
+        }
+        let Content::Text(text) = content else {
+            unreachable!("made two lines above")
+        };
+        let prompt = match self.form {
+            PromptForm::Chat => {
+                Prompt::Messages(vec![crestline_core::request::Message::user(text)])
+            }
+            PromptForm::Text | PromptForm::TokenIds { .. } => Prompt::Text(text),
+        };
+        (prompt, Some(tokens + self.overhead))
+    }
+
+    /// The ids of an item for prompts that are sent as ids: any ids will do, no text is made of them.
+    fn ids(&self, position: u64, tokens: u32) -> Vec<u32> {
+        match &self.text {
+            Text::Ids(ids) => self.prefix_and_own_ids(ids, position, tokens),
+            Text::Words { .. } => {
+                let words = self.tokenizer.safe_words().words();
+                self.places(position, tokens, words.len(), words.len())
+                    .into_iter()
+                    .map(|place| words[place].id)
+                    .collect()
+            }
+        }
+    }
+
+    fn prefix_and_own_ids(&self, ids: &RandomIds, position: u64, tokens: u32) -> Vec<u32> {
+        let count = ids.len();
+        self.places(position, tokens, count, count)
+            .into_iter()
+            .map(|place| ids.id(place))
+            .collect()
+    }
+
+    fn words_text(&self, position: u64, tokens: u32) -> String {
+        let safe: &SafeWords = self.tokenizer.safe_words();
+        let (words, starts) = (safe.words(), safe.starts());
+        let bare = matches!(
+            self.text,
+            Text::Words {
+                starts: Starts::Bare
+            }
+        );
+        let first_count = if bare { starts.len() } else { words.len() };
+        let mut places = self
+            .places(position, tokens, first_count, words.len())
+            .into_iter();
+        let mut text = String::with_capacity(tokens as usize * 8);
+        if let (true, Some(place)) = (bare, places.next()) {
+            text.push_str(&starts[place].text);
+        }
+        for place in places {
+            write!(text, " {}", words[place].text).expect("a string takes any text");
+        }
+        text
+    }
+
+    /// Which words make up an item: the shared prefix, the index, then independent draws.
+    ///
+    /// The first place is below `first_count`, all others below `count`.
+    fn places(&self, position: u64, tokens: u32, first_count: usize, count: usize) -> Vec<usize> {
+        let mut places = Vec::with_capacity(tokens as usize);
+        let range = |place: usize| if place == 0 { first_count } else { count };
+        // A new prefix for each run of a sweep, as the runs before have left theirs in the server's cache.
+        let mut random = stream(self.seed, self.offset, Purpose::Prefix);
+        for place in 0..self.prefix_length.min(tokens) as usize {
+            places.push(random.random_range(0..range(place)));
+        }
+        self.spell_index(position, tokens as usize, &range, &mut places);
+        let mut random = stream(self.seed, position, Purpose::Words);
+        for place in places.len()..tokens as usize {
+            places.push(random.random_range(0..range(place)));
+        }
+        places
+    }
+
+    /// Writes the index with the words as digits, the lowest first, until all 64 bits are told. Each digit is shifted by what
+    /// the digits before it make up, so that neighbours look unlike each other and every index is spelled differently.
+    fn spell_index(
+        &self,
+        position: u64,
+        tokens: usize,
+        range: &dyn Fn(usize) -> usize,
+        places: &mut Vec<usize>,
+    ) {
+        let (mut rest, mut told, mut told_before) = (position, 1_u128, 0_u64);
+        let mut digit = 0;
+        while places.len() < tokens && told <= u128::from(u64::MAX) {
+            let base = range(places.len()) as u64;
+            let shift = scramble(self.seed, digit, told_before);
+            let value = rest % base;
+            places.push(((u128::from(value) + u128::from(shift)) % u128::from(base)) as usize);
+            told_before = scramble(told_before, value, digit);
+            rest /= base;
+            told *= u128::from(base);
+            digit += 1;
+        }
+    }
+}
+
+impl Text {
+    fn choose(tokenizer: &Tokenizer, notes: &mut Vec<String>) -> Self {
+        let safe = tokenizer.safe_words();
+        if safe.words().len() < FEWEST_WORDS {
+            notes.push(format!(
+                "tokenizer `{}` has only {} words that are one token each: random prompts are made of random tokens, and their \
+                 length may be off by a few",
+                tokenizer.name(),
+                safe.words().len()
+            ));
+            return Self::Ids(RandomIds::new(tokenizer));
+        }
+        let starts = if safe.starts().len() < FEWEST_STARTS {
+            Starts::Spaced
+        } else {
+            Starts::Bare
+        };
+        Self::Words { starts }
+    }
+}
+
+#[cfg(test)]
+mod tests;
