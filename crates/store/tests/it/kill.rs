@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crestline_core::record::{Gaps, Phase, RequestRecord};
+use crestline_core::record::{Phase, RequestRecord};
 use crestline_core::units::Nanos;
 use crestline_store::runs::{RunHeader, RunReader, RunWriter, WriteOptions};
 use rusqlite::{Connection, OpenFlags};
@@ -19,31 +19,10 @@ const CHILD_TEST: &str = "kill::the_writing_child";
 const LINE: &str = "row ";
 
 fn record(index: u64) -> RequestRecord {
-    RequestRecord {
-        index,
-        phase: Phase::Measured,
-        due: Nanos(index),
-        slot_wait: Nanos::ZERO,
-        sent: Nanos(index),
-        connect: None,
-        first_byte: None,
-        first_token: None,
-        first_reasoning: None,
-        first_answer: None,
-        last_token: None,
-        end: Nanos(index + 1),
-        gaps: Gaps::default(),
-        chunks: 0,
-        streamed: false,
-        prompt_tokens: None,
-        output_tokens: None,
-        cached_tokens: None,
-        status: Some(200),
-        failure: None,
-        reconnects: 0,
-        request_id: String::new(),
-        exchange: None,
-    }
+    let mut record = RequestRecord::new(index, Phase::Measured);
+    record.sent = Nanos(index);
+    record.end = Nanos(index + 1);
+    record
 }
 
 #[test]

@@ -1,3 +1,4 @@
-//! The store from outside: what a killed process leaves behind.
+//! The store from outside: files of every version, and what a killed process leaves behind.
 
+mod formats;
 mod kill;
