@@ -7,8 +7,11 @@ mod argv;
 mod command;
 mod console;
 mod exit;
+mod moment;
 mod perf;
 mod problem;
+mod progress;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 //! not written here: that is the store's part.
 
 mod arguments;
+mod health;
 mod percentiles;
 mod progress;
 mod summary;

@@ -1,18 +1,21 @@
 //! `benchmark_summary.json`: evalscope's keys in evalscope's order, then crestline's own.
 
+use crestline_core::health::ClientHealth;
 use crestline_core::metrics::Metric;
 use crestline_core::summary::{RunSummary, TokenTotal};
 use serde_json::{Map, Value, json};
 
+use super::health::health;
 use super::{NOT_APPLICABLE, rounded};
 
 /// Version of the keys that begin with `crestline_`.
 const FORMAT: u32 = 1;
 
 /// The object of one load.
-pub(crate) fn summary(run: &RunSummary) -> Map<String, Value> {
+pub(crate) fn summary(run: &RunSummary, client: &ClientHealth) -> Map<String, Value> {
     let mut out = compatible(run);
     out.extend(own(run));
+    out.insert("crestline_client".to_owned(), health(client, run));
     out
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use crestline_core::health::ClientHealth;
 use crestline_core::record::{Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::{Load, LoadPoint};
 use crestline_core::summary::RunSummary;
@@ -55,6 +56,12 @@ fn run(records: &[RequestRecord]) -> RunSummary {
     });
     records.iter().for_each(|record| run.add(record));
     run
+}
+
+fn observed(records: &[RequestRecord]) -> ClientHealth {
+    let mut health = ClientHealth::default();
+    records.iter().for_each(|record| health.add(record));
+    health
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -140,9 +147,24 @@ fn a_summary_has_evalscopes_keys_in_order_and_then_its_own() {
           },
           "crestline_output_token_sources": {
             "usage": 2
+          },
+          "crestline_client": {
+            "void": false,
+            "reasons": [],
+            "send_lag_ms": {
+              "p50": 0.0,
+              "p99": 0.0,
+              "max": 0.0
+            },
+            "asked_rate": 2.0,
+            "achieved_rate": 2.0,
+            "starved_sends": 0
           }
         }"#]]
-    .assert_eq(&json(&summary(&run)));
+    .assert_eq(&json(&summary(
+        &run,
+        &observed(&[record(0, 1010), record(500, 2000)]),
+    )));
 }
 
 #[test]
@@ -171,9 +193,14 @@ fn a_run_without_a_success_has_no_invented_figures() {
           "crestline_failures": {},
           "crestline_reconnects": 0,
           "crestline_input_token_sources": {},
-          "crestline_output_token_sources": {}
+          "crestline_output_token_sources": {},
+          "crestline_client": {
+            "void": false,
+            "reasons": [],
+            "starved_sends": 0
+          }
         }"#]]
-    .assert_eq(&json(&summary(&run(&[]))));
+    .assert_eq(&json(&summary(&run(&[]), &ClientHealth::default())));
 }
 
 #[test]
