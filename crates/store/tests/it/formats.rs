@@ -36,7 +36,7 @@ fn answered() -> RequestRecord {
     record.cached_tokens = Some(4);
     record.status = Some(200);
     record.reconnects = 1;
-    record.request_id = "r-0".to_owned();
+    record.request_id = String::from("r-0");
     record.exchange = Some(Box::new(Exchange {
         request: r#"{"prompt":"hi"}"#.to_owned(),
         answer: "ho".to_owned(),
@@ -58,7 +58,7 @@ fn refused() -> RequestRecord {
         kind: FailureKind::RateLimited,
         text: "HTTP 429".to_owned(),
     });
-    record.request_id = "r-1".to_owned();
+    record.request_id = String::from("r-1");
     record
 }
 
