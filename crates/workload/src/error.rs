@@ -1,5 +1,6 @@
 //! Why a workload cannot be opened, and what to do about it.
 
+use crate::dataset::DatasetError;
 use crate::lengths::LengthsError;
 use crate::template::TemplateError;
 use crate::tokenizer::TokenizerError;
@@ -13,6 +14,9 @@ pub enum WorkloadError {
     /// The chat template.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The data set.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// Lengths of random prompts.
     #[error(transparent)]
     Lengths(#[from] LengthsError),
@@ -22,9 +26,6 @@ pub enum WorkloadError {
         /// What needs it.
         what: &'static str,
     },
-    /// A data set that is not read yet.
-    #[error("data set not supported yet: {0}")]
-    NotYet(String),
     /// What stands around a prompt is longer than the longest prompt.
     #[error(
         "prompts of at most {longest} tokens leave no room: {overhead} tokens stand around every prompt"
@@ -42,6 +43,7 @@ impl WorkloadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tokenizer(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
             Self::NeedsTokenizer { .. } => Some(
                 "name the model's tokenizer with `--tokenizer-path` (a folder, a file or a hub name), or take \
                  `--tokenizer-path builtin`"
@@ -51,7 +53,7 @@ impl WorkloadError {
                 "raise the length to at least {} tokens, or send plain prompts to a completion endpoint",
                 overhead + 1
             )),
-            Self::Template(_) | Self::Lengths(_) | Self::NotYet(_) => None,
+            Self::Template(_) | Self::Lengths(_) => None,
         }
     }
 }

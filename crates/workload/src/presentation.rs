@@ -39,29 +39,26 @@ impl Presentation {
         )
     }
 
-    /// A prompt and its length in tokens, where it can be told.
-    pub(crate) fn put(&self, content: &Content) -> (Prompt, Option<u32>) {
+    /// A prompt in the form in which it is sent.
+    pub(crate) fn put(&self, content: &Content) -> Prompt {
         match (content, self.form) {
-            (Content::Body(body), _) => (Prompt::Body(body.clone()), self.count(content)),
-            (_, PromptForm::TokenIds { .. }) => self.put_ids(content),
-            (Content::Text(text), PromptForm::Chat) => (
-                Prompt::Messages(vec![Message::user(text.as_str())]),
-                self.count(content),
-            ),
-            (Content::Text(text), PromptForm::Text) => {
-                (Prompt::Text(text.clone()), self.count(content))
+            (Content::Body(body), _) => Prompt::Body(body.clone()),
+            // Opening a workload has made sure that there is a tokenizer and that the template takes the messages.
+            (_, PromptForm::TokenIds { .. }) => {
+                Prompt::TokenIds(self.encode(content).ok().flatten().unwrap_or_default())
             }
-            (Content::Messages(messages), _) => {
-                (Prompt::Messages(messages.clone()), self.count(content))
-            }
+            (Content::Text(text), _) => self.put_text(text.clone()),
+            (Content::Messages(messages), _) => Prompt::Messages(messages.clone()),
         }
     }
 
-    /// Opening a workload has made sure that there is a tokenizer and that the template takes the messages.
-    fn put_ids(&self, content: &Content) -> (Prompt, Option<u32>) {
-        let ids = self.encode(content).ok().flatten().unwrap_or_default();
-        let count = ids.len() as u32;
-        (Prompt::TokenIds(ids), Some(count))
+    /// A text as a user's message or as it is.
+    pub(crate) fn put_text(&self, text: String) -> Prompt {
+        if self.is_chat() {
+            Prompt::Messages(vec![Message::user(text)])
+        } else {
+            Prompt::Text(text)
+        }
     }
 
     /// Length in tokens as the server sees it: after the chat template, or with the tokens that the tokenizer puts around a

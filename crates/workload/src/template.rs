@@ -205,14 +205,14 @@ fn loops_over_content(source: &str) -> bool {
 
 /// The error with its causes, in one line: a template's own words come first.
 fn explain(error: &minijinja::Error) -> String {
-    let mut text = match error.detail() {
+    let text = match error.detail() {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),
     };
-    if let Some(line) = error.line() {
-        text.push_str(&format!(" (line {line})"));
+    match error.line() {
+        Some(line) => format!("{text} (line {line})"),
+        None => text,
     }
-    text
 }
 
 #[cfg(test)]

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use crestline_core::request::Item;
+use crestline_core::request::{Item, Prompt};
 use rand::RngExt as _;
 
-use crate::WorkloadError;
 use crate::dataset::random::Random;
+use crate::dataset::{self, Entry, Prompts};
 use crate::draw::{Purpose, stream};
-use crate::plan::{Dataset, PromptForm, WorkloadPlan};
+use crate::hub::HubCaches;
+use crate::plan::{PromptForm, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
-use crate::template::{ChatTemplate, Origin};
+use crate::template::{ChatTemplate, Origin, TemplateError};
 use crate::tokenizer::Tokenizer;
+use crate::{LengthsError, WorkloadError};
 
 /// What a run sends.
 ///
@@ -29,22 +31,28 @@ pub struct Workload {
 #[derive(Debug)]
 enum Items {
     Random(Box<Random>),
-    Prompts(Vec<Content>),
+    Prompts(Vec<Entry>),
 }
 
 impl Workload {
     /// Loads the tokenizer, reads the data set's files and checks that every item can be made.
     pub fn open(plan: &WorkloadPlan) -> Result<Self, WorkloadError> {
+        Self::open_with(plan, &HubCaches::from_environment())
+    }
+
+    /// As [`Workload::open`], with the hub caches given.
+    pub fn open_with(plan: &WorkloadPlan, caches: &HubCaches) -> Result<Self, WorkloadError> {
+        check_max_tokens(plan.max_tokens)?;
         let mut notes = Vec::new();
-        let presentation = present(plan, &mut notes)?;
-        let items = match &plan.dataset {
-            Dataset::Random(lengths) => {
+        let presentation = present(plan, caches, &mut notes)?;
+        let items = match dataset::open(plan, &presentation, caches, &mut notes)? {
+            Prompts::Listed(entries) => Items::Prompts(entries),
+            Prompts::Random(lengths) => {
                 let random = Random::open(plan, lengths, &presentation, &mut notes)?;
                 Items::Random(Box::new(random))
             }
-            Dataset::Fixed(text) => Items::Prompts(vec![Content::Text(text.clone())]),
-            other => return Err(WorkloadError::NotYet(format!("{other:?}"))),
         };
+        check_template(&items, &presentation, &mut notes)?;
         Ok(Self {
             items,
             presentation,
@@ -62,8 +70,12 @@ impl Workload {
         match &self.items {
             Items::Random(random) => random.item(index, &self.presentation, max_tokens),
             Items::Prompts(prompts) => {
-                let content = &prompts[(position % prompts.len() as u64) as usize];
-                let (prompt, prompt_tokens) = self.presentation.put(content);
+                let entry = &prompts[(position % prompts.len() as u64) as usize];
+                let prompt = self.presentation.put(&entry.content);
+                let prompt_tokens = match &prompt {
+                    Prompt::TokenIds(ids) => Some(ids.len() as u32),
+                    _ => entry.tokens(&self.presentation),
+                };
                 Item {
                     index,
                     prompt,
@@ -109,11 +121,47 @@ impl Workload {
     }
 }
 
-fn present(plan: &WorkloadPlan, notes: &mut Vec<String>) -> Result<Presentation, WorkloadError> {
+fn check_max_tokens(range: Option<(u32, u32)>) -> Result<(), WorkloadError> {
+    match range {
+        Some((min, max)) if min > max => Err(LengthsError::Reversed { min, max }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that conversations go through the template where they must; where they are only counted with it, the user is told.
+fn check_template(
+    items: &Items,
+    presentation: &Presentation,
+    notes: &mut Vec<String>,
+) -> Result<(), TemplateError> {
+    let (Items::Prompts(entries), Some(template)) = (items, &presentation.template) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let Content::Messages(messages) = &entry.content else {
+            continue;
+        };
+        match (template.render(messages), presentation.form) {
+            (Ok(_), _) => {}
+            (Err(error), PromptForm::TokenIds { .. }) => return Err(error),
+            (Err(error), _) => {
+                notes.push(format!("{error}; such prompts are sent, but not counted"));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn present(
+    plan: &WorkloadPlan,
+    caches: &HubCaches,
+    notes: &mut Vec<String>,
+) -> Result<Presentation, WorkloadError> {
     let tokenizer = match plan.tokenizer.as_deref() {
         None => None,
         Some("builtin") => Some(crate::tokenizer::builtin()),
-        Some(name) => Some(Arc::new(Tokenizer::load(name)?)),
+        Some(name) => Some(Arc::new(Tokenizer::load_with(name, caches)?)),
     };
     if tokenizer.is_none() && matches!(plan.form, PromptForm::TokenIds { .. }) {
         return Err(WorkloadError::NeedsTokenizer {

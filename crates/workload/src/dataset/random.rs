@@ -237,20 +237,11 @@ impl Random {
                 &mut stream(self.seed, position, Purpose::Words),
             ),
         };
-        let content = Content::Text(text);
         if self.counted {
-            return presentation.put(&content);
+            let content = Content::Text(text);
+            return (presentation.put(&content), presentation.count(&content));
         }
-        let Content::Text(text) = content else {
-            unreachable!("made two lines above")
-        };
-        let prompt = match self.form {
-            PromptForm::Chat => {
-                Prompt::Messages(vec![crestline_core::request::Message::user(text)])
-            }
-            PromptForm::Text | PromptForm::TokenIds { .. } => Prompt::Text(text),
-        };
-        (prompt, Some(tokens + self.overhead))
+        (presentation.put_text(text), Some(tokens + self.overhead))
     }
 
     /// The ids of an item for prompts that are sent as ids: any ids will do, no text is made of them.

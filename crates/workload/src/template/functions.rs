@@ -114,6 +114,10 @@ impl Date {
 }
 
 /// JSON as Python's `json.dumps` writes it: a space behind `,` and `:`, non-ASCII as it is, nothing escaped for HTML.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "filters get their options by value"
+)]
 fn to_json(value: &Value, indent: Option<usize>, options: Kwargs) -> Result<Value, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),

@@ -7,6 +7,9 @@ use tokenizers::PostProcessor;
 
 use super::TokenizerError;
 
+/// Characters that are in no vocabulary.
+const UNKNOWN_TEXT: &str = "\u{10FFFD}a\u{10FFFC}";
+
 /// A loaded `tokenizer.json`.
 pub(super) struct Engine {
     inner: tokenizers::Tokenizer,
@@ -42,6 +45,9 @@ impl Engine {
         inner
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
+        inner
+            .encode_fast(UNKNOWN_TEXT, false)
+            .map_err(|error| format!("it cannot encode every text: {error}"))?;
         let added = inner.get_added_tokens_decoder();
         let mut special_ids: Vec<u32> = added
             .iter()
@@ -50,27 +56,20 @@ impl Engine {
             .collect();
         special_ids.sort_unstable();
         let highest = inner.get_vocab(true).into_values().max();
+        let highest = highest.ok_or("it has no tokens")?;
         Ok(Self {
             inner,
             special_ids,
-            vocab_size: highest.map_or(0, |id| id + 1),
+            vocab_size: highest + 1,
         })
     }
 
     pub(super) fn encode(&self, text: &str) -> Vec<u32> {
-        self.run(text, false)
+        ids(self.inner.encode_fast(text, false))
     }
 
     pub(super) fn encode_prompt(&self, text: &str) -> Vec<u32> {
-        self.run(text, true)
-    }
-
-    /// A vocabulary without a token for unknown text cannot encode all of it: what it cannot is left out.
-    fn run(&self, text: &str, add_special_tokens: bool) -> Vec<u32> {
-        match self.inner.encode_fast(text, add_special_tokens) {
-            Ok(encoding) => encoding.get_ids().to_vec(),
-            Err(_) => Vec::new(),
-        }
+        ids(self.inner.encode_fast(text, true))
     }
 
     pub(super) fn added_to_prompts(&self) -> usize {
@@ -101,4 +100,9 @@ impl Engine {
         tokens.sort_unstable();
         tokens
     }
+}
+
+/// Loading has refused vocabularies that cannot encode unknown text, the one way for this to fail.
+fn ids(encoding: tokenizers::Result<tokenizers::Encoding>) -> Vec<u32> {
+    encoding.map_or_else(|_| Vec::new(), |encoding| encoding.get_ids().to_vec())
 }

@@ -1,0 +1,1 @@
+//! Tests of names and arguments of data sets.
