@@ -1,0 +1,401 @@
+//! One session with the engine: sends what a load asks for, hands out records as requests end.
+//!
+//! Loads are never restarted: what is in flight stays there when the load changes. When requests become due and may be
+//! sent is [`Schedule`]'s part, as for a live service.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crestline_core::arrival::Arrival;
+use crestline_core::record::{Phase, RequestRecord, TokenCount, TokenSource};
+use crestline_core::request::{Load, LoadPoint};
+use crestline_core::schedule::{Schedule, Start, StopRule};
+use crestline_core::units::Nanos;
+use crestline_sim::model::EngineRequest;
+use crestline_sim::profile::Profile;
+use crestline_sim::virtual_time::{Event, EventKind, VirtualService};
+
+use super::VirtualRequest;
+use super::flights::{AnswerForm, Flights, InFlight, engine_id};
+
+/// A user whose request was refused sends the next one so much later. No client is faster, and without it a closed loop
+/// on a service that refuses at once would never let time pass.
+const AFTER_REFUSAL: Nanos = Nanos::from_micros(100);
+
+/// Records that [`VirtualSession::measure_each`] holds at most.
+const HANDED_OVER: usize = 256;
+
+/// Gives the n-th request of a session, counted from 0 through all its loads.
+pub type Source = Box<dyn FnMut(u64) -> VirtualRequest + Send>;
+
+/// What stays the same through a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Seed of the engine's noise and of the arrivals.
+    pub seed: u64,
+    /// Answers come as events; otherwise whole.
+    pub streamed: bool,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Up to this moment of the session, inclusive. The session's time is then at least this.
+    Time(Nanos),
+    /// Until so many requests have ended, or nothing more happens.
+    Ended(usize),
+    /// Until all requests have ended and no more are due. Never comes under a load without an end.
+    Idle,
+}
+
+/// A session with the simulated engine. Its epoch is the engine's start.
+///
+/// ```
+/// use crestline_core::request::{Load, LoadPoint};
+/// use crestline_experiment::virtual_subject::{SessionSettings, VirtualRequest, VirtualSession};
+/// use crestline_sim::profile::Profile;
+///
+/// let settings = SessionSettings { seed: 1, streamed: true };
+/// let request = VirtualRequest { prompt_tokens: 100, answers: vec![20], ..VirtualRequest::default() };
+/// let mut session = VirtualSession::new(
+///     &Profile::load("gpu-small").unwrap(),
+///     settings,
+///     Box::new(move |_| request.clone()),
+/// );
+/// let load = Load::closed(4.try_into().unwrap());
+/// let records = session.measure(&LoadPoint { load, requests: 12, warmup: 0, duration: None });
+/// assert_eq!(records.len(), 12);
+/// ```
+pub struct VirtualSession {
+    service: VirtualService,
+    source: Source,
+    seed: u64,
+    flights: Flights,
+    now: Nanos,
+    schedule: Schedule<DueTimes>,
+    /// Requests become due by themselves.
+    is_open: bool,
+    /// Requests in flight have a limit.
+    is_limited: bool,
+    /// Requests in flight above the concurrency, after it was lowered: their slots are not filled again.
+    surplus: usize,
+    /// When users whose requests were refused are back.
+    pausing: VecDeque<Nanos>,
+    phase: Phase,
+    /// Items taken from the source.
+    sent: u64,
+    /// The item that has index 0.
+    first_item: u64,
+    changes: u64,
+    ended: Vec<RequestRecord>,
+}
+
+impl VirtualSession {
+    /// An idle engine at time zero. The profile must pass [`Profile::check`].
+    pub fn new(profile: &Profile, settings: SessionSettings, source: Source) -> Self {
+        let form = AnswerForm {
+            streamed: settings.streamed,
+            tells_cached: profile.kv_cache.prefix_caching,
+        };
+        Self {
+            service: VirtualService::new(profile, settings.seed),
+            source,
+            seed: settings.seed,
+            flights: Flights::new(form),
+            now: Nanos::ZERO,
+            schedule: nothing(),
+            is_open: false,
+            is_limited: false,
+            surplus: 0,
+            pausing: VecDeque::new(),
+            phase: Phase::Measured,
+            sent: 0,
+            first_item: 0,
+            changes: 0,
+            ended: Vec::new(),
+        }
+    }
+
+    /// The session's time.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Requests in flight, by index.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        self.flights.list()
+    }
+
+    /// Applies another load from now on, without an end; what is in flight or waits for a slot stays.
+    ///
+    /// A higher concurrency is filled at once. After a lower one, slots are not filled again until it is met: whoever
+    /// wants that sooner [aborts](Self::abort) requests. Each call draws arrivals of its own.
+    pub fn set_load(&mut self, load: Load) {
+        self.changes += 1;
+        let endless = StopRule {
+            requests: u64::MAX,
+            until: None,
+        };
+        self.begin(load, endless, self.seed.wrapping_add(self.changes));
+    }
+
+    /// Sends nothing more; what is in flight goes on.
+    pub fn hold(&mut self) {
+        self.schedule.stop();
+    }
+
+    /// Gives a request up: its record, a failure, is the next to be returned. Says whether it was in flight.
+    pub fn abort(&mut self, index: u64) -> bool {
+        let Some((record, ids)) = self.flights.cancel(index, self.now) else {
+            return false;
+        };
+        for id in ids {
+            self.service.abort(self.now, id);
+        }
+        self.free_slot(self.now);
+        self.ended.push(record);
+        true
+    }
+
+    /// Lets time pass and returns the records of the requests that ended, in the order in which they did.
+    pub fn run_until(&mut self, until: Until) -> Vec<RequestRecord> {
+        let (limit, wanted) = match until {
+            Until::Time(limit) => (limit, usize::MAX),
+            Until::Ended(wanted) => (Nanos::MAX, wanted),
+            Until::Idle => (Nanos::MAX, usize::MAX),
+        };
+        self.send_ready();
+        while self.ended.len() < wanted && self.step(limit) {
+            self.send_ready();
+        }
+        if let Until::Time(limit) = until {
+            self.now = self.now.max(limit);
+        }
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Measures one load: warm-up requests, all of them awaited, then those that count. Indices count from 0.
+    pub fn measure(&mut self, point: &LoadPoint) -> Vec<RequestRecord> {
+        let mut records = Vec::new();
+        self.measure_each(point, |record| records.push(record));
+        records
+    }
+
+    /// As [`measure`](Self::measure), handing each record over soon after its request has ended.
+    pub fn measure_each(&mut self, point: &LoadPoint, mut each: impl FnMut(RequestRecord)) {
+        self.first_item = self.sent;
+        let warm_up = StopRule {
+            requests: point.warmup,
+            until: None,
+        };
+        self.run_phase(Phase::Warmup, point.load, warm_up, &mut each);
+        let until = point
+            .duration
+            .map(|duration| self.now.saturating_add(duration));
+        let counted = StopRule {
+            requests: point.requests,
+            until,
+        };
+        self.run_phase(Phase::Measured, point.load, counted, &mut each);
+    }
+
+    /// The arrivals of all phases and loads have the session's seed: the same users at another pace.
+    fn run_phase(
+        &mut self,
+        phase: Phase,
+        load: Load,
+        stop: StopRule,
+        each: &mut impl FnMut(RequestRecord),
+    ) {
+        if stop.requests == 0 {
+            return;
+        }
+        self.phase = phase;
+        self.begin(load, stop, self.seed);
+        loop {
+            let records = self.run_until(Until::Ended(HANDED_OVER));
+            let more = records.len() == HANDED_OVER;
+            records.into_iter().for_each(&mut *each);
+            if !more {
+                break;
+            }
+        }
+        self.phase = Phase::Measured;
+    }
+
+    fn begin(&mut self, load: Load, stop: StopRule, seed: u64) {
+        let waiting = self.take_waiting();
+        self.pausing.clear();
+        self.is_limited = load.concurrency.is_some();
+        self.is_open = load.rate().is_some();
+        let in_flight = self.flights.len();
+        let slots = load.concurrency.map(|limit| limit.get() as usize);
+        self.surplus = slots.map_or(0, |slots| in_flight.saturating_sub(slots));
+        let free = slots.map(|slots| slots.saturating_sub(in_flight));
+        self.schedule = match Arrival::new(load.arrivals, seed) {
+            Some(arrival) => {
+                let due = DueTimes::new(waiting, arrival, self.now);
+                Schedule::open(due, free, self.now, stop)
+            }
+            None => Schedule::closed(free.unwrap_or(0), self.now, stop),
+        };
+    }
+
+    /// The due times of requests that wait for a slot: they go on waiting under the next load.
+    fn take_waiting(&mut self) -> Vec<Nanos> {
+        let mut waiting = Vec::new();
+        if self.is_open {
+            self.schedule.release(self.now);
+            while let Some(start) = self.schedule.take(self.now) {
+                waiting.push(start.due);
+                self.schedule.release(self.now);
+            }
+        }
+        waiting
+    }
+
+    /// Takes whichever comes first: the schedule's next moment or the engine's. Nothing after `limit`.
+    fn step(&mut self, limit: Nanos) -> bool {
+        let own = self.next_own_moment();
+        let engine = self.service.next_event_time();
+        let Some(at) = [own, engine].into_iter().flatten().min() else {
+            return false;
+        };
+        if at > limit {
+            return false;
+        }
+        self.now = self.now.max(at);
+        if own == Some(at) {
+            while self.pausing.front().is_some_and(|&back| back <= at) {
+                self.pausing.pop_front();
+                self.schedule.release(at);
+            }
+        } else if let Some(event) = self.service.next_event() {
+            self.take_event(event);
+        }
+        true
+    }
+
+    fn next_own_moment(&self) -> Option<Nanos> {
+        let back = self.pausing.front().copied();
+        [self.schedule.wakes_at(), back].into_iter().flatten().min()
+    }
+
+    fn take_event(&mut self, event: Event) {
+        let Event { at, id, kind } = event;
+        match kind {
+            EventKind::Tokens(tokens) => self.flights.tokens(id, at, tokens),
+            EventKind::Finished { cached_tokens } => {
+                if let Some(record) = self.flights.finished(id, at, cached_tokens) {
+                    self.free_slot(at);
+                    self.ended.push(record);
+                }
+            }
+            EventKind::Rejected(why) => {
+                let (record, others) = self.flights.rejected(id, at, why);
+                for other in others {
+                    self.service.abort(at, other);
+                }
+                self.free_slot(at.saturating_add(AFTER_REFUSAL));
+                self.ended.push(record);
+            }
+            EventKind::Quiet => {}
+        }
+    }
+
+    /// A request ended, and its user is ready for the next one at `at`.
+    fn free_slot(&mut self, at: Nanos) {
+        if self.surplus > 0 {
+            self.surplus -= 1;
+        } else if at <= self.now {
+            self.schedule.release(at);
+        } else if self.is_limited {
+            self.pausing.push_back(at);
+        }
+    }
+
+    fn send_ready(&mut self) {
+        while let Some(start) = self.schedule.take(self.now) {
+            self.send(start);
+        }
+    }
+
+    fn send(&mut self, start: Start) {
+        let item = self.sent;
+        self.sent += 1;
+        let request = (self.source)(item);
+        let mut record = RequestRecord::new(item - self.first_item, self.phase);
+        record.due = start.due;
+        // Nothing else can delay a request here.
+        record.slot_wait = self.now.saturating_sub(start.due);
+        record.sent = self.now;
+        record.request_id = format!("virtual-{:x}-{item}", self.seed);
+        record.exchange = request.exchange;
+        record.prompt_tokens = Some(TokenCount {
+            count: request.prompt_tokens,
+            source: TokenSource::Usage,
+        });
+        let seat = self.flights.board(record, request.answers.len());
+        for (choice, &output_tokens) in request.answers.iter().enumerate() {
+            let engine_request = EngineRequest {
+                prompt_tokens: request.prompt_tokens,
+                output_tokens,
+                hashes: request.hashes.clone(),
+            };
+            self.service
+                .submit(self.now, engine_id(seat, choice), engine_request);
+        }
+    }
+}
+
+impl fmt::Debug for VirtualSession {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("VirtualSession")
+            .field("now", &self.now)
+            .field("phase", &self.phase)
+            .field("sent", &self.sent)
+            .field("in_flight", &self.flights.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// When requests become due: first those that already wait, then new arrivals from `base` on.
+#[derive(Debug)]
+struct DueTimes {
+    waiting: std::vec::IntoIter<Nanos>,
+    arrival: Arrival,
+    base: Nanos,
+}
+
+impl DueTimes {
+    fn new(waiting: Vec<Nanos>, arrival: Arrival, base: Nanos) -> Self {
+        Self {
+            waiting: waiting.into_iter(),
+            arrival,
+            base,
+        }
+    }
+}
+
+impl Iterator for DueTimes {
+    type Item = Nanos;
+
+    fn next(&mut self) -> Option<Nanos> {
+        let base = self.base;
+        self.waiting
+            .next()
+            .or_else(|| self.arrival.next().map(|due| base.saturating_add(due)))
+    }
+}
+
+/// The schedule of a session without a load.
+fn nothing() -> Schedule<DueTimes> {
+    let stop = StopRule {
+        requests: 0,
+        until: None,
+    };
+    Schedule::closed(0, Nanos::ZERO, stop)
+}
+
+#[cfg(test)]
+mod tests;
