@@ -1,1 +1,7 @@
-//! report
+//! Tables of results: values in, text out.
+//!
+//! Prints nothing, opens nothing, and computes no metric: figures come from `crestline_core::summary`.
+
+pub mod load_tables;
+pub mod number;
+pub mod table;

@@ -1,0 +1,87 @@
+//! The tables over all loads of a sweep.
+//!
+//! Rows are sorted here, whatever the order of the runs. A run in which nothing succeeded is listed but wins nothing.
+
+use crestline_core::metrics::Metric;
+use crestline_core::summary::RunSummary;
+
+use super::{by_load, concurrency, load_name, rate};
+use crate::number::{fixed, percent};
+use crate::table::{Align, Style, Table};
+
+/// `Detailed Performance Metrics`: a row each load, in increasing load.
+pub fn detailed_performance(runs: &[RunSummary]) -> String {
+    let heads = [
+        "Conc.",
+        "Rate",
+        "RPS",
+        "Avg Lat.(s)",
+        "P99 Lat.(s)",
+        "Avg TTFT(s)",
+        "P99 TTFT(s)",
+        "Avg TPOT(s)",
+        "P99 TPOT(s)",
+        "Gen. toks/s",
+        "Success Rate",
+    ];
+    let mut table = Table::new(Style::Heavy);
+    for head in heads {
+        table = table.column(head, Align::Right);
+    }
+    for run in by_load(runs) {
+        let mut cells = vec![
+            concurrency(&run.point().load),
+            rate(&run.point().load),
+            fixed(run.mean(Metric::RequestThroughput), 2),
+        ];
+        for metric in [Metric::Latency, Metric::Ttft, Metric::Tpot] {
+            cells.push(fixed(run.mean(metric), 3));
+            cells.push(fixed(run.quantile(metric, 0.99), 3));
+        }
+        cells.push(fixed(run.mean(Metric::OutputThroughput), 2));
+        cells.push(percent(run.success_rate()));
+        table.row(cells);
+    }
+    table.render_with_title("Detailed Performance Metrics")
+}
+
+/// `Best Performance Configuration`: the load with the most successes a second and the one with the lowest mean
+/// latency. Of equal ones the lower load. Void runs are for the caller to leave out.
+pub fn best_configuration(runs: &[RunSummary]) -> String {
+    let usable: Vec<_> = by_load(runs)
+        .into_iter()
+        .filter(|run| run.succeeded() > 0)
+        .collect();
+    // `max_by` takes the last of equal ones, `min_by` the first.
+    let fastest = usable
+        .iter()
+        .rev()
+        .max_by(|one, other| one.rps().total_cmp(&other.rps()));
+    let quickest = usable
+        .iter()
+        .filter_map(|run| Some((run, run.mean(user_latency(run))?)))
+        .min_by(|(_, one), (_, other)| one.total_cmp(other));
+    let (Some(fastest), Some((quickest, latency))) = (fastest, quickest) else {
+        return "Best Performance Configuration\n No request succeeded at any load\n".to_owned();
+    };
+    let from_due = match user_latency(quickest) {
+        Metric::LatencyFromDue => " from due",
+        _ => "",
+    };
+    format!(
+        "Best Performance Configuration\n Highest RPS         {} ({:.2} req/sec)\n Lowest Latency      {} ({latency:.3} seconds{from_due})\n",
+        load_name(&fastest.point().load),
+        fastest.rps(),
+        load_name(&quickest.point().load),
+    )
+}
+
+/// The latency that loads are compared by: with a schedule of arrivals it includes the wait from when a request was due,
+/// so that a load that queues in the client does not look quick.
+pub(super) fn user_latency(run: &RunSummary) -> Metric {
+    if run.point().load.rate().is_some() {
+        Metric::LatencyFromDue
+    } else {
+        Metric::Latency
+    }
+}

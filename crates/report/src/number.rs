@@ -1,0 +1,57 @@
+//! Numbers as text.
+//!
+//! Does not choose units: the caller says how many digits a quantity gets.
+
+/// With exactly `digits` after the point; `-` where there is no value.
+pub fn fixed(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// With at most `digits` after the point and no zeros at the end: `1024`, `1083.2`; `-` where there is no value.
+pub fn trimmed(value: Option<f64>, digits: usize) -> String {
+    let text = fixed(value, digits);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A share as a percentage with one digit: `99.9%`. Only a share of exactly 1 is `100%`, only exactly 0 is `0%`.
+pub fn percent(share: f64) -> String {
+    let rounded = (share * 1000.0).round() / 10.0;
+    let shown = if share < 1.0 {
+        rounded.min(99.9)
+    } else {
+        rounded
+    };
+    let shown = if share > 0.0 { shown.max(0.1) } else { shown };
+    format!("{}%", trimmed(Some(shown), 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fixed, percent, trimmed};
+
+    #[test]
+    fn zeros_at_the_end_go_only_behind_the_point() {
+        assert_eq!(trimmed(Some(1024.0), 4), "1024");
+        assert_eq!(trimmed(Some(1083.25), 4), "1083.25");
+        assert_eq!(trimmed(Some(100.0), 0), "100");
+        assert_eq!(fixed(Some(0.0291), 3), "0.029");
+        assert_eq!(
+            (fixed(None, 4), trimmed(None, 4)),
+            ("-".to_owned(), "-".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_percentage_never_hides_a_failure_or_a_success() {
+        let check = |share: f64, expected: &str| assert_eq!(percent(share), expected, "{share}");
+        check(1.0, "100%");
+        check(1999.0 / 2000.0 + 0.0004, "99.9%");
+        check(0.5, "50%");
+        check(0.000_01, "0.1%");
+        check(0.0, "0%");
+    }
+}
