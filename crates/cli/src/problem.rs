@@ -63,6 +63,14 @@ impl Problem {
         }
     }
 
+    /// Adds what to do about it, where that is known.
+    pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// The exit code it ends with.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

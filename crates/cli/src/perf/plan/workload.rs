@@ -1,6 +1,6 @@
 //! From the prompt flags to what is sent.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crestline_workload::plan::{Dataset, WorkloadPlan};
 use serde_json::Map;
@@ -67,37 +67,16 @@ fn dataset(args: &PerfArgs) -> Result<Dataset, Problem> {
         Some(text) => values::object("--dataset-args", text)?,
         None => Map::new(),
     };
-    let path = prompt.dataset_path.as_ref().map(PathBuf::from);
-    from_name(&prompt.dataset, path, &options)
+    let path = prompt.dataset_path.as_deref().map(Path::new);
+    Dataset::from_name(&prompt.dataset, path, &options).map_err(|error| {
+        let hint = error.hint();
+        Problem::usage("the data set cannot be used")
+            .because(&error)
+            .maybe_hint(hint)
+    })
 }
 
 fn needs_tokenizer(what: &str) -> Problem {
     Problem::usage(format!("{what} needs --tokenizer-path"))
         .hint("give the model's folder or its hub name; `--tokenizer-path builtin` needs no files but is no model's own")
-}
-
-fn from_name(
-    name: &str,
-    path: Option<PathBuf>,
-    options: &Map<String, serde_json::Value>,
-) -> Result<Dataset, Problem> {
-    use crestline_workload::plan::{RandomLengths, Source};
-    let source = Source { path, fit: None };
-    if let Some(key) = options.keys().next() {
-        return Err(Problem::usage(format!(
-            "--dataset-args: unknown key `{key}`"
-        )));
-    }
-    Ok(match name {
-        "random" => Dataset::Random(RandomLengths::default()),
-        "openqa" => Dataset::OpenQa(source),
-        "longalpaca" => Dataset::LongAlpaca(source),
-        "line_by_line" => Dataset::LineByLine(source),
-        "custom" => Dataset::Custom(source),
-        "share_gpt_zh" => Dataset::ShareGptZh(source),
-        "share_gpt_en" => Dataset::ShareGptEn(source),
-        "speed_benchmark" => Dataset::SpeedBenchmark,
-        "speed_benchmark_long" => Dataset::SpeedBenchmarkLong,
-        _ => return Err(Problem::usage(format!("--dataset {name} is not known"))),
-    })
 }

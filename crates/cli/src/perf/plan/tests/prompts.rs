@@ -335,7 +335,9 @@ fn the_defaults_of_unsupported_flags_are_fine() {
 fn dataset_args_reach_the_data_set() {
     changes(
         r#"--dataset-args '{"input": {"distribution": "fixed", "value": 9}}'"#,
-        &expect!["error: --dataset-args: unknown key `input`"],
+        &expect![[r#"
+            workload.dataset.random.input.distribution = "fixed"
+            workload.dataset.random.input.value = 9"#]],
     );
 }
 

@@ -255,7 +255,10 @@ fn dataset_args_that_are_not_json() {
 fn dataset_args_with_an_unknown_key() {
     refuses_more(
         r#"--dataset-args '{"inptu": 3}'"#,
-        &expect!["error: --dataset-args: unknown key `inptu`"],
+        &expect![[r#"
+            error: the data set cannot be used
+              cause: data set `random` has no argument `inptu`
+              hint: it has `input`, `output`, `pairs`"#]],
     );
 }
 
@@ -324,7 +327,10 @@ fn an_api_that_is_unknown() {
 fn a_dataset_that_is_unknown() {
     refuses_more(
         "--dataset radnom",
-        &expect!["error: --dataset radnom is not known"],
+        &expect![[r#"
+            error: the data set cannot be used
+              cause: no data set is called `radnom`
+              hint: did you mean `random`?"#]],
     );
 }
 
@@ -332,7 +338,9 @@ fn a_dataset_that_is_unknown() {
 fn a_dataset_of_later() {
     refuses_more(
         "--dataset workload_trace",
-        &expect!["error: --dataset workload_trace is not known"],
+        &expect![[r#"
+            error: the data set cannot be used
+              cause: data set `workload_trace` is not supported yet"#]],
     );
 }
 
