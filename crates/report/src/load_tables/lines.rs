@@ -73,14 +73,14 @@ pub fn due_line(run: &RunSummary) -> Option<String> {
 pub fn reconnects_line(run: &RunSummary) -> Option<String> {
     let count = run.reconnects();
     (count > 0).then(|| {
-        format!("Reconnects: {count} sends found their kept-alive connection closed and were repeated on a new one")
+        format!("Reconnects: {count} (the kept-alive connection was found closed, the request was sent again on a new one)")
     })
 }
 
 fn prefix_cache_line(run: &RunSummary) -> Option<String> {
     let share = run.cached().share()? * 100.0;
     Some(format!(
-        "Prefix cache: the server had {share:.1} % of the prompt tokens cached ({} requests say so)",
+        "Prefix cache: the server had {share:.1} % of the prompt tokens cached (reported for {} requests)",
         run.cached().requests
     ))
 }
