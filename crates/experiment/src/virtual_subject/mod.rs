@@ -12,7 +12,7 @@ mod session;
 
 pub use engine_view::EngineView;
 pub use flights::InFlight;
-pub use session::{SessionSettings, Source, Until, VirtualSession};
+pub use session::{Measured, SessionSettings, Source, Until, VirtualSession};
 
 use std::sync::Arc;
 

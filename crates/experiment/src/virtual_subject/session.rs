@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{Phase, RequestRecord, TokenCount, TokenSource};
@@ -46,6 +47,15 @@ pub enum Until {
     Ended(usize),
     /// Until all requests have ended and no more are due. Never comes under a load without an end.
     Idle,
+}
+
+/// How one load was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// When the first request that counts could be sent.
+    pub start: Nanos,
+    /// It was stopped before its end.
+    pub interrupted: bool,
 }
 
 /// A session with the simulated engine. Its epoch is the engine's start.
@@ -177,50 +187,66 @@ impl VirtualSession {
     /// Measures one load: warm-up requests, all of them awaited, then those that count. Indices count from 0.
     pub fn measure(&mut self, point: &LoadPoint) -> Vec<RequestRecord> {
         let mut records = Vec::new();
-        self.measure_each(point, |record| records.push(record));
+        self.measure_each(point, |record| {
+            records.push(record);
+            ControlFlow::Continue(())
+        });
         records
     }
 
     /// As [`measure`](Self::measure), handing each record over soon after its request has ended.
-    pub fn measure_each(&mut self, point: &LoadPoint, mut each: impl FnMut(RequestRecord)) {
+    ///
+    /// After a break nothing more is sent; what is in flight is awaited and handed over too.
+    pub fn measure_each(
+        &mut self,
+        point: &LoadPoint,
+        mut each: impl FnMut(RequestRecord) -> ControlFlow<()>,
+    ) -> Measured {
         self.first_item = self.sent;
         let warm_up = StopRule {
             requests: point.warmup,
             until: None,
         };
-        self.run_phase(Phase::Warmup, point.load, warm_up, &mut each);
-        let until = point
-            .duration
-            .map(|duration| self.now.saturating_add(duration));
-        let counted = StopRule {
-            requests: point.requests,
-            until,
-        };
-        self.run_phase(Phase::Measured, point.load, counted, &mut each);
+        let mut flow = self.run_phase(Phase::Warmup, point.load, warm_up, &mut each);
+        let start = self.now;
+        if flow.is_continue() {
+            let counted = StopRule {
+                requests: point.requests,
+                until: point.duration.map(|span| start.saturating_add(span)),
+            };
+            flow = self.run_phase(Phase::Measured, point.load, counted, &mut each);
+        }
+        Measured {
+            start,
+            interrupted: flow.is_break(),
+        }
     }
 
-    /// The arrivals of all phases and loads have the session's seed: the same users at another pace.
+    /// The arrivals of all phases and points have the session's seed: the same users at another pace.
     fn run_phase(
         &mut self,
         phase: Phase,
         load: Load,
         stop: StopRule,
-        each: &mut impl FnMut(RequestRecord),
-    ) {
-        if stop.requests == 0 {
-            return;
-        }
+        each: &mut impl FnMut(RequestRecord) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
         self.phase = phase;
         self.begin(load, stop, self.seed);
         loop {
             let records = self.run_until(Until::Ended(HANDED_OVER));
-            let more = records.len() == HANDED_OVER;
-            records.into_iter().for_each(&mut *each);
-            if !more {
+            if records.is_empty() {
                 break;
+            }
+            for record in records {
+                if each(record).is_break() {
+                    flow = ControlFlow::Break(());
+                    self.hold();
+                }
             }
         }
         self.phase = Phase::Measured;
+        flow
     }
 
     fn begin(&mut self, load: Load, stop: StopRule, seed: u64) {

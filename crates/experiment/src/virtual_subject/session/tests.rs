@@ -218,6 +218,30 @@ fn warm_up_requests_are_all_awaited_before_the_others_are_due() {
 }
 
 #[test]
+fn a_break_ends_the_sending_and_hands_over_what_is_in_flight() {
+    let mut session = session("gpu-small");
+    let mut records = Vec::new();
+    let measured = session.measure_each(&point(users(4), 1_000_000), |record| {
+        records.push(record);
+        if records.len() >= 100 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert!(measured.interrupted);
+    assert!((100..1000).contains(&records.len()), "{}", records.len());
+    assert!(records.iter().all(RequestRecord::succeeded));
+    assert_eq!(session.in_flight(), []);
+    let next = session.measure_each(&point(users(4), 5), |_| ControlFlow::Continue(()));
+    assert!(!next.interrupted);
+    assert_eq!(
+        next.start,
+        records.iter().map(|record| record.end).max().unwrap()
+    );
+}
+
+#[test]
 fn a_duration_ends_the_sending_and_awaits_what_is_in_flight() {
     for load in [
         users(4),
