@@ -368,6 +368,28 @@ fn several_tokens_may_come_in_one_event() {
 }
 
 #[test]
+fn cached_prompt_tokens_are_told_where_there_is_a_prefix_cache() {
+    let cached = |name: &str| {
+        let source: Source = Box::new(|_| VirtualRequest {
+            prompt_tokens: 64,
+            answers: vec![4],
+            hashes: Some([11, 12, 13, 14].into()),
+            ..VirtualRequest::default()
+        });
+        let mut session = VirtualSession::new(&profile(name), SETTINGS, source);
+        let records = session.measure(&point(users(1), 3));
+        records
+            .iter()
+            .map(|record| record.cached_tokens)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(cached("gpu-small"), [None; 3]);
+    let told = cached("prefix-cache");
+    assert_eq!(told[0], Some(0));
+    assert!(told[1] > Some(0) && told[1] == told[2], "{told:?}");
+}
+
+#[test]
 fn texts_are_those_of_the_source() {
     let source: Source = Box::new(|item| VirtualRequest {
         prompt_tokens: 5,
