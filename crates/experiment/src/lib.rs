@@ -1,4 +1,8 @@
 //! Run, search, sweep: what the user asked for, start to end.
 
+pub mod event;
 pub mod plan;
+mod recorder;
+pub mod run;
+mod subject;
 pub mod virtual_subject;

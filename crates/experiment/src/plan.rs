@@ -37,6 +37,16 @@ pub struct Plan {
     pub output: OutputPlan,
 }
 
+impl Plan {
+    /// Where requests go, for messages.
+    pub fn url(&self) -> &str {
+        match &self.subject {
+            SubjectPlan::Live(target) => &target.url,
+            SubjectPlan::Virtual(profile) => profile,
+        }
+    }
+}
+
 /// What is put under load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -48,6 +48,12 @@ pub fn thread_cpu() -> Nanos {
     read(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Lets the calling thread sleep: for pauses between loads, never inside one.
+pub fn sleep(time: std::time::Duration) {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+    std::thread::sleep(time);
+}
+
 fn read(clock: ClockId) -> Nanos {
     let time = clock_gettime(clock).expect("Linux has these clocks");
     Nanos(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)

@@ -2,4 +2,5 @@
 
 pub mod client;
 pub mod clock;
+pub mod engine;
 pub mod target;

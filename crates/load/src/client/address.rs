@@ -44,10 +44,18 @@ impl Address {
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(scheme) => return Err(AddressError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() }),
+            Some(scheme) => {
+                return Err(AddressError::Scheme {
+                    url: url.to_owned(),
+                    scheme: scheme.to_owned(),
+                });
+            }
             None => return Err(wrong()),
         };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(wrong)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             tls,
@@ -59,25 +67,50 @@ impl Address {
 
     /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
         let own_port = if self.tls { 443 } else { 80 };
-        if self.port == own_port { host } else { format!("{host}:{}", self.port) }
+        if self.port == own_port {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 }
 
 /// The proxy for an address by the usual environment variables, lower case first: `http_proxy` or `https_proxy`, then
 /// `all_proxy`; none for hosts in `no_proxy`.
-pub fn proxy_for(address: &Address, env: impl Fn(&str) -> Option<String>) -> Result<Option<Address>, AddressError> {
+pub fn proxy_for(
+    address: &Address,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Address>, AddressError> {
     let variable = |name: &str| {
         let value = env(name).or_else(|| env(&name.to_ascii_uppercase()))?;
         (!value.trim().is_empty()).then(|| value.trim().to_owned())
     };
-    let exempt = variable("no_proxy").is_some_and(|list| list.split(',').any(|item| covers(item.trim(), &address.host)));
-    let name = if address.tls { "https_proxy" } else { "http_proxy" };
-    let Some(url) = variable(name).or_else(|| variable("all_proxy")).filter(|_| !exempt) else {
+    let exempt = variable("no_proxy").is_some_and(|list| {
+        list.split(',')
+            .any(|item| covers(item.trim(), &address.host))
+    });
+    let name = if address.tls {
+        "https_proxy"
+    } else {
+        "http_proxy"
+    };
+    let Some(url) = variable(name)
+        .or_else(|| variable("all_proxy"))
+        .filter(|_| !exempt)
+    else {
         return Ok(None);
     };
-    let full = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+    let full = if url.contains("://") {
+        url.clone()
+    } else {
+        format!("http://{url}")
+    };
     match Address::parse(&full) {
         Ok(proxy) if !proxy.tls => Ok(Some(proxy)),
         _ => Err(AddressError::Proxy(url)),
@@ -92,7 +125,8 @@ fn covers(item: &str, host: &str) -> bool {
     }
     domain == "*" || host.eq_ignore_ascii_case(domain) || {
         let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
-        host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
+        host.strip_suffix(&domain)
+            .is_some_and(|rest| rest.ends_with('.'))
     }
 }
 
@@ -107,12 +141,25 @@ mod tests {
     #[test]
     fn a_url_falls_into_its_parts() {
         let plain = address("http://127.0.0.1:8801/v1/chat/completions?a=b");
-        assert_eq!((plain.tls, plain.port, plain.path.as_str()), (false, 8801, "/v1/chat/completions?a=b"));
+        assert_eq!(
+            (plain.tls, plain.port, plain.path.as_str()),
+            (false, 8801, "/v1/chat/completions?a=b")
+        );
         assert_eq!(plain.authority(), "127.0.0.1:8801");
         let secure = address("https://api.example.com");
-        assert_eq!((secure.port, secure.path.as_str(), secure.authority().as_str()), (443, "/", "api.example.com"));
+        assert_eq!(
+            (
+                secure.port,
+                secure.path.as_str(),
+                secure.authority().as_str()
+            ),
+            (443, "/", "api.example.com")
+        );
         let six = address("http://[::1]:80/x");
-        assert_eq!((six.host.as_str(), six.authority().as_str()), ("::1", "[::1]"));
+        assert_eq!(
+            (six.host.as_str(), six.authority().as_str()),
+            ("::1", "[::1]")
+        );
     }
 
     #[test]
@@ -120,21 +167,46 @@ mod tests {
         for url in ["", "127.0.0.1:8000/v1", "/v1/completions", "http://"] {
             assert!(Address::parse(url).is_err(), "{url}");
         }
-        assert!(matches!(Address::parse("ftp://a/b"), Err(AddressError::Scheme { .. })));
+        assert!(matches!(
+            Address::parse("ftp://a/b"),
+            Err(AddressError::Scheme { .. })
+        ));
     }
 
     #[test]
     fn proxies_follow_the_environment() {
         let with = |url: &str, pairs: &[(&str, &str)]| {
-            let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let env = |name: &str| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
             proxy_for(&address(url), env).map(|proxy| proxy.map(|proxy| proxy.authority()))
         };
         let some = |authority: &str| Ok(Some(authority.to_owned()));
-        assert_eq!(with("http://a/", &[("http_proxy", "http://p:3128")]), some("p:3128"));
-        assert_eq!(with("http://a/", &[("HTTP_PROXY", "p:3128")]), some("p:3128"));
-        assert_eq!(with("https://a/", &[("http_proxy", "http://p:3128")]), Ok(None));
-        assert_eq!(with("https://a/", &[("ALL_PROXY", "http://p:1")]), some("p:1"));
-        let exempt = |list| with("http://a.b.c/", &[("http_proxy", "http://p:1"), ("NO_PROXY", list)]);
+        assert_eq!(
+            with("http://a/", &[("http_proxy", "http://p:3128")]),
+            some("p:3128")
+        );
+        assert_eq!(
+            with("http://a/", &[("HTTP_PROXY", "p:3128")]),
+            some("p:3128")
+        );
+        assert_eq!(
+            with("https://a/", &[("http_proxy", "http://p:3128")]),
+            Ok(None)
+        );
+        assert_eq!(
+            with("https://a/", &[("ALL_PROXY", "http://p:1")]),
+            some("p:1")
+        );
+        let exempt = |list| {
+            with(
+                "http://a.b.c/",
+                &[("http_proxy", "http://p:1"), ("NO_PROXY", list)],
+            )
+        };
         for list in ["*", "a.b.c", "x, .b.c", "b.c"] {
             assert_eq!(exempt(list), Ok(None), "{list}");
         }

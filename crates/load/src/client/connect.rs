@@ -61,8 +61,14 @@ impl Route {
         let address = Address::parse(url)?;
         let proxy = proxy_for(&address, env)?;
         let first = proxy.as_ref().unwrap_or(&address);
-        let dns = |source| RouteError::Dns { host: first.host.clone(), source };
-        let hops: Vec<_> = tokio::net::lookup_host((first.host.as_str(), first.port)).await.map_err(dns)?.collect();
+        let dns = |source| RouteError::Dns {
+            host: first.host.clone(),
+            source,
+        };
+        let hops: Vec<_> = tokio::net::lookup_host((first.host.as_str(), first.port))
+            .await
+            .map_err(dns)?
+            .collect();
         let tls = if address.tls {
             let name = ServerName::try_from(address.host.clone());
             let name = name.map_err(|_| RouteError::ServerName(address.host.clone()))?;
@@ -70,7 +76,13 @@ impl Route {
         } else {
             None
         };
-        Ok(Self { address, proxy, hops, tls, timeout })
+        Ok(Self {
+            address,
+            proxy,
+            hops,
+            tls,
+            timeout,
+        })
     }
 
     /// The service's address.
@@ -88,32 +100,45 @@ impl Route {
 
     /// Opens a connection, within the connect time-out.
     pub async fn connect(&self) -> Result<Wire, Failure> {
-        let Some(timeout) = self.timeout else { return self.open().await };
+        let Some(timeout) = self.timeout else {
+            return self.open().await;
+        };
         match tokio::time::timeout(timeout.to_duration(), self.open()).await {
             Ok(result) => result,
-            Err(_) => Err(failure(FailureKind::ConnectTimeout, format!("no connection within {timeout}"))),
+            Err(_) => Err(failure(
+                FailureKind::ConnectTimeout,
+                format!("no connection within {timeout}"),
+            )),
         }
     }
 
     async fn open(&self) -> Result<Wire, Failure> {
         let mut tcp = self.open_tcp().await?;
-        let Some((config, name)) = &self.tls else { return Ok(Wire::Plain(tcp)) };
+        let Some((config, name)) = &self.tls else {
+            return Ok(Wire::Plain(tcp));
+        };
         if self.proxy.is_some() {
             tunnel(&mut tcp, &self.address).await?;
         }
         let connector = TlsConnector::from(Arc::clone(config));
         let tls = connector.connect(name.clone(), tcp).await;
-        tls.map(|tls| Wire::Tls(Box::new(tls))).map_err(|error| failure(FailureKind::Tls, error.to_string()))
+        tls.map(|tls| Wire::Tls(Box::new(tls)))
+            .map_err(|error| failure(FailureKind::Tls, error.to_string()))
     }
 
     /// The first address that answers.
     async fn open_tcp(&self) -> Result<TcpStream, Failure> {
-        let mut last = failure(FailureKind::Dns, format!("{} has no address", self.address.host));
+        let mut last = failure(
+            FailureKind::Dns,
+            format!("{} has no address", self.address.host),
+        );
         for hop in &self.hops {
             match TcpStream::connect(hop).await {
                 Ok(tcp) => {
                     let option = tcp.set_nodelay(true);
-                    return option.map(|()| tcp).map_err(|error| connect_failure(*hop, &error));
+                    return option
+                        .map(|()| tcp)
+                        .map_err(|error| connect_failure(*hop, &error));
                 }
                 Err(error) => last = connect_failure(*hop, &error),
             }
@@ -124,20 +149,42 @@ impl Route {
 
 /// Asks an HTTP proxy for a tunnel.
 async fn tunnel(tcp: &mut TcpStream, to: &Address) -> Result<(), Failure> {
-    let wrong = |text: String| failure(FailureKind::Connect, format!("the proxy opens no tunnel: {text}"));
-    let authority = if to.host.contains(':') { format!("[{}]:{}", to.host, to.port) } else { format!("{}:{}", to.host, to.port) };
+    let wrong = |text: String| {
+        failure(
+            FailureKind::Connect,
+            format!("the proxy opens no tunnel: {text}"),
+        )
+    };
+    let authority = if to.host.contains(':') {
+        format!("[{}]:{}", to.host, to.port)
+    } else {
+        format!("{}:{}", to.host, to.port)
+    };
     let ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
-    tcp.write_all(ask.as_bytes()).await.map_err(|error| wrong(error.to_string()))?;
+    tcp.write_all(ask.as_bytes())
+        .await
+        .map_err(|error| wrong(error.to_string()))?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
-        let byte = tcp.read_u8().await.map_err(|error| wrong(error.to_string()))?;
+        let byte = tcp
+            .read_u8()
+            .await
+            .map_err(|error| wrong(error.to_string()))?;
         answer.push(byte);
         if answer.len() > 16 * 1024 {
             return Err(wrong("its answer has no end".to_owned()));
         }
     }
-    let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
-    if line.split(' ').nth(1) == Some("200") { Ok(()) } else { Err(wrong(line)) }
+    let line = String::from_utf8_lossy(&answer)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    if line.split(' ').nth(1) == Some("200") {
+        Ok(())
+    } else {
+        Err(wrong(line))
+    }
 }
 
 fn tls_config(extra: &ExtraRoots) -> Result<ClientConfig, rustls::Error> {

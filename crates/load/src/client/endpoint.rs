@@ -30,14 +30,9 @@ impl Endpoint {
 ///
 /// A body that comes from the data set wins over all settings; they only fill in what it leaves out. A `null` among the
 /// extra fields takes a field away. `stream_options.include_usage` is asked for exactly when the body asks for a stream.
-pub fn body(
-    item: Item,
-    model: &str,
-    generation: &Generation,
-    template: Option<&Map<String, Value>>,
-) -> Map<String, Value> {
+pub fn body(item: Item, model: &str, generation: &Generation) -> Map<String, Value> {
     let max_tokens = item.max_tokens;
-    let (mut body, fill_only) = base(item.prompt, template);
+    let (mut body, fill_only) = base(item.prompt);
     for (name, value) in settings(model, max_tokens, generation) {
         if !fill_only || !body.contains_key(name) {
             body.insert(name.to_owned(), value);
@@ -57,17 +52,15 @@ pub fn body(
     body
 }
 
-/// The prompt, in the template's place for it; true where settings must not overwrite.
-fn base(prompt: Prompt, template: Option<&Map<String, Value>>) -> (Map<String, Value>, bool) {
-    let mut body = template.cloned().unwrap_or_default();
+/// The prompt; true where settings must not overwrite.
+fn base(prompt: Prompt) -> (Map<String, Value>, bool) {
     let (name, value) = match prompt {
         Prompt::Body(body) => return (body, true),
         Prompt::Text(text) => ("prompt", Value::String(text)),
         Prompt::TokenIds(ids) => ("prompt", json!(ids)),
         Prompt::Messages(messages) => ("messages", json!(messages)),
     };
-    body.insert(name.to_owned(), value);
-    (body, false)
+    (Map::from_iter([(name.to_owned(), value)]), false)
 }
 
 fn settings(
@@ -147,7 +140,7 @@ mod tests {
     #[test]
     fn a_chat_body_has_messages_model_and_the_settings_that_are_set() {
         let messages = Prompt::Messages(vec![Message::user("hi é")]);
-        let body = body(item(messages), "m", &streamed(), None);
+        let body = body(item(messages), "m", &streamed());
         expect![[r#"{"messages":[{"role":"user","content":"hi é"}],"model":"m","max_tokens":16,"stream":true,"temperature":0.0,"stream_options":{"include_usage":true}}"#]]
         .assert_eq(&text(&body));
     }
@@ -169,7 +162,7 @@ mod tests {
             top_k: Some(4),
             extra: object(r#"{"ignore_eos":true}"#),
         };
-        let body = body(item(Prompt::TokenIds(vec![1, 2])), "m", &generation, None);
+        let body = body(item(Prompt::TokenIds(vec![1, 2])), "m", &generation);
         expect![[r#"{"prompt":[1,2],"model":"m","max_tokens":16,"min_tokens":1,"frequency_penalty":0.5,"repetition_penalty":1.5,"logprobs":true,"n":2,"seed":-3,"stop":["x"],"stream":false,"stop_token_ids":[7],"temperature":0.25,"top_p":0.75,"top_k":4,"ignore_eos":true}"#]]
         .assert_eq(&text(&body));
     }
@@ -193,17 +186,8 @@ mod tests {
     #[test]
     fn a_body_from_the_data_set_is_only_filled_up() {
         let prompt = Prompt::Body(object(r#"{"messages":[],"temperature":1,"stream":false}"#));
-        let body = body(item(prompt), "m", &streamed(), None);
+        let body = body(item(prompt), "m", &streamed());
         expect![[r#"{"messages":[],"temperature":1,"stream":false,"model":"m","max_tokens":16}"#]]
             .assert_eq(&text(&body));
-    }
-
-    #[test]
-    fn a_template_keeps_its_own_fields() {
-        let template = object(r#"{"messages":"here","tools":[1]}"#);
-        let prompt = Prompt::Messages(vec![Message::user("hi")]);
-        let body = body(item(prompt), "m", &Generation::default(), Some(&template));
-        expect![[r#"{"messages":[{"role":"user","content":"hi"}],"tools":[1],"model":"m","max_tokens":16,"stream":false}"#]]
-        .assert_eq(&text(&body));
     }
 }

@@ -46,12 +46,22 @@ impl Desk {
     /// An empty desk.
     pub fn new(clock: Clock) -> Self {
         let buffer = RefCell::new(vec![0; 64 * 1024].into_boxed_slice());
-        Self { clock, buffer, read_lag: RefCell::default(), reads: Cell::new(0), events: Cell::new(0) }
+        Self {
+            clock,
+            buffer,
+            read_lag: RefCell::default(),
+            reads: Cell::new(0),
+            events: Cell::new(0),
+        }
     }
 
     /// The gauges since the last call.
     pub fn take_gauges(&self) -> ReadGauges {
-        ReadGauges { lag: self.read_lag.take(), reads: self.reads.take(), events: self.events.take() }
+        ReadGauges {
+            lag: self.read_lag.take(),
+            reads: self.reads.take(),
+            events: self.events.take(),
+        }
     }
 }
 
@@ -86,7 +96,11 @@ pub struct Outgoing {
 impl Outgoing {
     /// A request as bytes.
     pub fn new(head: Vec<u8>, body: Bytes) -> Self {
-        Self { head, body, written: 0 }
+        Self {
+            head,
+            body,
+            written: 0,
+        }
     }
 
     /// From the start again, for another connection.
@@ -126,9 +140,23 @@ impl Outgoing {
     }
 }
 
-/// One request on its way.
+/// What an exchange works with: the connection, the request and the answer outlive it.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct Parts<'a> {
+    /// Shared by the worker.
+    pub desk: &'a Desk,
+    /// The connection.
+    pub wire: &'a mut Wire,
+    /// The request.
+    pub out: &'a mut Outgoing,
+    /// The answer.
+    pub answer: &'a mut Answer,
+}
+
+/// One request on its way over one connection.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    parts: Parts<'a>,
     decoder: ResponseDecoder,
     /// The last read, or the write of the request.
     heard: Nanos,
@@ -139,12 +167,21 @@ pub struct Exchange {
     write_error: Option<io::Error>,
 }
 
-impl Exchange {
+impl<'a> Exchange<'a> {
     /// A request whose first bytes were written at `began`.
-    pub fn new(desk: &Desk, began: Nanos, limits: Limits) -> Self {
+    pub fn new(parts: Parts<'a>, began: Nanos, limits: Limits) -> Self {
         let first = began.saturating_add(limits.total.min(limits.read.unwrap_or(Nanos::MAX)));
-        let timer = Box::pin(tokio::time::sleep_until(desk.clock.deadline(first)));
-        Self { decoder: ResponseDecoder::default(), heard: began, began, timer, limits, write_error: None }
+        let timer = Box::pin(tokio::time::sleep_until(parts.desk.clock.deadline(first)));
+        let decoder = ResponseDecoder::default();
+        Self {
+            parts,
+            decoder,
+            heard: began,
+            began,
+            timer,
+            limits,
+            write_error: None,
+        }
     }
 
     /// The response's decoder, for its head.
@@ -160,49 +197,53 @@ impl Exchange {
     /// Goes on as far as the socket allows. `each_read` is called with the time of each read after it was handled.
     pub fn poll(
         &mut self,
-        (desk, wire): (&Desk, &mut Wire),
-        out: &mut Outgoing,
-        answer: &mut Answer,
         cx: &mut Context<'_>,
-        mut each_read: impl FnMut(Nanos),
+        mut each_read: impl FnMut(Nanos, &Answer),
     ) -> Poll<End> {
         if self.write_error.is_none()
-            && let Poll::Ready(Err(error)) = out.poll_write(wire, cx)
+            && let Poll::Ready(Err(error)) = self.parts.out.poll_write(self.parts.wire, cx)
         {
             self.write_error = Some(error);
         }
         loop {
-            match self.poll_once(desk, wire, answer, cx) {
+            match self.poll_once(cx) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
-                Poll::Ready(None) => each_read(self.heard),
-                Poll::Pending => return self.poll_timer(desk, cx).map(End::Failed),
+                Poll::Ready(None) => each_read(self.heard, self.parts.answer),
+                Poll::Pending => return self.poll_timer(cx).map(End::Failed),
             }
         }
     }
 
     /// One read; `None` where the response goes on.
-    fn poll_once(&mut self, desk: &Desk, wire: &mut Wire, answer: &mut Answer, cx: &mut Context<'_>) -> Poll<Option<End>> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        let desk = self.parts.desk;
         let buffer = &mut **desk.buffer.borrow_mut();
-        let read = ready!(wire.poll_read_into(cx, buffer));
+        let read = ready!(self.parts.wire.poll_read_into(cx, buffer));
         let at = desk.clock.now();
         Poll::Ready(match read {
-            Ok(0) => Some(self.closed(answer, at, "the server closed the connection")),
-            Err(error) => Some(self.closed(answer, at, &error.to_string())),
+            Ok(0) => Some(self.closed(at, "the server closed the connection")),
+            Err(error) => Some(self.closed(at, &error.to_string())),
             Ok(length) => {
                 self.heard = at;
-                let events = answer.events();
-                let end = self.take(&buffer[..length], answer, at);
+                let events = self.parts.answer.events();
+                let end = self.take(&buffer[..length], at);
                 desk.reads.set(desk.reads.get() + 1);
-                desk.events.set(desk.events.get() + answer.events() - events);
-                desk.read_lag.borrow_mut().add(desk.clock.now().saturating_sub(at).0);
+                desk.events
+                    .set(desk.events.get() + self.parts.answer.events() - events);
+                desk.read_lag
+                    .borrow_mut()
+                    .add(desk.clock.now().saturating_sub(at).0);
                 end
             }
         })
     }
 
-    fn take(&mut self, bytes: &[u8], answer: &mut Answer, at: Nanos) -> Option<End> {
+    fn take(&mut self, bytes: &[u8], at: Nanos) -> Option<End> {
+        let answer = &mut *self.parts.answer;
         answer.begin(at);
-        let fed = self.decoder.feed(bytes, |head, part| answer.feed(head, part, at));
+        let fed = self
+            .decoder
+            .feed(bytes, |head, part| answer.feed(head, part, at));
         if let Err(error) = fed {
             return Some(failed(FailureKind::MalformedHttp, error.to_string()));
         }
@@ -215,38 +256,70 @@ impl Exchange {
         if let Some(head) = self.decoder.head() {
             answer.finish(head, at);
         }
-        Some(answer.failure().map_or(End::Complete, |failure| End::Failed(failure.clone())))
+        Some(
+            answer
+                .failure()
+                .map_or(End::Complete, |failure| End::Failed(failure.clone())),
+        )
     }
 
     /// The connection is at its end.
-    fn closed(&mut self, answer: &mut Answer, at: Nanos, why: &str) -> End {
-        let why = self.write_error.as_ref().map_or(why.to_owned(), |error| format!("{why}; writing failed: {error}"));
+    fn closed(&mut self, at: Nanos, why: &str) -> End {
+        let why = self.write_error.as_ref().map_or(why.to_owned(), |error| {
+            format!("{why}; writing failed: {error}")
+        });
+        let answer = &mut *self.parts.answer;
         let Some(head) = self.decoder.head().cloned() else {
-            return End::ClosedUnanswered(Failure { kind: FailureKind::ConnectionClosed, text: why });
+            return End::ClosedUnanswered(Failure {
+                kind: FailureKind::ConnectionClosed,
+                text: why,
+            });
         };
         if self.decoder.finish() || answer.is_complete_without_end() {
             answer.finish(&head, at);
-            return answer.failure().map_or(End::Complete, |failure| End::Failed(failure.clone()));
+            return answer
+                .failure()
+                .map_or(End::Complete, |failure| End::Failed(failure.clone()));
         }
-        failed(FailureKind::CutMidStream, format!("{why} inside the response"))
+        failed(
+            FailureKind::CutMidStream,
+            format!("{why} inside the response"),
+        )
     }
 
     /// Ready when a limit is passed.
-    fn poll_timer(&mut self, desk: &Desk, cx: &mut Context<'_>) -> Poll<Failure> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            let now = desk.clock.now();
+            let now = self.parts.desk.clock.now();
             let total = self.began.saturating_add(self.limits.total);
-            let silence = self.limits.read.map_or(Nanos::MAX, |read| self.heard.saturating_add(read));
+            let silence = self
+                .limits
+                .read
+                .map_or(Nanos::MAX, |read| self.heard.saturating_add(read));
             if now >= total {
-                let text = format!("no whole response within the total time-out of {}", self.limits.total);
-                return Poll::Ready(Failure { kind: FailureKind::TotalTimeout, text });
+                let text = format!(
+                    "no whole response within the total time-out of {}",
+                    self.limits.total
+                );
+                return Poll::Ready(Failure {
+                    kind: FailureKind::TotalTimeout,
+                    text,
+                });
             }
             if now >= silence {
-                let text = format!("no byte for the read time-out of {}", self.limits.read.unwrap_or_default());
-                return Poll::Ready(Failure { kind: FailureKind::ReadTimeout, text });
+                let text = format!(
+                    "no byte for the read time-out of {}",
+                    self.limits.read.unwrap_or_default()
+                );
+                return Poll::Ready(Failure {
+                    kind: FailureKind::ReadTimeout,
+                    text,
+                });
             }
-            self.timer.as_mut().reset(desk.clock.deadline(total.min(silence)));
+            self.timer
+                .as_mut()
+                .reset(self.parts.desk.clock.deadline(total.min(silence)));
         }
     }
 }

@@ -1,7 +1,11 @@
 //! One request to one service: connections, HTTP, server-sent events, endpoints.
 
+pub mod address;
 pub mod answer;
+pub mod connect;
 pub mod delta;
 pub mod endpoint;
+pub mod exchange;
 pub mod h1;
 pub mod sse;
+pub mod wire;

@@ -10,7 +10,11 @@ pub struct Stop(Arc<AtomicU8>);
 impl Stop {
     /// Asks to stop sending and to wait for what is in flight; asked again, not to wait either.
     pub fn ask(&self) {
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asked| Some(asked.saturating_add(1)));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asked| {
+                Some(asked.saturating_add(1))
+            });
     }
 
     /// Someone asked.

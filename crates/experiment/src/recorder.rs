@@ -1,0 +1,116 @@
+//! Where the records of one load go: tokens are counted where the server did not, then the summary, then the store.
+//!
+//! Runs on the thread that collects, never on one that measures.
+
+use std::sync::Arc;
+
+use crestline_core::record::{RequestRecord, TokenCount, TokenSource};
+use crestline_core::request::LoadPoint;
+use crestline_core::stats::Histogram;
+use crestline_core::summary::RunSummary;
+use crestline_core::units::Nanos;
+use crestline_load::engine::Live;
+use crestline_store::runs::RunWriter;
+use crestline_workload::tokenizer::Tokenizer;
+
+use crate::event::{Event, Progress};
+
+/// Shortest time between two reports of progress.
+const REPORT_EVERY: Nanos = Nanos::from_millis(250);
+
+/// Takes the records of one load.
+pub(crate) struct Recorder<'a> {
+    summary: RunSummary,
+    writer: RunWriter,
+    tokenizer: Option<Arc<Tokenizer>>,
+    ttft: Histogram,
+    total: u64,
+    began: Option<Nanos>,
+    last: (Nanos, Live),
+    each: &'a mut dyn FnMut(Event),
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(
+        point: LoadPoint,
+        writer: RunWriter,
+        tokenizer: Option<Arc<Tokenizer>>,
+        each: &'a mut dyn FnMut(Event),
+    ) -> Self {
+        Self {
+            summary: RunSummary::new(point),
+            writer,
+            tokenizer,
+            ttft: Histogram::default(),
+            total: point.warmup + point.requests,
+            began: None,
+            last: (Nanos::ZERO, Live::default()),
+            each,
+        }
+    }
+
+    /// A request has ended.
+    pub(crate) fn record(&mut self, mut record: RequestRecord) {
+        count_missing(&mut record, self.tokenizer.as_deref());
+        if let Some(ttft) = record.ttft().filter(|_| record.succeeded()) {
+            self.ttft.add(ttft.0);
+        }
+        self.summary.add(&record);
+        self.writer.write(record);
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Nanos, live: Live) {
+        let began = *self.began.get_or_insert(now);
+        let since = now.saturating_sub(self.last.0);
+        if since < REPORT_EVERY {
+            return;
+        }
+        let per_s = |now: u64, before: u64| now.saturating_sub(before) as f64 / since.as_secs_f64();
+        let ttft = |q| self.ttft.quantile(q).map(|ttft| Nanos(ttft as u64));
+        let progress = Progress {
+            elapsed: now.saturating_sub(began),
+            total: self.total,
+            sent: live.sent,
+            ended: live.ended,
+            failed: live.failed,
+            requests_per_s: per_s(live.ended, self.last.1.ended),
+            chunks_per_s: per_s(live.chunks, self.last.1.chunks),
+            ttft_p50: ttft(0.5),
+            ttft_p99: ttft(0.99),
+        };
+        self.last = (now, live);
+        (self.each)(Event::Progress(progress));
+    }
+
+    /// Closes the store. Tells in words what it could not write.
+    pub(crate) fn finish(self) -> (RunSummary, Option<String>) {
+        let mut summary = self.summary;
+        summary.sort();
+        (
+            summary,
+            self.writer.finish().err().map(|error| error.to_string()),
+        )
+    }
+}
+
+/// Fills in the output length of an answer whose server told none: by the tokenizer, else by its chunks.
+fn count_missing(record: &mut RequestRecord, tokenizer: Option<&Tokenizer>) {
+    if record.output_tokens.is_some() || !record.succeeded() {
+        return;
+    }
+    let texts = record.exchange.as_deref();
+    let counted = tokenizer.zip(texts).map(|(tokenizer, texts)| {
+        let texts = [&texts.answer, &texts.reasoning, &texts.tool_calls];
+        let count: usize = texts.iter().map(|text| tokenizer.count(text)).sum();
+        TokenCount {
+            count: count as u32,
+            source: TokenSource::Tokenizer,
+        }
+    });
+    let by_chunks = TokenCount {
+        count: record.chunks,
+        source: TokenSource::Chunks,
+    };
+    record.output_tokens = Some(counted.unwrap_or(by_chunks));
+}

@@ -1,0 +1,254 @@
+//! Runs a plan: each of its loads in turn, every record into the store and into the summary.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crestline_core::record::FailureKind;
+use crestline_core::request::LoadPoint;
+use crestline_core::units::Nanos;
+use crestline_load::engine::{CheckError, EngineError, Stop};
+use crestline_sim::profile::ProfileError;
+use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
+use crestline_workload::{Workload, WorkloadError};
+
+use crate::event::{Event, PointResult};
+use crate::plan::Plan;
+use crate::recorder::Recorder;
+use crate::subject::Subject;
+
+/// The name of the database in each load's folder.
+pub const DATABASE: &str = "benchmark_data.db";
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One for each load that was begun, in the plan's order.
+    pub points: Vec<PointResult>,
+    /// It was ended before all loads were done.
+    pub interrupted: bool,
+}
+
+/// A plan that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data set, the tokenizer or the lengths.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// The simulated engine's profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The way to the service, or a worker.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The service refused the test request.
+    #[error("the test request to {url} failed: {text}")]
+    Refused {
+        /// Where it went.
+        url: String,
+        /// Why it failed.
+        kind: FailureKind,
+        /// What was seen.
+        text: String,
+    },
+    /// The output folder.
+    #[error("the output folder `{}` cannot be written: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The database of a load.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Runs a plan. Nothing is sent before everything that can be checked is checked.
+///
+/// A failure after the first load has ended is an error of that load alone: what was measured before is on disk, and
+/// was handed over by [`Event::PointDone`].
+pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outcome, RunError> {
+    let workload = Arc::new(Workload::open(&plan.workload)?);
+    for note in workload.notes() {
+        each(Event::Note(note.clone()));
+    }
+    let mut subject = Subject::open(plan, &workload)?;
+    let folders: Vec<_> = point_folders(&plan.points)
+        .into_iter()
+        .map(|name| plan.output.folder.join(name))
+        .collect();
+    for folder in &folders {
+        make_folder(folder)?;
+        let path = folder.join(DATABASE);
+        if path.exists() {
+            return Err(StoreError::Exists { path }.into());
+        }
+    }
+    let mut outcome = Outcome {
+        points: Vec::new(),
+        interrupted: false,
+    };
+    let mut first_item = 0;
+    for (number, (point, folder)) in plan.points.iter().zip(&folders).enumerate() {
+        if number > 0 {
+            each(Event::Pause(plan.pause));
+            subject.pause(plan.pause, || stop.is_asked());
+        }
+        outcome.interrupted |= stop.is_asked();
+        if outcome.interrupted {
+            break;
+        }
+        if plan.test_connection {
+            subject.check().map_err(|error| refused(plan, &error))?;
+        }
+        each(Event::PointStarted {
+            number,
+            of: folders.len(),
+            point: *point,
+            folder: folder.clone(),
+        });
+        let result = measure(
+            plan,
+            &mut subject,
+            Measure {
+                point,
+                first_item,
+                folder,
+                stop,
+            },
+            each,
+        )?;
+        first_item += point.warmup + point.requests;
+        outcome.interrupted |= result.interrupted;
+        each(Event::PointDone(Box::new(result.clone())));
+        outcome.points.push(result);
+    }
+    Ok(outcome)
+}
+
+/// One load of a plan.
+struct Measure<'a> {
+    point: &'a LoadPoint,
+    first_item: u64,
+    folder: &'a Path,
+    stop: &'a Stop,
+}
+
+fn measure(
+    plan: &Plan,
+    subject: &mut Subject,
+    what: Measure<'_>,
+    each: &mut dyn FnMut(Event),
+) -> Result<PointResult, RunError> {
+    let options = WriteOptions {
+        commit_rows: plan.output.commit_rows,
+        keep_text: plan.output.keep_text,
+    };
+    let header = RunHeader {
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        start: subject.epoch_wall(),
+        plan: serde_json::to_value(plan).expect("a plan has a JSON form"),
+    };
+    let writer = RunWriter::create(&what.folder.join(DATABASE), options, &header)?;
+    let mut recorder = Recorder::new(*what.point, writer, subject.tokenizer(), each);
+    let applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
+    let (summary, loss) = recorder.finish();
+    Ok(PointResult {
+        summary,
+        health: applied.health,
+        folder: what.folder.to_owned(),
+        interrupted: applied.interrupted,
+        loss,
+    })
+}
+
+/// A folder name for each load: what is applied and how many requests; a number more where two loads are alike.
+pub fn point_folders(points: &[LoadPoint]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for point in points {
+        let name = match (point.load.rate(), point.load.concurrency) {
+            (Some(rate), None) => format!("rate_{:?}_number_{}", rate.value(), point.requests),
+            (_, limit) => format!(
+                "parallel_{}_number_{}",
+                limit.map_or(0, std::num::NonZeroU32::get),
+                point.requests
+            ),
+        };
+        let twin = |turn: usize| {
+            if turn == 1 {
+                name.clone()
+            } else {
+                format!("{name}_{turn}")
+            }
+        };
+        let free = (1..).map(twin).find(|name| !names.contains(name));
+        names.extend(free);
+    }
+    names
+}
+
+fn make_folder(path: &Path) -> Result<(), RunError> {
+    fs::create_dir_all(path).map_err(|source| RunError::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn refused(plan: &Plan, error: &CheckError) -> RunError {
+    let (kind, text) = match error {
+        CheckError::Failed(failure) => (failure.kind, failure.text.clone()),
+        CheckError::Runtime(error) => (FailureKind::Connect, error.to_string()),
+    };
+    RunError::Refused {
+        url: plan.url().to_owned(),
+        kind,
+        text,
+    }
+}
+
+/// Waits, but looks up each 50 ms whether it should go on.
+pub(crate) fn wait(time: Nanos, stop: impl Fn() -> bool) {
+    let clock = crestline_load::clock::Clock::start();
+    while clock.now() < time && !stop() {
+        let left = time.saturating_sub(clock.now()).to_duration();
+        crestline_load::clock::sleep(left.min(Duration::from_millis(50)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use crestline_core::request::Load;
+    use crestline_core::units::Rate;
+
+    use super::*;
+
+    #[test]
+    fn every_load_has_a_folder_of_its_own() {
+        let point = |load, requests| LoadPoint {
+            load,
+            requests,
+            warmup: 0,
+            duration: None,
+        };
+        let closed = Load::closed(NonZeroU32::new(4).unwrap());
+        let open = Load::open(Rate::per_second(5.0).unwrap());
+        let points = [
+            point(closed, 8),
+            point(open, 100),
+            point(closed, 8),
+            point(closed, 8),
+        ];
+        let names = [
+            "parallel_4_number_8",
+            "rate_5.0_number_100",
+            "parallel_4_number_8_2",
+            "parallel_4_number_8_3",
+        ];
+        assert_eq!(point_folders(&points), names);
+    }
+}

@@ -1,0 +1,200 @@
+//! The seam where a real service is exchanged for the simulated engine in virtual time.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crestline_core::health::ClientHealth;
+use crestline_core::record::Exchange;
+use crestline_core::request::LoadPoint;
+use crestline_core::units::Nanos;
+use crestline_load::client::endpoint;
+use crestline_load::clock;
+use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Setup, Stop};
+use crestline_sim::profile::Profile;
+use crestline_workload::Workload;
+use crestline_workload::tokenizer::Tokenizer;
+
+use crate::plan::{Plan, SubjectPlan};
+use crate::recorder::Recorder;
+use crate::run::RunError;
+use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest, VirtualSession};
+
+/// What is put under load.
+pub(crate) enum Subject {
+    Live {
+        engine: Box<Engine>,
+        wall: Nanos,
+        tokenizer: Option<Arc<Tokenizer>>,
+    },
+    Virtual {
+        session: Box<VirtualSession>,
+        tokenizer: Option<Arc<Tokenizer>>,
+    },
+}
+
+/// How a load was applied.
+pub(crate) struct Applied {
+    pub(crate) health: ClientHealth,
+    pub(crate) interrupted: bool,
+}
+
+impl Subject {
+    pub(crate) fn open(plan: &Plan, workload: &Arc<Workload>) -> Result<Self, RunError> {
+        let tokenizer = workload.tokenizer().cloned();
+        match &plan.subject {
+            SubjectPlan::Live(target) => {
+                let setup = Setup {
+                    target: target.clone(),
+                    endpoint: plan.endpoint,
+                    model: plan.model.clone(),
+                    generation: plan.generation.clone(),
+                    workload: Arc::clone(workload),
+                    workers: plan.client.workers,
+                    preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
+                    grace: plan.client.grace,
+                    seed: plan.workload.seed,
+                    keep_text: plan.output.keep_text,
+                };
+                let wall = clock::wall();
+                let run_id = format!("crestline-{:08x}", wall.0 as u32);
+                let engine = Engine::new(setup, &run_id, &[], |name| std::env::var(name).ok())?;
+                Ok(Self::Live {
+                    engine: Box::new(engine),
+                    wall,
+                    tokenizer,
+                })
+            }
+            SubjectPlan::Virtual(name) => {
+                let profile = Profile::load(name)?;
+                let settings = SessionSettings {
+                    seed: plan.workload.seed,
+                    streamed: plan.generation.stream,
+                };
+                let source = source(plan, workload, &profile);
+                let session = VirtualSession::new(&profile, settings, source);
+                Ok(Self::Virtual {
+                    session: Box::new(session),
+                    tokenizer,
+                })
+            }
+        }
+    }
+
+    /// The run's epoch on the wall clock. Virtual time begins in 1970, so that the same run gives the same files.
+    pub(crate) fn epoch_wall(&self) -> Nanos {
+        match self {
+            Self::Live { wall, .. } => *wall,
+            Self::Virtual { .. } => Nanos::ZERO,
+        }
+    }
+
+    /// Counts output tokens where the service does not.
+    pub(crate) fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
+        match self {
+            Self::Live { tokenizer, .. } | Self::Virtual { tokenizer, .. } => tokenizer.clone(),
+        }
+    }
+
+    /// One short request, to see that the service is there.
+    pub(crate) fn check(&self) -> Result<(), CheckError> {
+        match self {
+            Self::Live { engine, .. } => engine.check(),
+            Self::Virtual { .. } => Ok(()),
+        }
+    }
+
+    /// Lets time pass without load.
+    pub(crate) fn pause(&mut self, time: Nanos, stop: impl Fn() -> bool) {
+        match self {
+            Self::Live { .. } => crate::run::wait(time, stop),
+            Self::Virtual { session, .. } => {
+                drop(session.run_until(Until::Time(session.now().saturating_add(time))))
+            }
+        }
+    }
+
+    pub(crate) fn apply(
+        &mut self,
+        point: &LoadPoint,
+        first_item: u64,
+        stop: &Stop,
+        to: &mut Recorder<'_>,
+    ) -> Result<Applied, EngineError> {
+        match self {
+            Self::Live { engine, .. } => {
+                let now = engine.clock();
+                let applied =
+                    engine.apply(point, first_item, stop, &mut |happening| match happening {
+                        Happening::Record(record) => to.record(*record),
+                        Happening::Tick(live) => to.tick(now.now(), live),
+                    })?;
+                Ok(Applied {
+                    health: applied.health,
+                    interrupted: applied.interrupted,
+                })
+            }
+            Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
+        }
+    }
+}
+
+fn apply_virtual(
+    session: &mut VirtualSession,
+    point: &LoadPoint,
+    stop: &Stop,
+    to: &mut Recorder<'_>,
+) -> Applied {
+    let mut health = ClientHealth::default();
+    let mut live = Live::default();
+    let clock = clock::Clock::start();
+    let measured = session.measure_each(point, |record| {
+        health.add(&record);
+        live.sent += 1;
+        live.ended += 1;
+        live.failed += u64::from(!record.succeeded());
+        live.chunks += u64::from(record.chunks);
+        to.record(record);
+        to.tick(clock.now(), live);
+        if stop.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    Applied {
+        health,
+        interrupted: measured.interrupted,
+    }
+}
+
+/// Items of the workload as the simulated engine sees them, with the bodies that a live service would be sent.
+fn source(
+    plan: &Plan,
+    workload: &Arc<Workload>,
+    profile: &Profile,
+) -> crate::virtual_subject::Source {
+    let view = EngineView::new(
+        profile,
+        &plan.generation,
+        workload.tokenizer().cloned(),
+        plan.workload.seed,
+    );
+    let workload = Arc::clone(workload);
+    let texts = plan
+        .output
+        .keep_text
+        .then(|| (plan.model.clone(), plan.generation.clone()));
+    Box::new(move |index| {
+        let item = workload.item(index);
+        let mut request: VirtualRequest = view.request(&item);
+        if let Some((model, generation)) = &texts {
+            let body = endpoint::body(item, model, generation);
+            let body = serde_json::to_string(&body).expect("a JSON map has a text");
+            request.exchange = Some(Box::new(Exchange {
+                request: body,
+                ..Exchange::default()
+            }));
+        }
+        request
+    })
+}

@@ -1,0 +1,175 @@
+//! A request in flight: finds or opens its connection, runs the exchange, and reports exactly once, however it ends.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use crestline_core::record::{
+    Exchange as Texts, Failure, FailureKind, RequestRecord, TokenCount, TokenSource,
+};
+use crestline_core::units::Nanos;
+
+use super::worker::Worker;
+use crate::client::answer::Answer;
+use crate::client::exchange::{End, Exchange, Outgoing, Parts};
+use crate::client::h1::Head;
+use crate::client::wire::Wire;
+
+/// A request in flight. Dropped before its end, it is reported as cancelled.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) record: RequestRecord,
+    pub(crate) out: Outgoing,
+    pub(crate) body: Bytes,
+    pub(crate) prompt_tokens: Option<u32>,
+    answer: Answer,
+    head: Option<Head>,
+    reported: bool,
+}
+
+impl Flight {
+    /// A request that is about to be written.
+    pub(crate) fn new(
+        worker: Rc<Worker>,
+        record: RequestRecord,
+        out: Outgoing,
+        body: Bytes,
+    ) -> Self {
+        Self {
+            worker,
+            record,
+            out,
+            body,
+            prompt_tokens: None,
+            answer: Answer::default(),
+            head: None,
+            reported: false,
+        }
+    }
+
+    /// Runs to the end. A connection that is given has already taken the first bytes, at `record.sent`.
+    ///
+    /// Only a request whose kept-alive connection was closed before any byte of the response is sent again, once, over
+    /// a new connection: the server may have closed it before it read the request.
+    pub(crate) async fn run(mut self, kept: Option<Wire>) {
+        if let Some(mut wire) = kept {
+            match self.exchange(&mut wire).await {
+                End::ClosedUnanswered(_) => {
+                    self.record.reconnects += 1;
+                    self.out.rewind();
+                    self.answer = Answer::default();
+                }
+                end => return self.end(end, wire),
+            }
+        }
+        match self.open().await {
+            Ok(mut wire) => {
+                self.record.sent = self.worker.desk.clock.now();
+                let end = self.exchange(&mut wire).await;
+                self.end(end, wire);
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    async fn open(&mut self) -> Result<Wire, Failure> {
+        let clock = self.worker.desk.clock;
+        let from = clock.now();
+        let wire = self.worker.route.connect().await;
+        self.record.connect = Some(clock.now().saturating_sub(from));
+        wire
+    }
+
+    async fn exchange(&mut self, wire: &mut Wire) -> End {
+        let worker = Rc::clone(&self.worker);
+        let parts = Parts {
+            desk: &worker.desk,
+            wire,
+            out: &mut self.out,
+            answer: &mut self.answer,
+        };
+        let mut exchange = Exchange::new(parts, self.record.sent, worker.limits());
+        let mut chunks = 0;
+        let end = poll_fn(|cx| {
+            exchange.poll(cx, |at, answer| {
+                let now = answer.progress().0;
+                worker.heard(at, u64::from(now - chunks));
+                chunks = now;
+            })
+        })
+        .await;
+        self.head = exchange.decoder().head().cloned();
+        self.record.end = exchange.heard().max(self.record.sent);
+        end
+    }
+
+    fn end(mut self, end: End, wire: Wire) {
+        match end {
+            End::Complete => {
+                if self.head.as_ref().is_some_and(|head| head.keep_alive) {
+                    self.worker.keep(wire);
+                }
+                self.report();
+            }
+            End::Failed(failure) | End::ClosedUnanswered(failure) => {
+                // A whole error response leaves the connection usable; anything else does not.
+                let whole = failure.kind != FailureKind::ErrorInBody
+                    && self.head.as_ref().is_some_and(|head| head.status != 200);
+                if whole && self.head.as_ref().is_some_and(|head| head.keep_alive) {
+                    self.worker.keep(wire);
+                }
+                self.fail(failure);
+            }
+        }
+    }
+
+    fn fail(mut self, failure: Failure) {
+        let now = self.worker.desk.clock.now();
+        if self.record.sent == Nanos::ZERO {
+            self.record.sent = now;
+        }
+        self.record.end = now;
+        self.record.failure = Some(failure);
+        self.report();
+    }
+
+    fn report(&mut self) {
+        self.reported = true;
+        let blank = RequestRecord::new(0, self.record.phase);
+        let mut record = std::mem::replace(&mut self.record, blank);
+        let texts = std::mem::take(&mut self.answer).settle(&mut record, self.head.as_ref());
+        if record.prompt_tokens.is_none() {
+            let counted = |count| TokenCount {
+                count,
+                source: TokenSource::Tokenizer,
+            };
+            record.prompt_tokens = self.prompt_tokens.map(counted);
+        }
+        record.exchange = Some(Box::new(Texts {
+            request: self.worker.text_of(&self.body),
+            answer: texts.answer,
+            reasoning: texts.reasoning,
+            tool_calls: texts.tool_calls,
+        }));
+        self.worker.finish(record);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.reported {
+            let now = self.worker.desk.clock.now();
+            self.record.end = now;
+            if self.record.sent == Nanos::ZERO {
+                self.record.sent = now;
+            }
+            let text = "given up before its end".to_owned();
+            self.record.failure = Some(Failure {
+                kind: FailureKind::Cancelled,
+                text,
+            });
+            self.report();
+        }
+    }
+}

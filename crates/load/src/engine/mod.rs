@@ -1,0 +1,263 @@
+//! Applies a load: shards it among workers, collects what they report.
+//!
+//! A worker owns its connections, its part of the schedule and its gauges; nothing is shared or locked while requests
+//! are in flight. Finished records go down one bounded channel to the caller's thread.
+
+mod check;
+mod crew;
+mod flight;
+mod head;
+mod live;
+mod outbox;
+mod pacer;
+mod prepare;
+mod setup;
+mod stop;
+mod worker;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crestline_core::health::ClientHealth;
+use crestline_core::record::{Failure, Phase, RequestRecord};
+use crestline_core::request::LoadPoint;
+use crestline_core::units::Nanos;
+use tokio::runtime::Builder;
+
+pub use live::Live;
+pub use setup::Setup;
+pub use stop::Stop;
+
+use crate::client::connect::{ExtraRoots, Route, RouteError};
+use crate::clock::Clock;
+use crew::{Crew, Order};
+use outbox::Delivery;
+use setup::{Share, workers_for};
+use worker::PhaseSpan;
+
+/// Finished records on the way to the collector, at most.
+const RECORDS_ON_THE_WAY: usize = 8192;
+/// From the moment at which all workers are ready to the start of a phase.
+const HEAD_START: Nanos = Nanos::from_millis(2);
+
+/// A service and the way to it, ready for load.
+#[derive(Debug)]
+pub struct Engine {
+    setup: Arc<Setup>,
+    route: Route,
+    clock: Clock,
+    run_id: String,
+}
+
+/// A load that could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The way to the service.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A thread, a runtime or a timer.
+    #[error("a worker cannot be started: {0}")]
+    Worker(#[from] io::Error),
+    /// A worker has panicked.
+    #[error("a worker ended before its work was done; this is a fault in crestline")]
+    WorkerLost,
+}
+
+/// A service that does not answer as it should, before any load.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The runtime cannot be started.
+    #[error("the connection cannot be tested: {0}")]
+    Runtime(#[from] io::Error),
+    /// The request failed.
+    #[error("{}", .0.text)]
+    Failed(Failure),
+}
+
+impl From<Failure> for CheckError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What happens while a load is applied.
+#[derive(Debug)]
+pub enum Happening {
+    /// A request has ended.
+    Record(Box<RequestRecord>),
+    /// Some time has passed.
+    Tick(Live),
+}
+
+/// How a load was applied.
+#[derive(Debug)]
+pub struct Applied {
+    /// How well the client kept up.
+    pub health: ClientHealth,
+    /// When the counted requests began, on the engine's clock.
+    pub start: Nanos,
+    /// It was stopped before its end.
+    pub interrupted: bool,
+}
+
+impl Engine {
+    /// Finds the way to the service. `run_id` begins the id of each request; `env` gives the proxy variables.
+    pub fn new(
+        setup: Setup,
+        run_id: &str,
+        roots: &ExtraRoots,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, EngineError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let target = &setup.target;
+        let route =
+            runtime.block_on(Route::find(&target.url, target.connect_timeout, roots, env))?;
+        Ok(Self {
+            setup: Arc::new(setup),
+            route,
+            clock: Clock::start(),
+            run_id: run_id.to_owned(),
+        })
+    }
+
+    /// The clock that all times are read from.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Sends one short request and waits for its first token, or for the whole answer where it is not streamed.
+    pub fn check(&self) -> Result<(), CheckError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(check::check(self))?)
+    }
+
+    /// Applies a load, warm-up first, and hands over each record as it ends. `first_item` is the index in the workload
+    /// of the first request. Returns when all requests have ended or were given up.
+    pub fn apply(
+        &self,
+        point: &LoadPoint,
+        first_item: u64,
+        stop: &Stop,
+        each: &mut dyn FnMut(Happening),
+    ) -> Result<Applied, EngineError> {
+        let processors = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = self
+            .setup
+            .workers
+            .unwrap_or_else(|| workers_for(&point.load, processors));
+        let (sender, deliveries) = sync_channel(RECORDS_ON_THE_WAY);
+        let crew = Crew::hire(self, workers, &sender, stop)?;
+        drop(sender);
+        let mut collector = Collector {
+            engine: self,
+            point,
+            workers,
+            deliveries,
+            each,
+        };
+        let items = [
+            (Phase::Warmup, point.warmup, first_item),
+            (Phase::Measured, point.requests, first_item + point.warmup),
+        ];
+        let mut applied = Applied {
+            health: ClientHealth::default(),
+            start: self.clock.now(),
+            interrupted: false,
+        };
+        for (phase, requests, item) in items {
+            if requests > 0 && !stop.is_asked() {
+                (applied.health, applied.start) = collector.phase(&crew, phase, requests, item)?;
+            }
+        }
+        applied.interrupted = stop.is_asked();
+        crew.dismiss()?;
+        Ok(applied)
+    }
+}
+
+/// The caller's side of a load.
+struct Collector<'a> {
+    engine: &'a Engine,
+    point: &'a LoadPoint,
+    workers: NonZeroUsize,
+    deliveries: Receiver<Delivery>,
+    each: &'a mut dyn FnMut(Happening),
+}
+
+impl Collector<'_> {
+    /// Runs one phase on all workers; gives the client's health and the start.
+    fn phase(
+        &mut self,
+        crew: &Crew,
+        phase: Phase,
+        requests: u64,
+        first_item: u64,
+    ) -> Result<(ClientHealth, Nanos), EngineError> {
+        let lost = |_| EngineError::WorkerLost;
+        for (worker, hand) in crew.0.iter().enumerate() {
+            let share = Share {
+                phase,
+                load: self.point.load,
+                requests,
+                first_item,
+                first_index: if phase == Phase::Warmup {
+                    0
+                } else {
+                    self.point.warmup
+                },
+                seed: self.engine.setup.seed,
+                worker,
+                workers: self.workers,
+            };
+            hand.orders
+                .send(Order::Prepare(share))
+                .map_err(|_| EngineError::WorkerLost)?;
+        }
+        crew.0
+            .iter()
+            .try_for_each(|hand| hand.ready.recv().map_err(lost))?;
+        let start = self.engine.clock.now().saturating_add(HEAD_START);
+        let until = self.point.duration.filter(|_| phase == Phase::Measured);
+        let span = PhaseSpan {
+            start,
+            until: until.map(|duration| start.saturating_add(duration)),
+        };
+        for hand in &crew.0 {
+            hand.orders
+                .send(Order::Run(span))
+                .map_err(|_| EngineError::WorkerLost)?;
+        }
+        Ok((self.collect(crew)?, start))
+    }
+
+    /// Takes deliveries until every worker has reported.
+    fn collect(&mut self, crew: &Crew) -> Result<ClientHealth, EngineError> {
+        let mut health = ClientHealth::default();
+        let mut reports = 0;
+        while reports < self.workers.get() {
+            match self.deliveries.recv_timeout(Duration::from_millis(100)) {
+                Ok(Delivery::Record(record)) => {
+                    health.add(&record);
+                    (self.each)(Happening::Record(record));
+                }
+                Ok(Delivery::Report(report)) => {
+                    health.merge(*report);
+                    reports += 1;
+                }
+                Err(RecvTimeoutError::Timeout)
+                    if crew.0.iter().any(|hand| hand.thread.is_finished()) =>
+                {
+                    return Err(EngineError::WorkerLost);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(EngineError::WorkerLost),
+            }
+            (self.each)(Happening::Tick(crew.live()));
+        }
+        Ok(health)
+    }
+}

@@ -1,0 +1,97 @@
+//! Makes request bodies ahead of time, on threads of their own, so that making one never delays a send.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::setup::{Setup, Share};
+use crate::client::endpoint;
+
+/// Bodies kept ready a worker: at least, and at most.
+const AHEAD: (usize, usize) = (256, 4096);
+
+/// A request ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Position among the requests of its phase.
+    pub(crate) number: u64,
+    pub(crate) body: Bytes,
+    /// Input length by the client's tokenizer.
+    pub(crate) prompt_tokens: Option<u32>,
+}
+
+/// The requests of one worker, in order.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// One channel a preparing thread; they take turns.
+    channels: Vec<mpsc::Receiver<Prepared>>,
+    turn: usize,
+}
+
+impl Queue {
+    /// Starts to prepare the requests of a worker's share; the threads end when they are done or the queue is dropped.
+    pub(crate) fn start(setup: &Arc<Setup>, share: Share, threads: NonZeroUsize) -> Self {
+        let ahead = share
+            .slots()
+            .unwrap_or(0)
+            .clamp(AHEAD.0, AHEAD.1)
+            .div_ceil(threads.get());
+        let channels = (0..threads.get()).map(|turn| {
+            let (sender, receiver) = mpsc::channel(ahead);
+            let setup = Arc::clone(setup);
+            let numbers = share.numbers().skip(turn).step_by(threads.get());
+            thread::Builder::new()
+                .name("prepare".to_owned())
+                .spawn(move || prepare(&setup, share.first_item, numbers, &sender))
+                .expect("the system can start a thread");
+            receiver
+        });
+        Self {
+            channels: channels.collect(),
+            turn: 0,
+        }
+    }
+
+    /// The next request, where it is ready.
+    pub(crate) fn try_next(&mut self) -> Option<Prepared> {
+        let next = self.channels[self.turn].try_recv().ok()?;
+        self.turn = (self.turn + 1) % self.channels.len();
+        Some(next)
+    }
+
+    /// Waits for the next request; `None` after the last one.
+    pub(crate) async fn next(&mut self) -> Option<Prepared> {
+        let next = self.channels[self.turn].recv().await?;
+        self.turn = (self.turn + 1) % self.channels.len();
+        Some(next)
+    }
+}
+
+fn prepare(
+    setup: &Setup,
+    first_item: u64,
+    numbers: impl Iterator<Item = u64>,
+    to: &mpsc::Sender<Prepared>,
+) {
+    for number in numbers {
+        let item = setup.workload.item(first_item + number);
+        let prompt_tokens = item.prompt_tokens;
+        let body = endpoint::body(item, &setup.model, &setup.generation);
+        let body = serde_json::to_vec(&body)
+            .expect("a JSON map has a text")
+            .into();
+        if to
+            .blocking_send(Prepared {
+                number,
+                body,
+                prompt_tokens,
+            })
+            .is_err()
+        {
+            break;
+        }
+    }
+}

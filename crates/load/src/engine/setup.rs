@@ -1,0 +1,192 @@
+//! What does not change during a run, and how a load is shared among workers.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crestline_core::arrival::{self, Arrival};
+use crestline_core::record::Phase;
+use crestline_core::request::{Generation, Load};
+use crestline_core::schedule::{Schedule, StopRule};
+use crestline_core::units::Nanos;
+use crestline_workload::Workload;
+
+use crate::client::endpoint::Endpoint;
+use crate::target::Target;
+
+/// What does not change during a run.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The service.
+    pub target: Target,
+    /// How it is spoken to.
+    pub endpoint: Endpoint,
+    /// Name sent as `model`.
+    pub model: String,
+    /// Settings of the generation.
+    pub generation: Generation,
+    /// What is sent.
+    pub workload: Arc<Workload>,
+    /// Worker threads at most; `None` chooses by the load.
+    pub workers: Option<NonZeroUsize>,
+    /// Threads that prepare requests, for each worker.
+    pub preparers: NonZeroUsize,
+    /// How long requests in flight may take after a stop was asked for.
+    pub grace: Nanos,
+    /// Seed of the arrival times.
+    pub seed: u64,
+    /// Keep request bodies in the records.
+    pub keep_text: bool,
+}
+
+/// One worker's part of one phase of a load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) phase: Phase,
+    pub(crate) load: Load,
+    /// Requests of all workers together.
+    pub(crate) requests: u64,
+    /// Index in the workload of the phase's first request.
+    pub(crate) first_item: u64,
+    /// Index of its record.
+    pub(crate) first_index: u64,
+    pub(crate) seed: u64,
+    pub(crate) worker: usize,
+    pub(crate) workers: NonZeroUsize,
+}
+
+impl Share {
+    /// This worker's part of the concurrency limit.
+    pub(crate) fn slots(&self) -> Option<usize> {
+        let all = self.load.concurrency?.get() as usize;
+        Some((all + self.workers.get() - 1 - self.worker) / self.workers.get())
+    }
+
+    /// The requests of this worker by their position among all. Where slots are shared out, a slot and the requests
+    /// that a fair turn would give it go to the same worker, so that all workers end together.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = u64> + Send {
+        let workers = self.workers.get() as u64;
+        let turns = match (self.load.rate(), self.load.concurrency) {
+            (None, Some(concurrency)) => u64::from(concurrency.get()),
+            _ => u64::MAX,
+        };
+        (0..self.requests).filter(move |number| (number % turns) % workers == self.worker as u64)
+    }
+
+    /// The times at which this worker's requests may be sent.
+    pub(crate) fn schedule(&self, start: Nanos, until: Option<Nanos>) -> Schedule<DueTimes> {
+        let stop = StopRule {
+            requests: self.numbers().count() as u64,
+            until,
+        };
+        match Arrival::new(self.load.arrivals, self.seed) {
+            None => Schedule::closed(self.slots().unwrap_or(1), start, stop),
+            Some(arrival) => {
+                let times = DueTimes {
+                    times: arrival.shard(self.worker, self.workers),
+                    start,
+                };
+                Schedule::open(times, self.slots(), start, stop)
+            }
+        }
+    }
+}
+
+/// Arrivals counted from the start of a phase.
+#[derive(Debug, Clone)]
+pub(crate) struct DueTimes {
+    times: arrival::Shard,
+    start: Nanos,
+}
+
+impl Iterator for DueTimes {
+    type Item = Nanos;
+
+    fn next(&mut self) -> Option<Nanos> {
+        self.times
+            .next()
+            .map(|time| time.saturating_add(self.start))
+    }
+}
+
+/// Workers for a load: one for each 256 streams or 1000 requests a second, as far as there are processors. Fewer workers
+/// mean fewer wake-ups; more are only worth it where one would be busy.
+pub(crate) fn workers_for(load: &Load, processors: NonZeroUsize) -> NonZeroUsize {
+    let by_slots = load.concurrency.map(|slots| slots.get().div_ceil(256));
+    let by_rate = load
+        .rate()
+        .map(|rate| (rate.value() / 1000.0).ceil() as u32);
+    let wanted = match (by_rate, by_slots) {
+        (Some(rate), Some(slots)) => rate.min(slots),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => 1,
+    };
+    NonZeroUsize::new(wanted as usize)
+        .unwrap_or(NonZeroUsize::MIN)
+        .min(processors)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use crestline_core::units::Rate;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn share(load: Load, requests: u64, worker: usize, workers: usize) -> Share {
+        let workers = NonZeroUsize::new(workers).unwrap();
+        Share {
+            phase: Phase::Measured,
+            load,
+            requests,
+            first_item: 0,
+            first_index: 0,
+            seed: 1,
+            worker,
+            workers,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn workers_share_requests_and_slots_without_loss_or_overlap(
+            slots in 1..40u32, requests in 0..200u64, workers in 1..6usize, open in any::<bool>(),
+        ) {
+            let mut load = Load::closed(NonZeroU32::new(slots).unwrap());
+            if open {
+                load.arrivals = crestline_core::request::Arrivals::Poisson(Rate::per_second(9.0).unwrap());
+            }
+            let shares: Vec<_> = (0..workers).map(|worker| share(load, requests, worker, workers)).collect();
+            let mut numbers: Vec<u64> = shares.iter().flat_map(|share| share.numbers()).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..requests).collect::<Vec<_>>());
+            prop_assert_eq!(shares.iter().filter_map(Share::slots).sum::<usize>(), slots as usize);
+        }
+
+        #[test]
+        fn in_a_closed_loop_requests_go_where_the_slots_are(slots in 1..20u32, rounds in 1..9u64, workers in 1..6usize) {
+            let load = Load::closed(NonZeroU32::new(slots).unwrap());
+            for worker in 0..workers {
+                let share = share(load, u64::from(slots) * rounds, worker, workers);
+                prop_assert_eq!(share.numbers().count() as u64, share.slots().unwrap() as u64 * rounds);
+            }
+        }
+    }
+
+    #[test]
+    fn workers_are_added_as_the_load_grows() {
+        let processors = NonZeroUsize::new(4).unwrap();
+        let closed =
+            |slots| workers_for(&Load::closed(NonZeroU32::new(slots).unwrap()), processors).get();
+        assert_eq!(
+            [closed(1), closed(256), closed(257), closed(100_000)],
+            [1, 1, 2, 4]
+        );
+        let open =
+            |rate| workers_for(&Load::open(Rate::per_second(rate).unwrap()), processors).get();
+        assert_eq!([open(0.1), open(1000.0), open(2500.0)], [1, 1, 3]);
+    }
+}

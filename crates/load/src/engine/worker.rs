@@ -1,0 +1,360 @@
+//! A worker: one thread, one runtime, its own connections, its share of the schedule.
+//!
+//! A request that is due is written by whatever task is running when it becomes due, not by a task that waits its turn
+//! behind all the streams that have just received something.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crestline_core::health::{ClientHealth, Starved, WorkerUse};
+use crestline_core::record::RequestRecord;
+use crestline_core::schedule::{Schedule, Start};
+use crestline_core::units::Nanos;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::flight::Flight;
+use super::live::LiveCounters;
+use super::outbox::Outbox;
+use super::pacer::Pacer;
+use super::prepare::{Prepared, Queue};
+use super::setup::{DueTimes, Setup, Share};
+use super::stop::Stop;
+use crate::client::connect::Route;
+use crate::client::exchange::{Desk, Limits, Outgoing};
+use crate::client::wire::Wire;
+use crate::clock::{Clock, thread_cpu};
+
+/// Requests started in one go before the sockets are looked at again.
+const BATCH: usize = 16;
+/// How often a stop that was asked for is looked at.
+const STOP_POLL: Nanos = Nanos::from_millis(20);
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) desk: Desk,
+    pub(crate) route: Route,
+    setup: Arc<Setup>,
+    /// The request head up to the value of the request id.
+    head: Vec<u8>,
+    run_id: String,
+    idle: RefCell<Vec<Wire>>,
+    phase: RefCell<Option<Current>>,
+    next_due: Cell<Nanos>,
+    tasks: RefCell<JoinSet<()>>,
+    wake: Notify,
+    outbox: RefCell<Outbox>,
+    live: Arc<LiveCounters>,
+}
+
+/// The phase that is running.
+#[derive(Debug)]
+struct Current {
+    share: Share,
+    schedule: Schedule<DueTimes>,
+    queue: Queue,
+    held: Option<Prepared>,
+    in_flight: u64,
+    starving_since: Option<Nanos>,
+    starved: Starved,
+}
+
+/// When a phase begins, and when it sends no more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PhaseSpan {
+    pub(crate) start: Nanos,
+    pub(crate) until: Option<Nanos>,
+}
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) route: Route,
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) outbox: Outbox,
+    pub(crate) live: Arc<LiveCounters>,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts, run_id: &str) -> Rc<Self> {
+        let head = super::head::request_head(&parts.setup, &parts.route);
+        Rc::new(Self {
+            desk: Desk::new(parts.clock),
+            route: parts.route,
+            setup: parts.setup,
+            head,
+            run_id: run_id.to_owned(),
+            idle: RefCell::default(),
+            phase: RefCell::default(),
+            next_due: Cell::new(Nanos::MAX),
+            tasks: RefCell::default(),
+            wake: Notify::new(),
+            outbox: RefCell::new(parts.outbox),
+            live: parts.live,
+        })
+    }
+
+    /// Makes ready for a phase, up to its first request, so that the start is not delayed by it.
+    pub(crate) async fn prepare(&self, share: Share) {
+        let mut queue = Queue::start(&self.setup, share, self.setup.preparers);
+        let held = queue.next().await;
+        let schedule = share.schedule(Nanos::MAX, None);
+        let none = (None, Starved::default());
+        let (starving_since, starved) = none;
+        *self.phase.borrow_mut() = Some(Current {
+            share,
+            schedule,
+            queue,
+            held,
+            in_flight: 0,
+            starving_since,
+            starved,
+        });
+    }
+
+    /// Runs the phase that was made ready: until everything is sent and answered, or given up after a stop.
+    pub(crate) async fn run(
+        self: &Rc<Self>,
+        span: PhaseSpan,
+        pacer: &Pacer,
+        stop: &Stop,
+    ) -> ClientHealth {
+        self.with_current(|current| {
+            current.schedule = current.share.schedule(span.start, span.until)
+        });
+        pacer.until(span.start).await;
+        self.desk.take_gauges();
+        let (cpu, from) = (thread_cpu(), self.desk.clock.now());
+        self.drive(pacer, stop).await;
+        let (cpu, wall) = (
+            thread_cpu().saturating_sub(cpu),
+            self.desk.clock.now().saturating_sub(from),
+        );
+        let gauges = self.desk.take_gauges();
+        let starved = self
+            .phase
+            .take()
+            .map(|current| current.starved)
+            .unwrap_or_default();
+        ClientHealth {
+            read_lag: gauges.lag,
+            reads: gauges.reads,
+            events: gauges.events,
+            workers: vec![WorkerUse { cpu, wall }],
+            starved,
+            ..ClientHealth::default()
+        }
+    }
+
+    /// Longest times a request may take.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            read: self.setup.target.read_timeout,
+            total: self.setup.target.total_timeout,
+        }
+    }
+
+    /// A socket read was handled: sends what has become due in the meantime.
+    pub(crate) fn heard(self: &Rc<Self>, at: Nanos, chunks: u64) {
+        if chunks > 0 {
+            self.live.chunks.fetch_add(chunks, Relaxed);
+        }
+        if at >= self.next_due.get() && self.dispatch(at) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Delivers all records of the phase, and how it went.
+    pub(crate) fn close_phase(&self, health: ClientHealth) {
+        self.outbox.borrow_mut().close_phase(health);
+    }
+
+    /// A request body as the record keeps it.
+    pub(crate) fn text_of(&self, body: &[u8]) -> String {
+        if self.setup.keep_text {
+            String::from_utf8_lossy(body).into_owned()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Keeps an open connection for the next request.
+    pub(crate) fn keep(&self, wire: Wire) {
+        self.idle.borrow_mut().push(wire);
+    }
+
+    /// A request has ended: frees its slot, which may send the next one at once.
+    pub(crate) fn finish(self: &Rc<Self>, record: RequestRecord) {
+        self.live.count_end(&record);
+        if let Some(current) = self.phase.borrow_mut().as_mut() {
+            current.in_flight -= 1;
+            current.schedule.release(record.end);
+        }
+        self.outbox.borrow_mut().send(record);
+        self.dispatch(self.desk.clock.now());
+        self.wake.notify_one();
+    }
+
+    async fn drive(self: &Rc<Self>, pacer: &Pacer, stop: &Stop) {
+        let mut deadline = None;
+        loop {
+            if deadline.is_none() && stop.is_asked() {
+                deadline = Some(self.desk.clock.now().saturating_add(self.setup.grace));
+                self.with_current(|current| current.schedule.stop());
+            }
+            if deadline
+                .is_some_and(|deadline| self.desk.clock.now() >= deadline || stop.is_urgent())
+            {
+                self.give_up().await;
+            }
+            if self.dispatch(self.desk.clock.now()) {
+                // More is due: lets the sockets be looked at between two batches.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if self.is_over() {
+                return;
+            }
+            let tick = self.desk.clock.now().saturating_add(STOP_POLL);
+            tokio::select! {
+                () = pacer.until(self.next_due.get()) => {}
+                () = self.wake.notified() => {}
+                () = self.fed() => {}
+                () = tokio::time::sleep_until(self.desk.clock.deadline(tick)) => {}
+            }
+            while self.tasks.borrow_mut().try_join_next().is_some() {}
+        }
+    }
+
+    /// Drops all requests in flight; each reports itself as cancelled.
+    async fn give_up(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        tasks.shutdown().await;
+    }
+
+    fn is_over(&self) -> bool {
+        let now = self.desk.clock.now();
+        self.with_current(|current| current.in_flight == 0 && current.schedule.is_over(now))
+            .unwrap_or(true)
+    }
+
+    /// Waits for the next prepared request, where one is missing.
+    async fn fed(&self) {
+        let starving = self
+            .with_current(|current| current.starving_since.is_some())
+            .unwrap_or(false);
+        if !starving {
+            return std::future::pending().await;
+        }
+        std::future::poll_fn(|cx| {
+            let mut phase = self.phase.borrow_mut();
+            let Some(current) = phase.as_mut() else {
+                return std::task::Poll::Pending;
+            };
+            let next = std::pin::pin!(current.queue.next()).as_mut().poll(cx);
+            next.map(|next| current.held = next)
+        })
+        .await;
+    }
+
+    fn with_current<T>(&self, with: impl FnOnce(&mut Current) -> T) -> Option<T> {
+        self.phase.borrow_mut().as_mut().map(with)
+    }
+
+    /// Sends what may be sent now, a batch at most; true where more is left.
+    fn dispatch(self: &Rc<Self>, now: Nanos) -> bool {
+        let mut sent = 0;
+        while sent < BATCH {
+            let Some((start, prepared, share)) = self.take_next(now) else {
+                break;
+            };
+            self.launch(start, prepared, share);
+            sent += 1;
+        }
+        let wakes = self.with_current(|current| {
+            let starving = current.starving_since.is_some();
+            let ready = current.schedule.is_ready(now);
+            (
+                ready && !starving,
+                if starving {
+                    None
+                } else {
+                    current.schedule.wakes_at()
+                },
+            )
+        });
+        let (more, wakes_at) = wakes.unwrap_or((false, None));
+        self.next_due.set(wakes_at.unwrap_or(Nanos::MAX));
+        more
+    }
+
+    fn take_next(&self, now: Nanos) -> Option<(Start, Prepared, Share)> {
+        let mut phase = self.phase.borrow_mut();
+        let current = phase.as_mut()?;
+        if !current.schedule.is_ready(now) {
+            return None;
+        }
+        let Some(prepared) = current.held.take().or_else(|| current.queue.try_next()) else {
+            current.starving_since.get_or_insert(now);
+            return None;
+        };
+        if let Some(since) = current.starving_since.take() {
+            current.starved.sends += 1;
+            current.starved.wait += now.saturating_sub(since);
+        }
+        let start = current.schedule.take(now)?;
+        current.in_flight += 1;
+        Some((start, prepared, current.share))
+    }
+
+    /// Writes a request to an idle connection, or lets it open one.
+    fn launch(self: &Rc<Self>, start: Start, prepared: Prepared, share: Share) {
+        let mut record = RequestRecord::new(share.first_index + prepared.number, share.phase);
+        record.due = start.due;
+        record.slot_wait = start.slot_wait;
+        record.request_id = format!("{}-{}", self.run_id, record.index);
+        let out = Outgoing::new(
+            self.head_for(&record.request_id, prepared.body.len()),
+            prepared.body.clone(),
+        );
+        self.live.sent.fetch_add(1, Relaxed);
+        let mut flight = Flight::new(Rc::clone(self), record, out, prepared.body);
+        flight.prompt_tokens = prepared.prompt_tokens;
+        let (mut wire, closed) = self.idle_connection();
+        flight.record.reconnects += closed;
+        if let Some(wire) = &mut wire {
+            flight.record.sent = self.desk.clock.now();
+            // A failed write is seen by the exchange, as the end of the connection.
+            let _ = flight.out.write_now(wire);
+        }
+        self.tasks.borrow_mut().spawn_local(flight.run(wire));
+    }
+
+    /// An idle connection that is still open; and 1 where only closed ones were found.
+    fn idle_connection(&self) -> (Option<Wire>, u32) {
+        let mut idle = self.idle.borrow_mut();
+        let mut closed = 0;
+        while let Some(wire) = idle.pop() {
+            if wire.is_idle_and_open() {
+                return (Some(wire), 0);
+            }
+            closed = 1;
+        }
+        (None, closed)
+    }
+
+    fn head_for(&self, request_id: &str, length: usize) -> Vec<u8> {
+        let mut head = Vec::with_capacity(self.head.len() + request_id.len() + 32);
+        head.extend_from_slice(&self.head);
+        head.extend_from_slice(request_id.as_bytes());
+        head.extend_from_slice(b"\r\nContent-Length: ");
+        head.extend_from_slice(length.to_string().as_bytes());
+        head.extend_from_slice(b"\r\n\r\n");
+        head
+    }
+}
