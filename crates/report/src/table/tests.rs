@@ -136,7 +136,9 @@ proptest! {
         for column in 0..columns {
             table = table.column("head", aligns[(column + place) % 4]);
         }
-        rows.iter().for_each(|row| table.row(row));
+        for row in &rows {
+            table.row(row);
+        }
         let widths: Vec<_> = table.render().lines().map(UnicodeWidthStr::width).collect();
         prop_assert_eq!(&widths, &vec![table.width(); widths.len()]);
     }

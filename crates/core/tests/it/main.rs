@@ -1,0 +1,3 @@
+//! Checks of the crate against what is written about it.
+
+mod metrics_page;
