@@ -1,0 +1,4 @@
+//! The engine against scripted servers on loopback.
+
+mod loads;
+mod script;

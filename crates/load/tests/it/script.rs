@@ -1,0 +1,211 @@
+//! A server that answers as a test tells it, one thread a connection.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crestline_core::record::RequestRecord;
+use crestline_core::request::{Generation, LoadPoint};
+use crestline_core::units::Nanos;
+use crestline_load::client::endpoint::Endpoint;
+use crestline_load::engine::{Applied, Engine, Happening, Setup, Stop};
+use crestline_load::target::Target;
+use crestline_workload::Workload;
+use crestline_workload::plan::{Dataset, PromptForm, WorkloadPlan};
+
+/// What a server does with the n-th request of a connection.
+pub(crate) enum Step {
+    /// Sends these pieces, with a flush after each.
+    Send(Vec<String>),
+    /// Sends these pieces, then closes without having said so.
+    SendAndClose(Vec<String>),
+    /// Closes at once.
+    Close,
+    /// Sends these pieces, then nothing.
+    Hang(Vec<String>),
+}
+
+/// A running server.
+pub(crate) struct Script {
+    pub(crate) url: String,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) requests: Arc<AtomicUsize>,
+    pub(crate) most_in_flight: Arc<AtomicUsize>,
+}
+
+impl Script {
+    /// `step` gets the numbers of the request in its connection and among all.
+    pub(crate) fn serve(step: impl Fn(usize, usize) -> Step + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!(
+            "http://{}/v1/chat/completions",
+            listener.local_addr().unwrap()
+        );
+        let script = Self {
+            url,
+            connections: Arc::default(),
+            requests: Arc::default(),
+            most_in_flight: Arc::default(),
+        };
+        let (connections, requests) = (
+            Arc::clone(&script.connections),
+            Arc::clone(&script.requests),
+        );
+        let (most, now) = (
+            Arc::clone(&script.most_in_flight),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let step = Arc::new(step);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let (step, requests) = (Arc::clone(&step), Arc::clone(&requests));
+                let (most, now) = (Arc::clone(&most), Arc::clone(&now));
+                thread::spawn(move || {
+                    let mut mine = 0;
+                    let mut stream = stream;
+                    while read_request(&mut stream) {
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        let go_on = act(
+                            &mut stream,
+                            step(mine, requests.fetch_add(1, Ordering::SeqCst)),
+                            &now,
+                        );
+                        mine += 1;
+                        if !go_on {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        script
+    }
+}
+
+/// Says whether the connection stays open. The request is over for `now` before its last piece is sent.
+fn act(stream: &mut TcpStream, step: Step, now: &AtomicUsize) -> bool {
+    let (pieces, after) = match step {
+        Step::Send(pieces) => (pieces, true),
+        Step::SendAndClose(pieces) => (pieces, false),
+        Step::Close => (Vec::new(), false),
+        Step::Hang(pieces) => {
+            pieces
+                .iter()
+                .for_each(|piece| drop(stream.write_all(piece.as_bytes())));
+            let mut byte = [0];
+            let _ = stream.read(&mut byte);
+            return false;
+        }
+    };
+    let last = pieces.len().saturating_sub(1);
+    for (at, piece) in pieces.iter().enumerate() {
+        if at == last {
+            now.fetch_sub(1, Ordering::SeqCst);
+        }
+        if stream.write_all(piece.as_bytes()).is_err() {
+            return false;
+        }
+        pause(Duration::from_micros(300));
+    }
+    after
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "pieces of a stream are sent apart"
+)]
+pub(crate) fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// Reads one request with its body; false at the end of the connection.
+fn read_request(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return false,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+        .unwrap_or(0);
+    stream.read_exact(&mut vec![0; length]).is_ok()
+}
+
+/// A streamed answer of so many tokens with its usage, one piece an event.
+pub(crate) fn answer(tokens: usize) -> Vec<String> {
+    let mut events: Vec<String> = (0..tokens)
+        .map(|at| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\" t{at}\"}},\"finish_reason\":null}}]}}\n\n"))
+        .collect();
+    events.push(format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":{tokens}}}}}\n\n"));
+    events.push("data: [DONE]\n\n".to_owned());
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+            .to_owned();
+    let chunk = |event: &String| format!("{:x}\r\n{event}\r\n", event.len());
+    let last = "0\r\n\r\n".to_owned();
+    std::iter::once(head)
+        .chain(events.iter().map(chunk))
+        .chain([last])
+        .collect()
+}
+
+/// Settings for a server; tests change what they are about.
+pub(crate) fn setup(url: &str) -> Setup {
+    let plan = WorkloadPlan {
+        dataset: Dataset::Fixed("hi".to_owned()),
+        tokenizer: None,
+        form: PromptForm::Chat,
+        min_prompt_length: 0,
+        max_prompt_length: 1000,
+        prefix_length: 0,
+        max_tokens: Some((4, 4)),
+        offset: 0,
+        seed: 7,
+    };
+    Setup {
+        target: Target {
+            url: url.to_owned(),
+            headers: Vec::new(),
+            api_key: None,
+            connect_timeout: None,
+            read_timeout: None,
+            total_timeout: Nanos::from_secs(30),
+        },
+        endpoint: Endpoint::OpenAiChat,
+        model: "m".to_owned(),
+        generation: Generation {
+            stream: true,
+            ..Generation::default()
+        },
+        workload: Arc::new(Workload::open(&plan).unwrap()),
+        workers: None,
+        preparers: std::num::NonZeroUsize::MIN,
+        grace: Nanos::from_millis(100),
+        seed: 7,
+        keep_text: true,
+    }
+}
+
+/// Applies a load and gives its records by index.
+pub(crate) fn apply(setup: Setup, point: LoadPoint, stop: &Stop) -> (Vec<RequestRecord>, Applied) {
+    let engine = Engine::new(setup, "test", &[], |_| None).unwrap();
+    let mut records = Vec::new();
+    let applied = engine
+        .apply(&point, 0, stop, &mut |happening| {
+            if let Happening::Record(record) = happening {
+                records.push(*record);
+            }
+        })
+        .unwrap();
+    records.sort_by_key(|record| record.index);
+    (records, applied)
+}
