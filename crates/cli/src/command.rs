@@ -6,9 +6,11 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
 use crate::problem::Problem;
+use crate::sim::{self, SimArgs};
 use crate::{argv, console};
 
 /// Finds the highest load an LLM service sustains, with numbers that can be trusted.
@@ -21,7 +23,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sub {
+    Demo(DemoArgs),
     Perf(Box<PerfArgs>),
+    Sim(Box<SimArgs>),
 }
 
 /// Runs what the arguments ask for; `args[0]` is the program.
@@ -43,7 +47,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
 
 fn dispatch(sub: Sub) -> Result<Exit, Problem> {
     match sub {
-        Sub::Perf(args) => perf::run(*args),
+        Sub::Demo(args) => demo::run(&args),
+        Sub::Perf(args) => perf::run(&args),
+        Sub::Sim(args) => sim::run(*args),
     }
 }
 

@@ -6,12 +6,14 @@
 mod argv;
 mod command;
 mod console;
+mod demo;
 mod exit;
 mod moment;
 mod perf;
 mod problem;
 mod progress;
 mod signals;
+mod sim;
 
 use std::process::ExitCode;
 

@@ -1,20 +1,12 @@
 //! How far a load is, for whoever watches: a line that is redrawn on a terminal, a line now and then elsewhere.
 //!
-//! Keeps no clock: the caller says what time it is.
+//! Makes text only; it keeps no clock and writes nowhere.
 
-use std::collections::VecDeque;
-
-use crestline_core::record::{Phase, RequestRecord};
-use crestline_core::request::LoadPoint;
-use crestline_core::stats::Histogram;
 use crestline_core::units::Nanos;
+use crestline_experiment::event::Progress;
 
-/// Between two drawings on a terminal.
-const REDRAW: Nanos = Nanos::from_millis(200);
-/// Between two lines elsewhere.
+/// Between two lines that stay.
 const REPEAT: Nanos = Nanos::from_secs(10);
-/// Over which rates are shown.
-const WINDOW: Nanos = Nanos::from_secs(5);
 
 /// Where progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,152 +17,85 @@ pub(crate) enum Screen {
     Log,
 }
 
-/// The state of one load as far as records tell.
+/// Follows one load after another.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    label: String,
-    point: LoadPoint,
+pub(crate) struct Watch {
     screen: Screen,
-    start: Option<Nanos>,
+    label: String,
+    duration: Option<Nanos>,
+    /// When the last line that stays was shown.
     shown: Nanos,
-    in_flight: Option<u64>,
-    warmed: u64,
-    ended: u64,
-    failed: u64,
-    ttft: Histogram,
-    recent: VecDeque<Ended>,
 }
 
-/// A counted request that ended not long ago.
-#[derive(Debug, Clone, Copy)]
-struct Ended {
-    at: Nanos,
-    tokens: u64,
-}
-
-impl Progress {
-    /// Of a load that begins.
-    pub(crate) fn new(label: String, point: LoadPoint, screen: Screen) -> Self {
+impl Watch {
+    /// Before the first load.
+    pub(crate) fn new(screen: Screen) -> Self {
         Self {
-            label,
-            point,
             screen,
-            start: None,
+            label: String::new(),
+            duration: None,
             shown: Nanos::ZERO,
-            in_flight: None,
-            warmed: 0,
-            ended: 0,
-            failed: 0,
-            ttft: Histogram::default(),
-            recent: VecDeque::new(),
         }
     }
 
-    /// Counts a request that has ended.
-    pub(crate) fn count(&mut self, record: &RequestRecord, now: Nanos) {
-        if record.phase == Phase::Warmup {
-            self.warmed += 1;
-            return;
-        }
-        self.ended += 1;
-        self.failed += u64::from(!record.succeeded());
-        if let (true, Some(ttft)) = (record.succeeded(), record.ttft()) {
-            self.ttft.add(ttft.0);
-        }
-        let tokens = if record.succeeded() {
-            record
-                .output_tokens
-                .map_or(0, |tokens| u64::from(tokens.count))
-        } else {
-            0
-        };
-        self.recent.push_back(Ended { at: now, tokens });
+    /// Where it is shown.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen
     }
 
-    /// Counted requests that have ended.
-    pub(crate) fn ended(&self) -> u64 {
-        self.ended
-    }
-
-    /// Notes how many requests are in flight.
-    pub(crate) fn set_in_flight(&mut self, requests: u64) {
-        self.in_flight = Some(requests);
+    /// A load begins.
+    pub(crate) fn start(&mut self, label: String, duration: Option<Nanos>) {
+        (self.label, self.duration, self.shown) = (label, duration, Nanos::ZERO);
     }
 
     /// The line to show, when it is time for one.
-    pub(crate) fn due_line(&mut self, now: Nanos) -> Option<String> {
-        let start = *self.start.get_or_insert(now);
-        let pause = match self.screen {
-            Screen::Terminal => REDRAW,
-            Screen::Log => REPEAT,
-        };
-        let last = self.shown.max(start);
-        (now.saturating_sub(last) >= pause).then(|| {
-            self.shown = now;
-            self.line(now)
-        })
+    pub(crate) fn line(&mut self, progress: &Progress) -> Option<String> {
+        if self.screen == Screen::Log {
+            if progress.elapsed.saturating_sub(self.shown) < REPEAT {
+                return None;
+            }
+            self.shown = progress.elapsed;
+        }
+        Some(self.text(progress))
     }
 
-    fn line(&mut self, now: Nanos) -> String {
-        if self.point.warmup > self.warmed {
-            return format!(
-                "{}: warm-up {}/{}",
-                self.label, self.warmed, self.point.warmup
-            );
-        }
-        let since = now
-            .saturating_sub(WINDOW)
-            .max(self.start.unwrap_or_default());
-        while self.recent.front().is_some_and(|ended| ended.at < since) {
-            self.recent.pop_front();
-        }
-        let seconds = now.saturating_sub(since).as_secs_f64().max(1e-9);
-        let rate = self.recent.len() as f64 / seconds;
-        let tokens = self.recent.iter().map(|ended| ended.tokens).sum::<u64>() as f64 / seconds;
+    fn text(&self, progress: &Progress) -> String {
         let mut parts = vec![
-            format!("{}: {}/{}", self.label, self.ended, self.point.requests),
-            format!("{rate:.2} req/s"),
-            format!("{tokens:.0} tok/s"),
+            format!("{}: {}/{}", self.label, progress.ended, progress.total),
+            format!("{:.2} req/s", progress.requests_per_s),
+            format!("{:.0} tok/s", progress.chunks_per_s),
         ];
-        if let (Some(p50), Some(p99)) = (self.ttft.quantile(0.5), self.ttft.quantile(0.99)) {
+        if let (Some(p50), Some(p99)) = (progress.ttft_p50, progress.ttft_p99) {
             parts.push(format!(
                 "TTFT p50 {:.3} s p99 {:.3} s",
-                p50 / 1e9,
-                p99 / 1e9
+                p50.as_secs_f64(),
+                p99.as_secs_f64()
             ));
         }
+        parts.push(format!("{} in flight", progress.in_flight()));
+        parts.push(format!("{} failed", progress.failed));
         parts.extend(
-            self.in_flight
-                .map(|requests| format!("{requests} in flight")),
-        );
-        parts.push(format!("{} failed", self.failed));
-        parts.extend(
-            self.left(now)
-                .map(|seconds| format!("{} left", span(seconds))),
+            self.left(progress)
+                .map(|left| format!("{} left", span(left))),
         );
         parts.join(" | ")
     }
 
-    /// Seconds until the load ends, at the speed of the load so far.
-    fn left(&self, now: Nanos) -> Option<f64> {
-        let elapsed = now.saturating_sub(self.start?).as_secs_f64();
-        let by_requests = (self.ended > 0).then(|| {
-            self.point.requests.saturating_sub(self.ended) as f64 * elapsed / self.ended as f64
-        });
+    /// Until the load ends by its number or by its time.
+    fn left(&self, progress: &Progress) -> Option<Nanos> {
         let by_time = self
-            .point
             .duration
-            .map(|duration| (duration.as_secs_f64() - elapsed).max(0.0));
-        match (by_requests, by_time) {
+            .map(|duration| duration.saturating_sub(progress.elapsed));
+        match (progress.remaining(), by_time) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }
     }
 }
 
-/// Seconds as a person says them.
-fn span(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
+/// A span as a person says it.
+fn span(span: Nanos) -> String {
+    let seconds = span.as_secs_f64().round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m} min {s} s"),
@@ -180,101 +105,70 @@ fn span(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
-    use crestline_core::record::{Failure, FailureKind, TokenCount, TokenSource};
-    use crestline_core::request::Load;
     use expect_test::expect;
 
     use super::*;
 
-    fn progress(screen: Screen, duration: Option<Nanos>) -> Progress {
-        let load = Load::closed(NonZeroU32::new(2).unwrap());
-        let point = LoadPoint {
-            load,
-            requests: 10,
-            warmup: 1,
-            duration,
-        };
-        Progress::new("parallel 2".to_owned(), point, screen)
-    }
-
-    fn record(phase: Phase, failed: bool) -> RequestRecord {
-        RequestRecord {
-            index: 0,
-            phase,
-            due: Nanos::ZERO,
-            slot_wait: Nanos::ZERO,
-            sent: Nanos::ZERO,
-            connect: None,
-            first_byte: None,
-            first_token: Some(Nanos::from_millis(250)),
-            first_reasoning: None,
-            first_answer: None,
-            last_token: None,
-            end: Nanos::from_secs(1),
-            gaps: Vec::new().into(),
-            chunks: 1,
-            streamed: true,
-            prompt_tokens: None,
-            output_tokens: Some(TokenCount {
-                count: 50,
-                source: TokenSource::Usage,
-            }),
-            cached_tokens: None,
-            status: Some(200),
-            failure: failed.then(|| Failure {
-                kind: FailureKind::ServerError,
-                text: String::new(),
-            }),
-            reconnects: 0,
-            request_id: String::new(),
-            exchange: None,
+    fn progress(elapsed_s: u64) -> Progress {
+        Progress {
+            elapsed: Nanos::from_secs(elapsed_s),
+            total: 100,
+            sent: 30,
+            ended: 20,
+            failed: 1,
+            requests_per_s: 3.4567,
+            chunks_per_s: 871.9,
+            ttft_p50: Some(Nanos::from_millis(120)),
+            ttft_p99: Some(Nanos::from_millis(400)),
         }
     }
 
     #[test]
     fn a_line_tells_rates_latency_failures_and_what_is_left() {
-        let mut progress = progress(Screen::Terminal, None);
-        assert_eq!(progress.due_line(Nanos::ZERO), None, "nothing is known yet");
-        let second = Nanos::from_secs(1);
-        expect!["parallel 2: warm-up 0/1"].assert_eq(&progress.due_line(second).unwrap());
-        progress.count(&record(Phase::Warmup, false), second);
-        for _ in 0..4 {
-            progress.count(&record(Phase::Measured, false), second * 2);
-        }
-        progress.count(&record(Phase::Measured, true), second * 2);
-        progress.set_in_flight(2);
-        expect!["parallel 2: 5/10 | 2.50 req/s | 100 tok/s | TTFT p50 0.250 s p99 0.250 s | 2 in flight | 1 failed | 2 s left"].assert_eq(&progress.due_line(second * 2).unwrap());
-        assert_eq!(progress.ended(), 5);
+        let mut watch = Watch::new(Screen::Terminal);
+        watch.start("[1/4] Concurrency 10".to_owned(), None);
+        expect![[""]].assert_eq(&watch.line(&progress(30)).unwrap());
     }
 
     #[test]
-    fn rates_forget_what_is_long_ago() {
-        let mut progress = progress(Screen::Terminal, Some(Nanos::from_secs(60)));
-        progress.due_line(Nanos::ZERO);
-        progress.count(&record(Phase::Warmup, false), Nanos::ZERO);
-        progress.count(&record(Phase::Measured, false), Nanos::from_secs(1));
-        let line = progress.due_line(Nanos::from_secs(30)).unwrap();
-        assert!(
-            line.contains("0.00 req/s") && line.contains("30 s left"),
-            "{line}"
-        );
+    fn before_anything_has_ended_no_end_is_promised() {
+        let mut watch = Watch::new(Screen::Terminal);
+        watch.start("[1/1] Rate 5".to_owned(), None);
+        let line = watch
+            .line(&Progress {
+                total: 9,
+                sent: 1,
+                ..Progress::default()
+            })
+            .unwrap();
+        expect![[""]].assert_eq(&line);
     }
 
     #[test]
-    fn a_log_has_a_line_each_ten_seconds() {
-        let mut progress = progress(Screen::Log, None);
-        let lines =
-            (0..100).filter(|second| progress.due_line(Nanos::from_secs(*second)).is_some());
-        assert_eq!(lines.count(), 9);
+    fn the_duration_may_end_a_load_before_its_number_does() {
+        let mut watch = Watch::new(Screen::Terminal);
+        watch.start("x".to_owned(), Some(Nanos::from_secs(40)));
+        let line = watch.line(&progress(30)).unwrap();
+        assert!(line.ends_with("10 s left"), "{line}");
+    }
+
+    #[test]
+    fn a_log_has_a_line_each_ten_seconds_of_each_load() {
+        let mut watch = Watch::new(Screen::Log);
+        let mut lines = || {
+            (0..100)
+                .filter(|second| watch.line(&progress(*second)).is_some())
+                .count()
+        };
+        assert_eq!(lines(), 9);
+        watch.start("next".to_owned(), None);
+        assert!(watch.line(&progress(5)).is_none());
+        assert!(watch.line(&progress(10)).is_some());
     }
 
     #[test]
     fn spans_are_told_in_their_largest_units() {
-        assert_eq!(
-            [4.4, 75.0, 3700.0].map(span),
-            ["4 s", "1 min 15 s", "1 h 1 min"]
-        );
+        let spans = [4_400, 75_000, 3_700_000].map(|millis| span(Nanos::from_millis(millis)));
+        assert_eq!(spans, ["4 s", "1 min 15 s", "1 h 1 min"]);
     }
 }

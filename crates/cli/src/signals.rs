@@ -31,7 +31,9 @@ fn wait(signals: &SigSet, mut asked: impl FnMut()) {
         asked();
     }
     // From here on this thread takes signals with their usual effect, which is the end of the process.
-    drop(signals.thread_unblock());
+    if signals.thread_unblock().is_err() {
+        return;
+    }
     loop {
         thread::park();
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub(crate) use arguments::arguments;
+pub(crate) use arguments::{Run, arguments};
 pub(crate) use percentiles::percentiles;
 pub(crate) use progress::Progress;
 pub(crate) use summary::summary;

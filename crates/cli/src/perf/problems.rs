@@ -1,0 +1,71 @@
+//! Why a plan cannot be run, in the words of this dialect's flags.
+
+use crestline_core::record::FailureKind;
+use crestline_experiment::run::RunError;
+
+use crate::problem::Problem;
+
+/// What the user reads; an unusable set-up where nothing has been measured yet, a failed run after that.
+pub(super) fn problem(error: &RunError, measured: bool) -> Problem {
+    let title = title(error);
+    let problem = if measured {
+        Problem::failed(title)
+    } else {
+        Problem::usage(title)
+    };
+    problem.because(error).maybe_hint(hint(error))
+}
+
+fn title(error: &RunError) -> &'static str {
+    match error {
+        RunError::Workload(_) => "the prompts cannot be made",
+        RunError::Profile(_) => "the simulated engine cannot be used",
+        RunError::Engine(_) => "the load cannot be applied",
+        RunError::Refused { .. } => "the service does not answer as it should",
+        RunError::Folder { .. } | RunError::Store(_) => "the results cannot be written",
+    }
+}
+
+fn hint(error: &RunError) -> Option<String> {
+    match error {
+        RunError::Workload(error) => error.hint(),
+        RunError::Profile(_) => {
+            Some("`crestline sim --list` shows the built-in profiles".to_owned())
+        }
+        RunError::Engine(_) => None,
+        RunError::Refused { kind, .. } => refused(*kind).map(str::to_owned),
+        RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
+        RunError::Store(_) => Some(
+            "choose another folder with --outputs-dir or --name, or leave out --no-timestamp"
+                .to_owned(),
+        ),
+    }
+}
+
+fn refused(kind: FailureKind) -> Option<&'static str> {
+    Some(match kind {
+        FailureKind::Dns => "check the host name in --url",
+        FailureKind::ConnectRefused => {
+            "start the server, or check host and port in --url; `crestline sim` starts a simulated one"
+        }
+        FailureKind::ConnectTimeout => {
+            "check host and port in --url, and whether a proxy is needed"
+        }
+        FailureKind::Connect => "check --url and the proxy variables",
+        FailureKind::Tls => {
+            "check whether --url is https, and whether the certificate is one that this machine trusts"
+        }
+        FailureKind::Unauthorized => "give the key with --api-key or in OPENAI_API_KEY",
+        FailureKind::ClientError => {
+            "check the path of --url (it should end in /v1/chat/completions or /v1/completions) and --model \
+             (GET /v1/models lists the names that the service knows)"
+        }
+        FailureKind::RateLimited => {
+            "the service is busy or limits this key; --no-test-connection starts all the same"
+        }
+        FailureKind::ReadTimeout => "raise --read-timeout",
+        FailureKind::TotalTimeout => "raise --total-timeout",
+        FailureKind::MalformedHttp => "check whether --url should be https",
+        _ => "see the service's log; --no-test-connection starts all the same",
+    })
+}

@@ -1,0 +1,298 @@
+//! One command from its first line to its last: shows events as they come and writes a load's files when it ends.
+
+use crestline_core::health::HealthVerdict;
+use crestline_core::request::LoadPoint;
+use crestline_core::summary::RunSummary;
+use crestline_experiment::event::{Event, PointResult};
+use crestline_experiment::run::{DATABASE, Outcome, RunError};
+use crestline_report::load_tables as tables;
+use crestline_store::runs::RunReader;
+
+use super::args::PerfArgs;
+use super::files::{self, Throughput, Timeline, WriteError};
+use super::plan::{Place, Translation};
+use super::problems;
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::progress::{Screen, Watch};
+use crate::{console, moment};
+
+/// Failures whose text is shown of a load, without `--debug`.
+const FAILURES_SHOWN: usize = 3;
+
+/// What is known so far.
+pub(super) struct Session<'a> {
+    args: &'a PerfArgs,
+    translation: &'a Translation,
+    watch: Watch,
+    tracker: Option<files::Progress>,
+    /// Counted and warm-up requests of the loads before this one.
+    requests_before: u64,
+    begun: bool,
+    results: Vec<PointResult>,
+    report: String,
+    unwritten: Option<WriteError>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(args: &'a PerfArgs, translation: &'a Translation) -> Self {
+        let screen = if console::is_watched() {
+            Screen::Terminal
+        } else {
+            Screen::Log
+        };
+        Self {
+            args,
+            translation,
+            watch: Watch::new(screen),
+            tracker: None,
+            requests_before: 0,
+            begun: false,
+            results: Vec::new(),
+            report: String::new(),
+            unwritten: None,
+        }
+    }
+
+    /// Says what is going to happen.
+    pub(super) fn announce(&self) {
+        let plan = &self.translation.plan;
+        let loads = if plan.points.len() == 1 {
+            "1 load"
+        } else {
+            &format!("{} loads", plan.points.len())
+        };
+        let title = self.args.output.alias.as_ref().unwrap_or(&plan.name);
+        let virtual_time = match self.translation.address.place {
+            Place::Live(_) => "",
+            Place::Virtual(_) => " in virtual time",
+        };
+        console::tell(&format!(
+            "{title}: {loads} on {}{virtual_time}, results in {}",
+            self.translation.address.shown(),
+            plan.output.folder.display()
+        ));
+    }
+
+    /// Shows an event, and writes what it completes.
+    pub(super) fn see(&mut self, event: Event) {
+        match event {
+            Event::Note(note) => self.tell(&format!("note: {note}")),
+            Event::PointStarted {
+                number, of, point, ..
+            } => self.start(number, of, &point),
+            Event::Progress(progress) => {
+                self.track("running", progress.ended);
+                if let Some(line) = self.watch.line(&progress) {
+                    match self.watch.screen() {
+                        Screen::Terminal => console::redraw(&line),
+                        Screen::Log => console::tell(&line),
+                    }
+                }
+            }
+            Event::PointDone(result) => self.finish(*result),
+            Event::Pause(span) => self.tell(&format!("pause of {span}")),
+        }
+    }
+
+    fn start(&mut self, number: usize, of: usize, point: &LoadPoint) {
+        if !self.begun && self.args.output.enable_progress_tracker {
+            let total = self.translation.plan.points.iter().map(all_requests).sum();
+            self.tracker = Some(files::Progress::new(
+                &self.translation.plan.output.folder,
+                total,
+            ));
+        }
+        self.begun = true;
+        let name = tables::load_name(&point.load);
+        self.watch
+            .start(format!("[{}/{of}] {name}", number + 1), point.duration);
+        self.track("running", 0);
+    }
+
+    /// Shows and writes what came of a load.
+    fn finish(&mut self, result: PointResult) {
+        if self.watch.screen() == Screen::Terminal {
+            console::redraw("");
+        }
+        let (timeline, failures) = self.read_back(&result);
+        self.show_load(&result, &failures);
+        let throughput = timeline.throughput(result.summary.duration());
+        if let Err(error) = self.write_load(&result, &timeline, &throughput) {
+            self.unwritten.get_or_insert(error);
+        }
+        self.requests_before += all_requests(result.summary.point());
+        self.track("running", 0);
+        self.results.push(result);
+    }
+
+    /// One pass over the records on disk: the timeline, and the texts of failures.
+    fn read_back(&mut self, result: &PointResult) -> (Timeline, Vec<String>) {
+        let all = self.args.output.debug;
+        let mut failures = Vec::new();
+        let reader = match RunReader::open(&result.folder.join(DATABASE)) {
+            Ok(reader) => reader,
+            Err(error) => {
+                self.tell(
+                    &Problem::failed("the database cannot be read back")
+                        .because(&error)
+                        .to_string(),
+                );
+                return (Timeline::of([]), failures);
+            }
+        };
+        let records = reader.records().map_while(Result::ok).inspect(|record| {
+            if let Some(failure) = record
+                .failure
+                .as_ref()
+                .filter(|_| all || failures.len() < FAILURES_SHOWN)
+            {
+                failures.push(format!(
+                    "  request {}: {}: {}",
+                    record.index,
+                    failure.kind.name(),
+                    failure.text
+                ));
+            }
+        });
+        let timeline = Timeline::of(records);
+        (timeline, failures)
+    }
+
+    fn show_load(&mut self, result: &PointResult, failures: &[String]) {
+        let run = &result.summary;
+        let verdict = result.health.verdict(run);
+        let mut text = format!(
+            "\n{}\n{}\n{}",
+            tables::load_name(&run.point().load),
+            tables::benchmarking_summary(run),
+            tables::percentile_results(run)
+        );
+        for line in tables::run_lines(run).iter().chain(failures) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str(&tables::health_line(&result.health, &verdict));
+        if result.interrupted {
+            text.push_str("\nInterrupted: these are the figures of what had ended by then");
+        }
+        self.say(&text);
+        if let Some(loss) = &result.loss {
+            self.tell(&format!(
+                "warning: {} is not whole: {loss}",
+                result.folder.join(DATABASE).display()
+            ));
+        }
+    }
+
+    fn write_load(
+        &self,
+        result: &PointResult,
+        timeline: &Timeline,
+        throughput: &Throughput,
+    ) -> Result<(), WriteError> {
+        let folder = &result.folder;
+        let run = files::Run {
+            folder,
+            offset: self.translation.plan.workload.offset + self.requests_before,
+        };
+        let point = result.summary.point();
+        files::write_json(
+            &folder.join("benchmark_args.json"),
+            &files::arguments(self.args, self.translation, point, &run),
+        )?;
+        files::write_json(
+            &folder.join("benchmark_summary.json"),
+            &files::summary(&result.summary, &result.health),
+        )?;
+        files::write_json(
+            &folder.join("benchmark_percentile.json"),
+            &files::percentiles(&result.summary),
+        )?;
+        files::write_json(&folder.join("workload_timeline.json"), timeline)?;
+        files::write_json(&folder.join("workload_throughput.json"), throughput)
+    }
+
+    /// Shows the tables over all loads, and gives the exit code.
+    pub(super) fn close(mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
+        if !self.results.is_empty() {
+            self.show_all();
+        }
+        let status = if outcome.is_ok() {
+            "completed"
+        } else {
+            "error"
+        };
+        self.track(status, 0);
+        let lost = self.results.iter().any(|result| result.loss.is_some());
+        if let Some(error) = self.unwritten.take() {
+            return Err(Problem::failed("the results are not all written").because(&error));
+        }
+        let outcome = outcome.map_err(|error| problems::problem(&error, self.begun))?;
+        if outcome.interrupted {
+            console::tell("interrupted: what was measured until then is above and on disk");
+            return Ok(Exit::Interrupted);
+        }
+        Ok(if lost { Exit::Failed } else { Exit::Done })
+    }
+
+    fn show_all(&mut self) {
+        let all: Vec<RunSummary> = self
+            .results
+            .iter()
+            .map(|result| result.summary.clone())
+            .collect();
+        let sound: Vec<RunSummary> = self
+            .results
+            .iter()
+            .filter(|result| result.health.verdict(&result.summary) == HealthVerdict::Sound)
+            .map(|result| result.summary.clone())
+            .collect();
+        let mut text = format!("\n{}", tables::detailed_performance(&all));
+        if sound.is_empty() {
+            text.push_str("\nNo load is judged: in each of them the client was the bottleneck");
+        } else {
+            text.push('\n');
+            text.push_str(&tables::best_configuration(&sound));
+            text.push('\n');
+            text.push_str(tables::recommendations(&sound).trim_end());
+        }
+        self.say(&text);
+        let folder = self.translation.plan.output.folder.clone();
+        let path = folder.join("performance_summary.txt");
+        if let Err(error) = files::write_text(&path, self.report.trim_start().as_bytes()) {
+            self.unwritten.get_or_insert(error);
+        }
+        self.say(&format!("\nResults are in {}", folder.display()));
+    }
+
+    /// Shows a result, and keeps it for `performance_summary.txt`.
+    fn say(&mut self, text: &str) {
+        console::say(text);
+        self.report.push_str(text);
+        self.report.push('\n');
+    }
+
+    /// Shows something that is no result.
+    fn tell(&self, text: &str) {
+        if self.watch.screen() == Screen::Terminal {
+            console::redraw("");
+        }
+        console::tell(text);
+    }
+
+    /// Puts down how far the command is, where that is asked for.
+    fn track(&mut self, status: &str, ended: u64) {
+        let Some(tracker) = &self.tracker else { return };
+        if let Err(error) =
+            tracker.write(status, self.requests_before + ended, &moment::file_stamp())
+        {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+}
+
+/// Requests of a load, warm-up included.
+fn all_requests(point: &LoadPoint) -> u64 {
+    point.warmup + point.requests
+}

@@ -1,0 +1,178 @@
+//! `crestline sim`: the simulated engine behind HTTP, until it is interrupted.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use clap::Args;
+use crestline_sim::fault::Fault;
+use crestline_sim::profile::{Overrides, Profile, ProfileError};
+use crestline_sim::server::{self, AcceptModel, Options, ServeError};
+use tokio::sync::oneshot;
+
+use crate::exit::Exit;
+use crate::problem::Problem;
+use crate::{console, signals};
+
+/// Serves a simulated inference engine over HTTP: an OpenAI-compatible stand-in for a real server.
+///
+/// Prints one line with its address when it listens, and stops on Ctrl-C or SIGTERM.
+#[derive(Debug, Clone, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct SimArgs {
+    /// Speeds of the engine: the name of a built-in profile, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "gpu-small")]
+    profile: String,
+    /// Show the built-in profiles and end.
+    #[arg(long)]
+    list: bool,
+    /// Address to listen at.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen at; 0 takes a free one.
+    #[arg(long, default_value = "8801")]
+    port: u16,
+    /// Seed of everything that is drawn.
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// Name that /v1/models lists.
+    #[arg(long, value_name = "NAME", default_value = "crestline-sim")]
+    model: String,
+    /// Answer 404 to requests for another model.
+    #[arg(long)]
+    check_model: bool,
+    /// Key that requests under /v1 must carry.
+    #[arg(long, value_name = "KEY")]
+    api_key: Option<String>,
+    /// Tokenizer: a folder, a file, a hub name or `builtin`.
+    #[arg(long, value_name = "PATH|NAME", default_value = "builtin")]
+    tokenizer_path: String,
+    /// What goes wrong, and with what share of requests, as in `stall=0.05:2`; may be given several times or as a list.
+    #[arg(long, value_name = "KIND=RATE[:PARAMETER]", num_args = 1.., action = clap::ArgAction::Append)]
+    fault: Vec<Fault>,
+    /// Write when each request arrived and was answered to a CSV file.
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Write when each chunk was sent to a CSV file.
+    #[arg(long, value_name = "FILE")]
+    truth_chunks: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "In place of the profile's")]
+    engine: EngineArgs,
+}
+
+/// Parameters in place of the profile's.
+#[derive(Debug, Clone, Args)]
+struct EngineArgs {
+    /// Most sequences in one batch.
+    #[arg(long, value_name = "N")]
+    max_num_seqs: Option<u32>,
+    /// Most tokens computed in one iteration.
+    #[arg(long, value_name = "N")]
+    max_num_batched_tokens: Option<u32>,
+    /// Longest prompt and answer together.
+    #[arg(long, value_name = "N")]
+    max_model_len: Option<u32>,
+    /// Requests that may wait; one more is refused with 429.
+    #[arg(long, value_name = "N")]
+    queue_limit: Option<u32>,
+    /// Capacity of the key-value cache in tokens.
+    #[arg(long, value_name = "N")]
+    kv_cache_tokens: Option<u64>,
+    /// Keep blocks of earlier prompts.
+    #[arg(long)]
+    enable_prefix_caching: bool,
+}
+
+/// Serves until it is interrupted.
+pub(crate) fn run(args: SimArgs) -> Result<Exit, Problem> {
+    if args.list {
+        return list();
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    signals::on_interrupt(move || drop(stop.take()))
+        .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
+    let address = address(&args.host, args.port)?;
+    let options = options(args)?;
+    let name = options.model.clone();
+    let listener = server::bind(address).map_err(|error| {
+        Problem::usage(format!("cannot listen at {address}"))
+            .because(&error)
+            .hint("choose another --port (0 takes a free one), or stop the program that has it")
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Problem::failed("cannot listen").because(&error))?;
+    console::say(&format!(
+        "listening at http://{address}/v1/chat/completions (model {name}); Ctrl-C stops"
+    ));
+    let shutdown = async move { drop(stopped.await) };
+    server::serve(listener, options, shutdown).map_err(|error| serve_problem(&error))?;
+    Ok(Exit::Done)
+}
+
+fn list() -> Result<Exit, Problem> {
+    let width = Profile::names().map(str::len).max().unwrap_or_default();
+    for name in Profile::names() {
+        let profile = Profile::load(name).map_err(|error| profile_problem(&error))?;
+        console::say(&format!("{name:width$}  {}", profile.summary));
+    }
+    Ok(Exit::Done)
+}
+
+fn address(host: &str, port: u16) -> Result<SocketAddr, Problem> {
+    let wrong = || {
+        Problem::usage(format!("--host {host} is no address of this machine"))
+            .hint("write 127.0.0.1 or 0.0.0.0")
+    };
+    (host, port)
+        .to_socket_addrs()
+        .map_err(|error| wrong().because(&error))?
+        .next()
+        .ok_or_else(wrong)
+}
+
+fn options(args: SimArgs) -> Result<Options, Problem> {
+    let profile = Profile::load(&args.profile).map_err(|error| profile_problem(&error))?;
+    let engine = args.engine;
+    Ok(Options {
+        overrides: Overrides {
+            max_num_seqs: engine.max_num_seqs,
+            max_num_batched_tokens: engine.max_num_batched_tokens,
+            max_model_len: engine.max_model_len,
+            queue_limit: engine.queue_limit,
+            kv_cache_tokens: engine.kv_cache_tokens,
+            prefix_caching: engine.enable_prefix_caching.then_some(true),
+        },
+        seed: args.seed,
+        faults: args.fault,
+        truth: args.truth,
+        truth_chunks: args.truth_chunks,
+        model: args.model,
+        accept_model: if args.check_model {
+            AcceptModel::Served
+        } else {
+            AcceptModel::Any
+        },
+        tokenizer: Some(args.tokenizer_path),
+        api_key: args.api_key,
+        ..Options::new(profile)
+    })
+}
+
+fn profile_problem(error: &ProfileError) -> Problem {
+    Problem::usage("the simulated engine cannot be used")
+        .because(error)
+        .hint("`crestline sim --list` shows the built-in profiles")
+}
+
+fn serve_problem(error: &ServeError) -> Problem {
+    match error {
+        ServeError::Profile(error) => profile_problem(error),
+        ServeError::Fault(_) | ServeError::Tokens(_) | ServeError::Truth(_) => {
+            Problem::usage("the simulated engine cannot be served").because(error)
+        }
+        ServeError::System(_) => {
+            Problem::failed("the simulated engine cannot be served").because(error)
+        }
+    }
+}
