@@ -4,6 +4,9 @@
 
 use std::path::Path;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, LogNormal};
 use serde::{Deserialize, Serialize};
 
 /// Every parameter of a simulated engine. A field that a file leaves out has its default; an unknown field is an error.
@@ -396,6 +399,17 @@ impl Iteration {
             within(field, value, (0.0, 1e9, "0 to 1e9"))?;
         }
         within("iteration.noise", self.noise, (0.0, 2.0, "0 to 2"))
+    }
+}
+
+impl AnswerLength {
+    /// Length at which the `index`-th answer would end by itself, at least 1. The same seed and index give the same length.
+    pub fn draw(&self, seed: u64, index: u64) -> u32 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(index);
+        let tokens = LogNormal::new(self.median_tokens.ln(), self.sigma)
+            .map_or(self.median_tokens, |lengths| lengths.sample(&mut rng));
+        tokens.round().max(1.0) as u32
     }
 }
 

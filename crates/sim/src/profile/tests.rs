@@ -93,3 +93,19 @@ fn a_profile_survives_being_written_and_read() {
         assert_eq!(Profile::from_toml(name, &text).unwrap(), profile);
     }
 }
+
+#[test]
+fn natural_answer_lengths_have_their_median_and_never_change() {
+    let eos = AnswerLength {
+        median_tokens: 180.0,
+        sigma: 0.8,
+    };
+    let mut lengths: Vec<u32> = (0..4001).map(|index| eos.draw(9, index)).collect();
+    assert_eq!(lengths[17], eos.draw(9, 17));
+    lengths.sort_unstable();
+    assert!((170..190).contains(&lengths[2000]), "{}", lengths[2000]);
+    assert!(
+        (360..440).contains(&lengths[3365]),
+        "one sigma is a factor of 2.2"
+    );
+}

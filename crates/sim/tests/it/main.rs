@@ -4,3 +4,7 @@
 
 mod calibration;
 mod closed_loop;
+mod faults;
+mod server;
+mod truth;
+mod wire;

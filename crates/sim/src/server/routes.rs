@@ -1,0 +1,171 @@
+//! Which path does what.
+//!
+//! Generation has a file of its own; the short answers are here.
+
+use std::io;
+
+use crestline_core::request::Message;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ask::Kind;
+use super::generate::generate;
+use super::http::{Connection, Persistence, Request, Response};
+use super::refusal::Refusal;
+use super::service::Service;
+
+/// Serves one connection until it closes.
+pub(super) async fn serve_connection(service: &Service, mut connection: Connection) {
+    // Without it a chunk may wait for the acknowledgement of the one before.
+    let _ = connection.socket.set_nodelay(true);
+    loop {
+        let request = match connection.next_request().await {
+            Ok(Some(request)) => request,
+            Ok(None) => return,
+            Err(error) => {
+                if let Some(status) = error.status() {
+                    let response = Response {
+                        status,
+                        ..Refusal::BadRequest(error.to_string()).response()
+                    };
+                    // The client may have gone: there is nobody else to tell.
+                    let _ = connection.send(&response.bytes(Persistence::Close)).await;
+                }
+                return;
+            }
+        };
+        match serve(service, &mut connection, &request).await {
+            Ok(Persistence::KeepAlive) => {}
+            Ok(Persistence::Close) | Err(_) => return,
+        }
+    }
+}
+
+async fn serve(
+    service: &Service,
+    connection: &mut Connection,
+    request: &Request,
+) -> io::Result<Persistence> {
+    if let Err(refusal) = authorize(service, request) {
+        return reply(connection, request, &refusal.response()).await;
+    }
+    let kind = match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/chat/completions") => Kind::Chat,
+        ("POST", "/v1/completions") => Kind::Completion,
+        _ => return reply(connection, request, &short_answer(service, request)).await,
+    };
+    generate(service, connection, request, kind).await
+}
+
+async fn reply(
+    connection: &Connection,
+    request: &Request,
+    response: &Response,
+) -> io::Result<Persistence> {
+    connection.send(&response.bytes(request.connection)).await?;
+    Ok(request.connection)
+}
+
+/// As with vLLM only the paths under `/v1` ask for the key.
+fn authorize(service: &Service, request: &Request) -> Result<(), Refusal> {
+    let Some(key) = &service.api_key else {
+        return Ok(());
+    };
+    let given = request.authorization.as_deref();
+    let given = given.and_then(|value| value.strip_prefix("Bearer "));
+    if !request.path.starts_with("/v1") || given == Some(key) {
+        Ok(())
+    } else {
+        Err(Refusal::Unauthorized)
+    }
+}
+
+fn short_answer(service: &Service, request: &Request) -> Response {
+    let (expected, response): (&str, fn(&Service, &[u8]) -> Result<Response, Refusal>) =
+        match request.path.as_str() {
+            "/health" | "/ping" => ("GET", |_, _| Ok(Response::empty(200))),
+            "/metrics" => ("GET", |service, _| {
+                Ok(Response::text(service.metrics_page()))
+            }),
+            "/version" => ("GET", |_, _| {
+                Ok(Response::json(
+                    200,
+                    &json!({"version": env!("CARGO_PKG_VERSION")}),
+                ))
+            }),
+            "/v1/models" => ("GET", |service, _| Ok(models(service))),
+            "/tokenize" => ("POST", tokenize),
+            "/detokenize" => ("POST", detokenize),
+            "/reset_prefix_cache" => ("POST", |service, _| {
+                service.state.borrow_mut().engine.reset_prefix_cache();
+                Ok(Response::empty(200))
+            }),
+            // There is no multi-modal cache, so it is always empty.
+            "/reset_mm_cache" | "/reset_encoder_cache" => ("POST", |_, _| Ok(Response::empty(200))),
+            "/v1/chat/completions" | "/v1/completions" => {
+                ("POST", |_, _| Err(Refusal::WrongMethod))
+            }
+            _ => return Refusal::UnknownPath.response(),
+        };
+    if request.method != expected {
+        return Refusal::WrongMethod.response();
+    }
+    response(service, &request.body).unwrap_or_else(|refusal| refusal.response())
+}
+
+fn models(service: &Service) -> Response {
+    let model = json!({
+        "id": service.model,
+        "object": "model",
+        "created": super::clock::unix_seconds(),
+        "owned_by": "crestline",
+        "root": service.model,
+        "parent": null,
+        "max_model_len": service.profile.max_model_len,
+    });
+    Response::json(200, &json!({"object": "list", "data": [model]}))
+}
+
+#[derive(Deserialize)]
+struct TokenizeBody {
+    prompt: Option<String>,
+    messages: Option<Vec<Message>>,
+}
+
+#[derive(Deserialize)]
+struct DetokenizeBody {
+    tokens: Vec<u32>,
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::BadRequest(format!("the body is not valid: {error}")))
+}
+
+fn tokenize(service: &Service, body: &[u8]) -> Result<Response, Refusal> {
+    let body: TokenizeBody = read(body)?;
+    let ids = match (&body.prompt, &body.messages) {
+        (Some(prompt), _) => service.tokens.encode_text(prompt),
+        (None, Some(messages)) => service
+            .tokens
+            .encode_chat(messages)
+            .map_err(|error| Refusal::BadRequest(error.to_string()))?,
+        (None, None) => {
+            let message = "prompt or messages is missing";
+            return Err(Refusal::BadRequest(message.to_owned()));
+        }
+    };
+    let answer = json!({
+        "count": ids.len(),
+        "max_model_len": service.profile.max_model_len,
+        "tokens": ids,
+        "token_strs": null,
+    });
+    Ok(Response::json(200, &answer))
+}
+
+fn detokenize(service: &Service, body: &[u8]) -> Result<Response, Refusal> {
+    let body: DetokenizeBody = read(body)?;
+    let text = service.tokens.decode(&body.tokens);
+    Ok(Response::json(200, &json!({"prompt": text})))
+}
