@@ -28,7 +28,7 @@ impl Clock {
     }
 
     /// As a deadline for tokio's timers.
-    pub(crate) fn deadline(&self, at: Nanos) -> tokio::time::Instant {
+    pub(crate) fn deadline(self, at: Nanos) -> tokio::time::Instant {
         tokio::time::Instant::now() + at.saturating_sub(self.now()).to_duration()
     }
 }

@@ -148,10 +148,10 @@ impl Answer {
         let body = String::from_utf8_lossy(&self.body);
         let mut text = format!("HTTP {}", head.status);
         if let Some(after) = &head.retry_after {
-            text += &format!(" (retry after {after})");
+            text.extend([" (retry after ", after, ")"]);
         }
         if !body.trim().is_empty() {
-            text += &format!(": {}", body.trim());
+            text.extend([": ", body.trim()]);
         }
         text
     }
@@ -348,17 +348,19 @@ mod tests {
         assert_eq!(record.first_token, Some(Nanos::from_millis(1)));
     }
 
+    fn check_failure(head: &Head, pieces: &[&str], kind: FailureKind, text: &str) {
+        let failure = record(head, pieces)
+            .0
+            .failure
+            .unwrap_or_else(|| panic!("{pieces:?} should fail"));
+        assert_eq!(failure.kind, kind, "{pieces:?}");
+        assert!(failure.text.contains(text), "{failure:?}");
+    }
+
     #[test]
-    fn failures_are_classified() {
-        let check = |head: &Head, pieces: &[&str], kind: FailureKind, text: &str| {
-            let failure = record(head, pieces)
-                .0
-                .failure
-                .unwrap_or_else(|| panic!("{pieces:?} should fail"));
-            assert_eq!(failure.kind, kind, "{pieces:?}");
-            assert!(failure.text.contains(text), "{failure:?}");
-        };
+    fn statuses_are_classified() {
         let status = |status| Head { status, ..PLAIN };
+        let check = check_failure;
         check(
             &status(500),
             &["{\"error\":\"boom\"}"],
@@ -382,9 +384,15 @@ mod tests {
             "retry after 7",
         );
         check(&status(302), &[], FailureKind::UnexpectedStatus, "302");
+    }
+
+    #[test]
+    fn failures_inside_a_good_status_are_classified() {
+        let check = check_failure;
+        let oom = "data: {\"error\":{\"message\":\"oom\"}}\n\n";
         check(
             &STREAM,
-            &[&content("a"), "data: {\"error\":{\"message\":\"oom\"}}\n\n"],
+            &[&content("a"), oom],
             FailureKind::ErrorInBody,
             "oom",
         );

@@ -177,7 +177,6 @@ mod tests {
                 extra,
                 ..streamed()
             },
-            None,
         );
         expect![[r#"{"prompt":"a","model":"m","max_tokens":5,"stream":false}"#]]
             .assert_eq(&text(&body));

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use crestline_core::units::Nanos;
-use nix::sys::time::TimeSpec;
+use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -67,10 +67,7 @@ impl Pacer {
         while self.clock.now() < at {
             if self.armed.replace(at) != at {
                 let absolute = self.clock.epoch().saturating_add(at);
-                let time = TimeSpec::new(
-                    (absolute.0 / 1_000_000_000) as i64,
-                    (absolute.0 % 1_000_000_000) as i64,
-                );
+                let time = TimeSpec::nanoseconds(i64::try_from(absolute.0).unwrap_or(i64::MAX));
                 self.timer.get_ref().0.set(
                     Expiration::OneShot(time),
                     TimerSetTimeFlags::TFD_TIMER_ABSTIME,

@@ -125,7 +125,7 @@ impl Worker {
         stop: &Stop,
     ) -> ClientHealth {
         self.with_current(|current| {
-            current.schedule = current.share.schedule(span.start, span.until)
+            current.schedule = current.share.schedule(span.start, span.until);
         });
         pacer.until(span.start).await;
         self.desk.take_gauges();

@@ -93,9 +93,9 @@ fn act(stream: &mut TcpStream, step: Step, now: &AtomicUsize) -> bool {
         Step::SendAndClose(pieces) => (pieces, false),
         Step::Close => (Vec::new(), false),
         Step::Hang(pieces) => {
-            pieces
-                .iter()
-                .for_each(|piece| drop(stream.write_all(piece.as_bytes())));
+            for piece in pieces {
+                drop(stream.write_all(piece.as_bytes()));
+            }
             let mut byte = [0];
             let _ = stream.read(&mut byte);
             return false;
