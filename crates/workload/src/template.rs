@@ -32,6 +32,7 @@ pub struct ChatTemplate {
     eos_token: Option<String>,
     origin: Origin,
     takes_parts: bool,
+    writes_date: bool,
 }
 
 /// Where a template comes from.
@@ -83,10 +84,11 @@ impl ChatTemplate {
         tokenizer: &Arc<Tokenizer>,
         origin: Origin,
     ) -> Result<Self, TemplateError> {
+        let writes_date = source.contains("strftime_now");
         let takes_parts = loops_over_content(&source);
         let mut environment = environment();
         environment
-            .add_template_owned(NAME, source)
+            .add_template_owned(NAME, without_training_marks(&source))
             .map_err(|error| TemplateError::Syntax {
                 tokenizer: tokenizer.name().to_owned(),
                 reason: explain(&error),
@@ -99,12 +101,18 @@ impl ChatTemplate {
             tokenizer: Arc::clone(tokenizer),
             origin,
             takes_parts,
+            writes_date,
         })
     }
 
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// Whether it writes the date, which is always [`DEFAULT_DATE`] where no other is set.
+    pub fn writes_date(&self) -> bool {
+        self.writes_date
     }
 
     /// The date that `strftime_now` sees from now on, in place of [`DEFAULT_DATE`].
@@ -201,6 +209,16 @@ fn loops_over_content(source: &str) -> bool {
     ]
     .iter()
     .any(|pattern| source.contains(pattern))
+}
+
+/// Some templates mark what a model is trained on with a tag of their own. It writes nothing.
+fn without_training_marks(source: &str) -> String {
+    let mut source = source.to_owned();
+    for open in ["{% ", "{%- "] {
+        source = source.replace(&format!("{open}generation "), &format!("{open}if true "));
+        source = source.replace(&format!("{open}endgeneration "), &format!("{open}endif "));
+    }
+    source
 }
 
 /// The error with its causes, in one line: a template's own words come first.

@@ -11,7 +11,7 @@ use crate::draw::{Purpose, stream};
 use crate::hub::HubCaches;
 use crate::plan::{PromptForm, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
-use crate::template::{ChatTemplate, Origin, TemplateError};
+use crate::template::{ChatTemplate, DEFAULT_DATE, Origin, TemplateError};
 use crate::tokenizer::Tokenizer;
 use crate::{LengthsError, WorkloadError};
 
@@ -180,6 +180,12 @@ fn present(
             notes.push(format!(
                 "tokenizer `{}` has no chat template: prompts are counted with a common one (ChatML), which may be off by some \
                  tokens",
+                tokenizer.name()
+            ));
+        }
+        if template.writes_date() {
+            notes.push(format!(
+                "the chat template of tokenizer `{}` writes the date of today: prompts are counted with {DEFAULT_DATE}",
                 tokenizer.name()
             ));
         }

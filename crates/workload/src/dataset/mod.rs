@@ -1,5 +1,6 @@
 //! Where prompts come from, one file a data set.
 
+mod edges;
 mod error;
 mod file;
 mod filter;

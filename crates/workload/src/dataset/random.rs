@@ -3,24 +3,23 @@
 //! Each word is drawn by itself, so a prompt has no runs of neighbouring ids. The first words of an item (behind the shared
 //! prefix) spell its index: no two items begin alike, so none finds another one's prefix in a server's cache.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crestline_core::request::{Item, Prompt};
 use rand::RngExt as _;
 
+use super::edges::Edges;
 use super::random_ids::RandomIds;
 use crate::WorkloadError;
 use crate::draw::{Purpose, scramble, stream};
 use crate::lengths::{LengthDraw, read_pairs};
 use crate::plan::{PromptForm, RandomLengths, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
-use crate::tokenizer::{SafeWords, Tokenizer};
+use crate::template::TemplateError;
+use crate::tokenizer::Tokenizer;
 
 /// With fewer safe words prompts would hardly differ: they are then made of random ids.
 const FEWEST_WORDS: usize = 256;
-/// With fewer words that can start a text, it starts with a space.
-const FEWEST_STARTS: usize = 16;
 /// Longest text of the check at the start.
 const LONGEST_SAMPLE: u32 = 512;
 
@@ -50,17 +49,10 @@ enum Lengths {
 /// What prompts are made of.
 #[derive(Debug)]
 enum Text {
-    Words { starts: Starts },
+    Words(Edges),
+    /// Words whose tokens are sent as such: any may stand anywhere.
+    WordIds,
     Ids(RandomIds),
-}
-
-/// How a text of words begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Starts {
-    /// With a word that is one token without a space too.
-    Bare,
-    /// With a space and any word.
-    Spaced,
 }
 
 impl Random {
@@ -87,41 +79,23 @@ impl Random {
                 plan.max_prompt_length,
             )?),
         };
-        let text = Text::choose(&tokenizer, notes);
+        let (text, overhead) = choose_text(&tokenizer, presentation, notes)?;
+        let steady = tokenizer.safe_words().are_steady();
         let mut random = Self {
             seed: plan.seed,
             offset: plan.offset,
             tokenizer,
             form: plan.form,
-            overhead: 0,
+            overhead,
             prefix_length: plan.prefix_length,
             lengths,
             output,
             text,
-            counted: false,
+            counted: !steady,
         };
-        random.measure_overhead(presentation)?;
         random.check_lengths(notes)?;
         random.check_sample(presentation, notes)?;
         Ok(random)
-    }
-
-    fn makes_ids(&self) -> bool {
-        matches!(self.form, PromptForm::TokenIds { .. })
-    }
-
-    /// What the form adds to a prompt of one word: it is this, not what stands around an empty message, that adds up.
-    fn measure_overhead(&mut self, presentation: &Presentation) -> Result<(), WorkloadError> {
-        if self.makes_ids() {
-            return Ok(());
-        }
-        let word = match self.text {
-            Text::Words { .. } => self.words_text(0, 1),
-            Text::Ids(_) => String::new(),
-        };
-        let own = self.tokenizer.encode_whole(&word).len();
-        self.overhead = presentation.count_whole(&word)?.saturating_sub(own) as u32;
-        Ok(())
     }
 
     fn check_lengths(&mut self, notes: &mut Vec<String>) -> Result<(), WorkloadError> {
@@ -155,17 +129,18 @@ impl Random {
         presentation: &Presentation,
         notes: &mut Vec<String>,
     ) -> Result<(), WorkloadError> {
-        let Text::Words { .. } = self.text else {
-            self.counted = true;
-            return Ok(());
+        let edges = match &self.text {
+            Text::Words(edges) => edges,
+            Text::WordIds => return Ok(()),
+            Text::Ids(_) => {
+                self.counted = true;
+                return Ok(());
+            }
         };
-        if self.makes_ids() {
-            return Ok(());
-        }
         let mut off = Vec::new();
         for (index, words) in [(0, 1), (1, 2), (2, 3), (3, 7), (4, 33), (5, LONGEST_SAMPLE)] {
             let expected = words + self.overhead;
-            let counted = presentation.count_whole(&self.words_text(index, words))? as u32;
+            let counted = presentation.count_whole(&self.words_text(edges, index, words))? as u32;
             if counted != expected {
                 off.push(format!("{counted} instead of {expected}"));
             }
@@ -190,13 +165,27 @@ impl Random {
     ) -> Item {
         let position = index.wrapping_add(self.offset);
         let (length, answer) = self.draw_lengths(position);
-        let (prompt, prompt_tokens) = if self.makes_ids() {
-            let ids = self.ids(position, self.prefix_length + length.max(1));
-            let count = ids.len() as u32;
-            (Prompt::TokenIds(ids), Some(count))
-        } else {
-            let own = length.saturating_sub(self.overhead).max(1);
-            self.put_text(position, self.prefix_length + own, presentation)
+        let own = length.saturating_sub(self.overhead).max(1);
+        let tokens = self.prefix_length + own;
+        let (prompt, prompt_tokens) = match (&self.text, self.form) {
+            (Text::Words(edges), _) => {
+                let text = self.words_text(edges, position, tokens);
+                self.put_text(text, tokens, presentation)
+            }
+            (Text::WordIds, _) => (
+                Prompt::TokenIds(self.word_ids(position, tokens)),
+                Some(tokens),
+            ),
+            (Text::Ids(ids), PromptForm::TokenIds { .. }) => {
+                let ids = self.random_ids(ids, position, tokens);
+                (Prompt::TokenIds(ids), Some(tokens))
+            }
+            (Text::Ids(ids), _) => {
+                let wanted = self.random_ids(ids, position, tokens);
+                let mut random = stream(self.seed, position, Purpose::Words);
+                let text = ids.text(&self.tokenizer, &wanted, &mut random);
+                self.put_text(text, tokens, presentation)
+            }
         };
         Item {
             index,
@@ -225,18 +214,10 @@ impl Random {
 
     fn put_text(
         &self,
-        position: u64,
+        text: String,
         tokens: u32,
         presentation: &Presentation,
     ) -> (Prompt, Option<u32>) {
-        let text = match &self.text {
-            Text::Words { .. } => self.words_text(position, tokens),
-            Text::Ids(ids) => ids.text(
-                &self.tokenizer,
-                &self.prefix_and_own_ids(ids, position, tokens),
-                &mut stream(self.seed, position, Purpose::Words),
-            ),
-        };
         if self.counted {
             let content = Content::Text(text);
             return (presentation.put(&content), presentation.count(&content));
@@ -244,63 +225,50 @@ impl Random {
         (presentation.put_text(text), Some(tokens + self.overhead))
     }
 
-    /// The ids of an item for prompts that are sent as ids: any ids will do, no text is made of them.
-    fn ids(&self, position: u64, tokens: u32) -> Vec<u32> {
-        match &self.text {
-            Text::Ids(ids) => self.prefix_and_own_ids(ids, position, tokens),
-            Text::Words { .. } => {
-                let words = self.tokenizer.safe_words().words();
-                self.places(position, tokens, words.len(), words.len())
-                    .into_iter()
-                    .map(|place| words[place].id)
-                    .collect()
-            }
-        }
+    fn word_ids(&self, position: u64, tokens: u32) -> Vec<u32> {
+        let words = self.tokenizer.safe_words().words();
+        let places = self.places(position, tokens, &|_| words.len());
+        places.into_iter().map(|place| words[place].id).collect()
     }
 
-    fn prefix_and_own_ids(&self, ids: &RandomIds, position: u64, tokens: u32) -> Vec<u32> {
-        let count = ids.len();
-        self.places(position, tokens, count, count)
-            .into_iter()
-            .map(|place| ids.id(place))
-            .collect()
+    fn random_ids(&self, ids: &RandomIds, position: u64, tokens: u32) -> Vec<u32> {
+        let places = self.places(position, tokens, &|_| ids.len());
+        places.into_iter().map(|place| ids.id(place)).collect()
     }
 
-    fn words_text(&self, position: u64, tokens: u32) -> String {
-        let safe: &SafeWords = self.tokenizer.safe_words();
-        let (words, starts) = (safe.words(), safe.starts());
-        let bare = matches!(
-            self.text,
-            Text::Words {
-                starts: Starts::Bare
-            }
-        );
-        let first_count = if bare { starts.len() } else { words.len() };
-        let mut places = self
-            .places(position, tokens, first_count, words.len())
-            .into_iter();
+    fn words_text(&self, edges: &Edges, position: u64, tokens: u32) -> String {
+        let words = self.tokenizer.safe_words().words();
+        let last = tokens.saturating_sub(1) as usize;
+        let places = self.places(position, tokens, &|place| match place {
+            0 => edges.starts.len(),
+            _ if place == last => edges.ends.len(),
+            _ => words.len(),
+        });
         let mut text = String::with_capacity(tokens as usize * 8);
-        if let (true, Some(place)) = (bare, places.next()) {
-            text.push_str(&starts[place].text);
-        }
-        for place in places {
-            write!(text, " {}", words[place].text).expect("a string takes any text");
+        for (at, place) in places.into_iter().enumerate() {
+            if at == 0 {
+                text.push_str(&edges.starts[place]);
+                continue;
+            }
+            text.push(' ');
+            text.push_str(if at == last {
+                &edges.ends[place]
+            } else {
+                &words[place].text
+            });
         }
         text
     }
 
-    /// Which words make up an item: the shared prefix, the index, then independent draws.
-    ///
-    /// The first place is below `first_count`, all others below `count`.
-    fn places(&self, position: u64, tokens: u32, first_count: usize, count: usize) -> Vec<usize> {
+    /// What makes up an item, each place below its `range`: the shared prefix, the index, then independent draws.
+    fn places(&self, position: u64, tokens: u32, range: &dyn Fn(usize) -> usize) -> Vec<usize> {
         let mut places = Vec::with_capacity(tokens as usize);
-        let range = |place: usize| if place == 0 { first_count } else { count };
         // A new prefix for each run of a sweep, as the runs before have left theirs in the server's cache.
         let mut random = stream(self.seed, self.offset, Purpose::Prefix);
         for place in 0..self.prefix_length.min(tokens) as usize {
             places.push(random.random_range(0..range(place)));
         }
-        self.spell_index(position, tokens as usize, &range, &mut places);
+        self.spell_index(position, tokens as usize, range, &mut places);
         let mut random = stream(self.seed, position, Purpose::Words);
         for place in places.len()..tokens as usize {
             places.push(random.random_range(0..range(place)));
@@ -332,25 +300,34 @@ impl Random {
     }
 }
 
-impl Text {
-    fn choose(tokenizer: &Tokenizer, notes: &mut Vec<String>) -> Self {
-        let safe = tokenizer.safe_words();
-        if safe.words().len() < FEWEST_WORDS {
-            notes.push(format!(
-                "tokenizer `{}` has only {} words that are one token each: random prompts are made of random tokens, and their \
-                 length may be off by a few",
-                tokenizer.name(),
-                safe.words().len()
-            ));
-            return Self::Ids(RandomIds::new(tokenizer));
+/// What prompts are made of, and how many tokens stand around each of them.
+fn choose_text(
+    tokenizer: &Tokenizer,
+    presentation: &Presentation,
+    notes: &mut Vec<String>,
+) -> Result<(Text, u32), TemplateError> {
+    let safe = tokenizer.safe_words();
+    let makes_ids = matches!(presentation.form, PromptForm::TokenIds { .. });
+    if safe.words().len() >= FEWEST_WORDS {
+        if makes_ids {
+            return Ok((Text::WordIds, 0));
         }
-        let starts = if safe.starts().len() < FEWEST_STARTS {
-            Starts::Spaced
-        } else {
-            Starts::Bare
-        };
-        Self::Words { starts }
+        let edges = Edges::find(safe, presentation)?;
+        let overhead = edges.overhead;
+        return Ok((Text::Words(edges), overhead));
     }
+    let overhead = if makes_ids {
+        0
+    } else {
+        notes.push(format!(
+            "tokenizer `{}` has only {} words that are one token each: random prompts are made of random tokens, and their length \
+             may be off by a few",
+            tokenizer.name(),
+            safe.words().len()
+        ));
+        presentation.count_whole("")? as u32
+    };
+    Ok((Text::Ids(RandomIds::new(tokenizer)), overhead))
 }
 
 #[cfg(test)]

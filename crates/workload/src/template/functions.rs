@@ -1,5 +1,7 @@
 //! What chat templates call beyond plain Jinja: `raise_exception`, `strftime_now`, `tojson`.
 
+use std::fmt;
+
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::Serialize as _;
@@ -61,6 +63,13 @@ pub(super) fn add_date(environment: &mut Environment<'static>, date: Date) {
 
 fn raise_exception(message: String) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+impl fmt::Display for Date {
+    /// Year, month and day with hyphens.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.format("%F"))
+    }
 }
 
 impl Date {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 pub use error::TokenizerError;
-pub use safe_words::SafeWords;
+pub use safe_words::{SafeWord, SafeWords};
 
 use crate::hub::HubCaches;
 use find::Location;

@@ -34,10 +34,16 @@ pub struct SafeWords {
     ids: FxHashMap<Box<str>, u32>,
     anchor: String,
     anchor_tokens: usize,
+    steady: bool,
     cuttable: bool,
 }
 
 impl SafeWords {
+    /// Whether all words in one text, in another order than that of their ids, turned out to be one token each.
+    pub fn are_steady(&self) -> bool {
+        self.steady
+    }
+
     /// Words that follow another word and a space, by ascending id.
     pub fn words(&self) -> &[SafeWord] {
         &self.words
@@ -80,13 +86,27 @@ impl SafeWords {
         for word in candidates {
             found.examine(word, tokenizer, &texts);
         }
+        let crossings: Vec<&str> = vocabulary
+            .iter()
+            .flat_map(|(_, text)| words_reached_over_to(text))
+            .collect();
+        found.leave_out(&crossings);
         found.words.sort_by_key(|word| word.id);
         found.starts.sort_by_key(|word| word.id);
-        let crossed = vocabulary
-            .iter()
-            .any(|(_, text)| reaches_over_a_word_end(text));
-        found.cuttable = !crossed && found.joined_words_stay_themselves(tokenizer);
+        found.steady = found.joined_words_stay_themselves(tokenizer);
+        found.cuttable = found.steady && crossings.is_empty();
         found
+    }
+
+    /// Leaves out the words that a token reaches over to from the word before.
+    fn leave_out(&mut self, crossings: &[&str]) {
+        if crossings.is_empty() {
+            return;
+        }
+        let is_reached = |word: &str| crossings.iter().any(|begin| word.starts_with(begin));
+        self.words.retain(|word| !is_reached(&word.text));
+        self.starts.retain(|word| !is_reached(&word.text));
+        self.ids.retain(|word, _| !is_reached(word));
     }
 
     fn examine(&mut self, word: &str, tokenizer: &Tokenizer, texts: &FxHashMap<u32, &str>) {
@@ -217,10 +237,14 @@ fn letters(token: &str) -> &str {
     if all_letters(word) { word } else { "" }
 }
 
-/// Whether a token covers a place where a text may be cut.
-fn reaches_over_a_word_end(token: &str) -> bool {
+/// What a token holds of the words behind a place where a text might be cut.
+fn words_reached_over_to(token: &str) -> impl Iterator<Item = &str> {
     let parts: Vec<&str> = token.split(MARKS).collect();
-    parts
-        .windows(2)
-        .any(|pair| ends_in_letter(pair[0]) && (all_letters(pair[0]) || all_letters(pair[1])))
+    let reached = |pair: &[&'_ str]| {
+        ends_in_letter(pair[0]) && (all_letters(pair[0]) || all_letters(pair[1]))
+    };
+    let places: Vec<usize> = (1..parts.len())
+        .filter(|place| reached(&parts[place - 1..=*place]))
+        .collect();
+    places.into_iter().map(move |place| parts[place])
 }
