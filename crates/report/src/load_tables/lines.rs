@@ -155,7 +155,7 @@ pub fn health_line(health: &ClientHealth, verdict: &HealthVerdict) -> String {
             .pace
             .achieved()
             .zip(health.pace.asked())
-            .map(|(achieved, asked)| format!("{achieved:.2} of {asked:.2} req/s sent")),
+            .map(|(achieved, asked)| format!("{achieved:.2} req/s sent, {asked:.2} due")),
     ]
     .into_iter()
     .flatten()

@@ -34,9 +34,9 @@ pub fn detailed_performance(runs: &[RunSummary]) -> String {
             rate(&run.point().load),
             fixed(run.mean(Metric::RequestThroughput), 2),
         ];
-        for metric in [Metric::Latency, Metric::Ttft, Metric::Tpot] {
-            cells.push(fixed(run.mean(metric), 3));
-            cells.push(fixed(run.quantile(metric, 0.99), 3));
+        for (metric, digits) in [(Metric::Latency, 3), (Metric::Ttft, 3), (Metric::Tpot, 4)] {
+            cells.push(fixed(run.mean(metric), digits));
+            cells.push(fixed(run.quantile(metric, 0.99), digits));
         }
         cells.push(fixed(run.mean(Metric::OutputThroughput), 2));
         cells.push(percent(run.success_rate()));
