@@ -461,7 +461,7 @@ fn the_health_line_shows_figures_and_reasons() {
     check(
         &health_line(&health, &health.verdict(&run)),
         &expect![
-            "Client: sound (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 0.02 ms, max 0.02 ms; 1.50 events a read; busiest worker 34 % CPU; 100.00 of 100.00 req/s sent)"
+            "Client: sound (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 0.02 ms, max 0.02 ms; 1.50 events a read; busiest worker 34 % CPU; 100.00 req/s sent, 100.00 due)"
         ],
     );
     health.workers.push(share(97));
@@ -469,7 +469,7 @@ fn the_health_line_shows_figures_and_reasons() {
     check(
         &health_line(&health, &health.verdict(&run)),
         &expect![[r"
-            Client: VOID, the client was the bottleneck (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 30 ms, max 30 ms; 1.50 events a read; busiest worker 97 % CPU; 100.00 of 100.00 req/s sent)
+            Client: VOID, the client was the bottleneck (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 30 ms, max 30 ms; 1.50 events a read; busiest worker 97 % CPU; 100.00 req/s sent, 100.00 due)
               responses were read late: p99 of the lag 30.0 ms (limit 20.0 ms)
                 hint: give the client processors of its own, more worker threads, or another machine than the server's
               1 of the client's workers had no time left: processor use 97 % (limit 90 %)
