@@ -4,7 +4,6 @@
 //! a worker and must not be held while waiting.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,10 +12,11 @@ use bytes::Bytes;
 use crestline_core::record::{Failure, FailureKind};
 use crestline_core::stats::Histogram;
 use crestline_core::units::Nanos;
-use tokio::time::Sleep;
 
 use super::answer::Answer;
 use super::h1::ResponseDecoder;
+pub use super::limits::Limits;
+use super::limits::Watch;
 use super::wire::Wire;
 use crate::clock::Clock;
 
@@ -63,15 +63,6 @@ impl Desk {
             events: self.events.take(),
         }
     }
-}
-
-/// The longest times a request may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Longest silence.
-    pub read: Option<Nanos>,
-    /// Longest time in all.
-    pub total: Nanos,
 }
 
 /// How an exchange ended.
@@ -158,11 +149,7 @@ pub struct Parts<'a> {
 pub struct Exchange<'a> {
     parts: Parts<'a>,
     decoder: ResponseDecoder,
-    /// The last read, or the write of the request.
-    heard: Nanos,
-    began: Nanos,
-    timer: Pin<Box<Sleep>>,
-    limits: Limits,
+    watch: Watch,
     /// The request could not be written; the response may still say why.
     write_error: Option<io::Error>,
 }
@@ -170,16 +157,12 @@ pub struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// A request whose first bytes were written at `began`.
     pub fn new(parts: Parts<'a>, began: Nanos, limits: Limits) -> Self {
-        let first = began.saturating_add(limits.total.min(limits.read.unwrap_or(Nanos::MAX)));
-        let timer = Box::pin(tokio::time::sleep_until(parts.desk.clock.deadline(first)));
+        let watch = Watch::new(parts.desk.clock, began, limits);
         let decoder = ResponseDecoder::default();
         Self {
             parts,
             decoder,
-            heard: began,
-            began,
-            timer,
-            limits,
+            watch,
             write_error: None,
         }
     }
@@ -191,7 +174,7 @@ impl<'a> Exchange<'a> {
 
     /// When the last bytes were read.
     pub fn heard(&self) -> Nanos {
-        self.heard
+        self.watch.heard()
     }
 
     /// Goes on as far as the socket allows. `each_read` is called with the time of each read after it was handled.
@@ -208,8 +191,8 @@ impl<'a> Exchange<'a> {
         loop {
             match self.poll_once(cx) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
-                Poll::Ready(None) => each_read(self.heard, self.parts.answer),
-                Poll::Pending => return self.poll_timer(cx).map(End::Failed),
+                Poll::Ready(None) => each_read(self.watch.heard(), self.parts.answer),
+                Poll::Pending => return self.watch.poll(cx).map(End::Failed),
             }
         }
     }
@@ -224,7 +207,7 @@ impl<'a> Exchange<'a> {
             Ok(0) => Some(self.closed(at, "the server closed the connection")),
             Err(error) => Some(self.closed(at, &error.to_string())),
             Ok(length) => {
-                self.heard = at;
+                self.watch.hear(at);
                 let events = self.parts.answer.events();
                 let end = self.take(&buffer[..length], at);
                 desk.reads.set(desk.reads.get() + 1);
@@ -285,42 +268,6 @@ impl<'a> Exchange<'a> {
             FailureKind::CutMidStream,
             format!("{why} inside the response"),
         )
-    }
-
-    /// Ready when a limit is passed.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        loop {
-            ready!(self.timer.as_mut().poll(cx));
-            let now = self.parts.desk.clock.now();
-            let total = self.began.saturating_add(self.limits.total);
-            let silence = self
-                .limits
-                .read
-                .map_or(Nanos::MAX, |read| self.heard.saturating_add(read));
-            if now >= total {
-                let text = format!(
-                    "no whole response within the total time-out of {}",
-                    self.limits.total
-                );
-                return Poll::Ready(Failure {
-                    kind: FailureKind::TotalTimeout,
-                    text,
-                });
-            }
-            if now >= silence {
-                let text = format!(
-                    "no byte for the read time-out of {}",
-                    self.limits.read.unwrap_or_default()
-                );
-                return Poll::Ready(Failure {
-                    kind: FailureKind::ReadTimeout,
-                    text,
-                });
-            }
-            self.timer
-                .as_mut()
-                .reset(self.parts.desk.clock.deadline(total.min(silence)));
-        }
     }
 }
 

@@ -7,5 +7,6 @@ pub mod delta;
 pub mod endpoint;
 pub mod exchange;
 pub mod h1;
+pub mod limits;
 pub mod sse;
 pub mod wire;
