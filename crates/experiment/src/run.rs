@@ -10,6 +10,7 @@ use crestline_core::record::FailureKind;
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Nanos;
 use crestline_load::engine::{CheckError, EngineError, Stop};
+use crestline_load::files::{FilesError, make_room_for};
 use crestline_sim::profile::ProfileError;
 use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
 use crestline_workload::{Workload, WorkloadError};
@@ -53,6 +54,9 @@ pub enum RunError {
         /// What was seen.
         text: String,
     },
+    /// Open connections.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The output folder.
     #[error("the output folder `{}` cannot be written: {source}", path.display())]
     Folder {
@@ -75,6 +79,11 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
+    let slots = plan
+        .points
+        .iter()
+        .filter_map(|point| point.load.concurrency);
+    make_room_for(slots.max().map_or(0, |slots| u64::from(slots.get())))?;
     let mut subject = Subject::open(plan, &workload)?;
     let folders: Vec<_> = point_folders(&plan.points)
         .into_iter()

@@ -11,7 +11,9 @@ const OTHERS: u64 = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
     /// The hard limit is too low.
-    #[error("{wanted} connections at once need more open files than this system allows a process ({limit})")]
+    #[error(
+        "{wanted} connections at once need more open files than this system allows a process ({limit})"
+    )]
     TooMany {
         /// Connections.
         wanted: u64,
@@ -30,7 +32,10 @@ pub fn make_room_for(connections: u64) -> Result<(), FilesError> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(io::Error::from)?;
     }
     if connections.saturating_add(OTHERS) > hard {
-        return Err(FilesError::TooMany { wanted: connections, limit: hard });
+        return Err(FilesError::TooMany {
+            wanted: connections,
+            limit: hard,
+        });
     }
     Ok(())
 }

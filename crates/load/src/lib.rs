@@ -3,4 +3,5 @@
 pub mod client;
 pub mod clock;
 pub mod engine;
+pub mod files;
 pub mod target;
