@@ -184,10 +184,9 @@ impl VirtualService {
             let next = self.arrivals.peek().map(|Reverse(arrival)| arrival.at);
             match (self.iteration, next) {
                 (Some(under), Some(at)) if at < under.end => self.enter_next(),
-                (Some(_), _) => return,
                 (None, _) if self.engine.has_work() => self.begin(self.free_at),
                 (None, Some(at)) => self.begin(at.max(self.free_at)),
-                (None, None) => return,
+                (Some(_), _) | (None, None) => return,
             }
         }
     }

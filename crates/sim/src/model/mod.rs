@@ -6,7 +6,9 @@
 
 mod blocks;
 mod engine;
+mod exchange;
 mod pace;
 pub mod prefix;
 
-pub use engine::{Admission, Counters, Engine, EngineRequest, Gauges, Progress};
+pub use engine::Engine;
+pub use exchange::{Admission, Counters, EngineRequest, Gauges, Progress};

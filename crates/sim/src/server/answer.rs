@@ -192,20 +192,17 @@ impl Answer {
         if let Some(cached) = &mut self.usage.cached_tokens {
             *cached = tick.cached_tokens;
         }
-        let struck = tick.choice == 0
-            && choice.emitted >= self.strike_at
-            && choice.emitted - tick.tokens < self.strike_at;
         if self.delivery == Delivery::Whole {
             if !self.choices.iter().any(Choice::open) {
                 self.finish();
             }
         } else {
-            self.stream(tick, struck, tokens, scratch);
+            self.stream(tick, tokens, scratch);
         }
         Shown { gap }
     }
 
-    fn stream(&mut self, tick: Tick, struck: bool, tokens: &Tokens, scratch: &mut Scratch) {
+    fn stream(&mut self, tick: Tick, tokens: &Tokens, scratch: &mut Scratch) {
         let merged = match self.fault {
             Some(fault) if fault.kind == FaultKind::MergedChunks => {
                 fault.parameter().unwrap_or(1.0)
@@ -216,6 +213,9 @@ impl Answer {
         if choice.open() && f64::from(choice.unsent) < merged {
             return;
         }
+        let struck = tick.choice == 0
+            && choice.emitted >= self.strike_at
+            && choice.emitted - tick.tokens < self.strike_at;
         self.render(tick.choice, tokens, scratch);
         if struck {
             self.damage(scratch);

@@ -1,7 +1,6 @@
-//! One generation request from its body to its last byte, faults included.
+//! One generation request: its fate, its body, its prompt's length, and its admission to the engine.
 //!
-//! The tokens of a stream are sent by the engine's driver, not from here: this task writes heads and whole answers, watches for
-//! the client's leaving, and sends what the socket did not take at once.
+//! Sends errors only; how an answer reaches the client is the part of `deliver`.
 
 use std::io;
 use std::rc::Rc;
@@ -9,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
-use super::answer::{Answer, Choice, Cut, Hold, Identity, Need, Parts, Stage, Usage};
+use super::answer::{Answer, Choice, Identity, Parts, Usage};
 use super::ask::{Ask, Delivery, Ending, Kind, Prompt};
-use super::http::{self, Connection, Framing, Persistence, Request, Response};
-use super::refusal::{Refusal, error_object};
+use super::http::{self, Connection, Framing, Persistence, Request};
+use super::refusal::Refusal;
 use super::service::{Place, Service};
 use super::tokens::Words;
 use super::truth::{Outcome, Row};
@@ -26,15 +25,15 @@ use crate::model::{Admission, EngineRequest, prefix};
 const LONG_PROMPT: usize = 32 * 1024;
 
 /// One request being served.
-struct Serving<'a> {
-    service: &'a Service,
-    connection: &'a mut Connection,
-    request: &'a Request,
+pub(super) struct Serving<'a> {
+    pub(super) service: &'a Service,
+    pub(super) connection: &'a mut Connection,
+    pub(super) request: &'a Request,
     kind: Kind,
-    fault: Option<Fault>,
+    pub(super) fault: Option<Fault>,
     /// Counts generation requests from 0.
     index: u64,
-    row: Row,
+    pub(super) row: Row,
 }
 
 /// How long the prompt is, and how its blocks are named.
@@ -55,7 +54,7 @@ pub(super) async fn generate(
         let index = state.requests;
         state.requests += 1;
         let fault = state.faults.draw();
-        let id = request.request_id.clone();
+        let id = request.id.clone();
         let id = id.unwrap_or_else(|| format!("{:016x}", mix(service.seed ^ index)));
         Serving {
             row: state.truth.row(id, request.arrival),
@@ -71,19 +70,19 @@ pub(super) async fn generate(
 }
 
 impl Serving<'_> {
-    fn has(&self, kind: FaultKind) -> bool {
+    pub(super) fn has(&self, kind: FaultKind) -> bool {
         self.fault.is_some_and(|fault| fault.kind == kind)
     }
 
     /// The fault's own number of seconds.
-    fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.fault
             .and_then(|fault| fault.parameter())
             .unwrap_or(0.0)
     }
 
     /// Whether the connection is kept after a good answer, and whether the client is told.
-    fn persistence(&self) -> (Persistence, Persistence) {
+    pub(super) fn persistence(&self) -> (Persistence, Persistence) {
         let asked = self.request.connection;
         if self.request.framing == Framing::UntilClose || self.has(FaultKind::Refuse) {
             (Persistence::Close, Persistence::Close)
@@ -115,21 +114,20 @@ impl Serving<'_> {
 
     /// Sends an error.
     async fn refuse(mut self, refusal: &Refusal) -> io::Result<Persistence> {
-        let mut response = refusal.response();
-        if self.has(FaultKind::TruncatedJson) || self.has(FaultKind::Stall) {
-            // Those befall answers, and this is none.
-            self.row.fault = None;
-        }
+        let response = refusal.response();
+        let strikes_errors = |kind: &FaultKind| {
+            use FaultKind::{Http429, Http500, Refuse, SilentClose};
+            matches!(kind, Http500 | Http429 | Refuse | SilentClose)
+        };
+        // The other kinds befall answers, and this is none.
+        self.row.fault = self.row.fault.filter(strikes_errors);
         let (kept, told) = self.persistence();
-        if response.status == 429 && response.headers.is_empty() {
-            response.headers = "retry-after: 1\r\n".to_owned();
-        }
         self.connection.send(&response.bytes(told)).await?;
         self.close(Outcome::Refused);
         Ok(kept)
     }
 
-    fn close(&self, outcome: Outcome) {
+    pub(super) fn close(&self, outcome: Outcome) {
         if self.has(FaultKind::Refuse) {
             self.service.refuse_seconds.set(self.seconds());
             self.service.refuse.notify_one();
@@ -151,8 +149,8 @@ impl Serving<'_> {
         let passed = clock::now()
             .saturating_sub(self.request.arrival)
             .to_duration();
-        if passed < overhead {
-            sleep(overhead - passed).await;
+        if let Some(left) = overhead.checked_sub(passed) {
+            sleep(left).await;
         }
         Ok((ask, measured))
     }
@@ -290,190 +288,6 @@ impl Serving<'_> {
             ))),
         }
     }
-
-    async fn deliver_stream(&mut self, place: Place, wake: &Notify) -> io::Result<Persistence> {
-        if self.has(FaultKind::SlowHeaders) {
-            let head = http::stream_head(self.request.framing, self.persistence().1);
-            if dribble(self.connection, head.as_bytes(), self.seconds())
-                .await
-                .is_err()
-            {
-                return Ok(self.finish(place, Outcome::Abandoned));
-            }
-            let mut state = self.service.state.borrow_mut();
-            state.answer(place).release(clock::now());
-        }
-        let outcome = self.attend(place, wake).await;
-        Ok(self.finish(place, outcome))
-    }
-
-    /// Stays with an answer until all of it is sent, or nobody is there to take it.
-    async fn attend(&mut self, place: Place, wake: &Notify) -> Outcome {
-        let socket = Rc::clone(&self.connection.socket);
-        let mut release_at = None;
-        loop {
-            let (need, stage) = {
-                let mut state = self.service.state.borrow_mut();
-                let answer = state.answer(place);
-                (answer.outlet().need(), answer.stage)
-            };
-            match (need, stage) {
-                (Need::GiveUp, _) => return Outcome::Abandoned,
-                (Need::Nothing, Stage::Done) => return Outcome::Finished,
-                (Need::Nothing, Stage::Cut(_)) => return Outcome::Cut,
-                (
-                    Need::Release(Hold {
-                        seconds: Some(seconds),
-                    }),
-                    _,
-                ) if release_at.is_none() => {
-                    release_at = Some(Instant::now() + Duration::from_secs_f64(seconds));
-                }
-                _ => {}
-            }
-            tokio::select! {
-                () = wake.notified() => {}
-                () = self.connection.closed() => return Outcome::Abandoned,
-                () = writable(&socket), if need == Need::Flush => {
-                    self.service.state.borrow_mut().answer(place).outlet().flush();
-                }
-                () = sleep_until(release_at.unwrap_or_else(Instant::now)), if release_at.is_some() => {
-                    release_at = None;
-                    self.service.state.borrow_mut().answer(place).release(clock::now());
-                }
-            }
-        }
-    }
-
-    /// Takes the answer out of the service. Says whether the connection is kept.
-    fn finish(&mut self, place: Place, outcome: Outcome) -> Persistence {
-        let answer = {
-            let mut state = self.service.state.borrow_mut();
-            let answer = state.remove(place);
-            state.count_end(&answer, clock::now());
-            answer
-        };
-        self.row = answer.row.clone();
-        self.close(outcome);
-        match (outcome, answer.stage) {
-            (Outcome::Finished, _) | (Outcome::Cut, Stage::Cut(Cut::Error)) => self.persistence().0,
-            (Outcome::Cut, _) => {
-                self.connection.reset_on_close();
-                Persistence::Close
-            }
-            _ => Persistence::Close,
-        }
-    }
-
-    async fn deliver_whole(&mut self, place: Place, wake: &Notify) -> io::Result<Persistence> {
-        let outcome = self.attend(place, wake).await;
-        if outcome != Outcome::Finished {
-            return Ok(self.finish(place, outcome));
-        }
-        let body = {
-            let mut state = self.service.state.borrow_mut();
-            state.answer(place).whole(&self.service.tokens)
-        };
-        let (outcome, cut) = self.send_whole(place, body).await;
-        let kept = self.finish(place, outcome);
-        if cut {
-            self.connection.reset_on_close();
-        }
-        Ok(kept)
-    }
-
-    /// Sends an answer in one piece, or as a fault has it. Says how that ended, and whether with a reset.
-    async fn send_whole(&mut self, place: Place, body: String) -> (Outcome, bool) {
-        let fault = self.fault.map(|fault| fault.kind);
-        let mut response = Response {
-            body: body.into_bytes(),
-            ..Response::json(200, &())
-        };
-        match fault {
-            Some(FaultKind::TruncatedJson) => response.body.truncate(response.body.len() / 2),
-            Some(FaultKind::ErrorInStream) => {
-                let message = "the engine failed on this request";
-                let error = error_object(500, "InternalServerError", message, None);
-                response.body = Response::json(200, &error).body;
-            }
-            _ => {}
-        }
-        let told = self.persistence().1;
-        let bytes = response.bytes(told);
-        let head = bytes.len() - response.body.len();
-        self.service
-            .state
-            .borrow_mut()
-            .answer(place)
-            .row
-            .sent(clock::now());
-        let sent = match fault {
-            Some(FaultKind::ResetMidStream) => {
-                let half = head + response.body.len() / 2;
-                // Whether it arrives or not, the reset follows.
-                let _ = self.connection.send(&bytes[..half]).await;
-                return (Outcome::Cut, true);
-            }
-            Some(FaultKind::Stall) => {
-                self.send_stalling(&bytes, head + response.body.len() / 2)
-                    .await
-            }
-            Some(FaultKind::SlowHeaders) => self.send_slowly(&bytes, head).await,
-            Some(FaultKind::OddCuts) => self.send_cut(&bytes, head).await,
-            _ => self.connection.send(&bytes).await,
-        };
-        match sent {
-            Ok(()) => (Outcome::Finished, false),
-            Err(_) => (Outcome::Abandoned, false),
-        }
-    }
-
-    async fn send_stalling(&mut self, bytes: &[u8], half: usize) -> io::Result<()> {
-        self.connection.send(&bytes[..half]).await?;
-        let pause = async {
-            match self.fault.and_then(|fault| fault.parameter()) {
-                Some(seconds) => sleep(Duration::from_secs_f64(seconds)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = pause => {}
-            () = self.connection.closed() => return Err(io::ErrorKind::ConnectionReset.into()),
-        }
-        self.connection.send(&bytes[half..]).await
-    }
-
-    async fn send_slowly(&mut self, bytes: &[u8], head: usize) -> io::Result<()> {
-        dribble(self.connection, &bytes[..head], self.seconds()).await?;
-        self.connection.send(&bytes[head..]).await
-    }
-
-    async fn send_cut(&mut self, bytes: &[u8], head: usize) -> io::Result<()> {
-        for piece in [
-            &bytes[..head / 2],
-            &bytes[head / 2..head + 1],
-            &bytes[head + 1..],
-        ] {
-            self.connection.send(piece).await?;
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-}
-
-/// Sends bytes one by one over some seconds.
-async fn dribble(connection: &Connection, bytes: &[u8], seconds: f64) -> io::Result<()> {
-    let pause = Duration::from_secs_f64(seconds / bytes.len() as f64);
-    for byte in bytes {
-        sleep(pause).await;
-        connection.send(std::slice::from_ref(byte)).await?;
-    }
-    Ok(())
-}
-
-/// An error shows at the next write.
-async fn writable(socket: &tokio::net::TcpStream) {
-    let _ = socket.writable().await;
 }
 
 fn measure(

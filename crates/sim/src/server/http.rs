@@ -14,6 +14,7 @@ use super::clock;
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 256 * 1024 * 1024;
 const MAX_HEADERS: usize = 96;
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A whole request.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Request {
     /// Without the query.
     pub(super) path: String,
     /// `x-request-id`.
-    pub(super) request_id: Option<String>,
+    pub(super) id: Option<String>,
     /// `authorization`.
     pub(super) authorization: Option<String>,
     pub(super) framing: Framing,
@@ -233,7 +234,7 @@ fn parse_head(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     let request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: target.split(['?', '#']).next().unwrap_or(target).to_owned(),
-        request_id: header("x-request-id").map(str::to_owned),
+        id: header("x-request-id").map(str::to_owned),
         authorization: header("authorization").map(str::to_owned),
         framing: if old {
             Framing::UntilClose
@@ -384,12 +385,11 @@ pub(super) fn push_chunk(out: &mut Vec<u8>, framing: Framing, data: &[u8]) {
         out.extend_from_slice(data);
         return;
     }
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let length = data.len();
     let mut shift = (usize::BITS - (length | 1).leading_zeros()).div_ceil(4) * 4;
     while shift > 0 {
         shift -= 4;
-        out.push(DIGITS[(length >> shift) & 15]);
+        out.push(HEX_DIGITS[(length >> shift) & 15]);
     }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(data);
@@ -433,7 +433,7 @@ mod tests {
         assert_eq!(head.length, BodyLength::Known(3));
         assert!(head.expects_continue);
         assert_eq!(head.request.path, "/v1/models");
-        assert_eq!(head.request.request_id.as_deref(), Some("r-1"));
+        assert_eq!(head.request.id.as_deref(), Some("r-1"));
         assert_eq!(head.request.connection, Persistence::KeepAlive);
     }
 

@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod clock;
+mod deliver;
 mod driver;
 mod generate;
 mod histogram;

@@ -80,33 +80,33 @@ fn authorize(service: &Service, request: &Request) -> Result<(), Refusal> {
     }
 }
 
+/// Makes a response of a request's body.
+type ShortAnswer = fn(&Service, &[u8]) -> Result<Response, Refusal>;
+
 fn short_answer(service: &Service, request: &Request) -> Response {
-    let (expected, response): (&str, fn(&Service, &[u8]) -> Result<Response, Refusal>) =
-        match request.path.as_str() {
-            "/health" | "/ping" => ("GET", |_, _| Ok(Response::empty(200))),
-            "/metrics" => ("GET", |service, _| {
-                Ok(Response::text(service.metrics_page()))
-            }),
-            "/version" => ("GET", |_, _| {
-                Ok(Response::json(
-                    200,
-                    &json!({"version": env!("CARGO_PKG_VERSION")}),
-                ))
-            }),
-            "/v1/models" => ("GET", |service, _| Ok(models(service))),
-            "/tokenize" => ("POST", tokenize),
-            "/detokenize" => ("POST", detokenize),
-            "/reset_prefix_cache" => ("POST", |service, _| {
-                service.state.borrow_mut().engine.reset_prefix_cache();
-                Ok(Response::empty(200))
-            }),
-            // There is no multi-modal cache, so it is always empty.
-            "/reset_mm_cache" | "/reset_encoder_cache" => ("POST", |_, _| Ok(Response::empty(200))),
-            "/v1/chat/completions" | "/v1/completions" => {
-                ("POST", |_, _| Err(Refusal::WrongMethod))
-            }
-            _ => return Refusal::UnknownPath.response(),
-        };
+    let (expected, response): (&str, ShortAnswer) = match request.path.as_str() {
+        "/health" | "/ping" => ("GET", |_, _| Ok(Response::empty(200))),
+        "/metrics" => ("GET", |service, _| {
+            Ok(Response::text(service.metrics_page()))
+        }),
+        "/version" => ("GET", |_, _| {
+            Ok(Response::json(
+                200,
+                &json!({"version": env!("CARGO_PKG_VERSION")}),
+            ))
+        }),
+        "/v1/models" => ("GET", |service, _| Ok(models(service))),
+        "/tokenize" => ("POST", tokenize),
+        "/detokenize" => ("POST", detokenize),
+        "/reset_prefix_cache" => ("POST", |service, _| {
+            service.state.borrow_mut().engine.reset_prefix_cache();
+            Ok(Response::empty(200))
+        }),
+        // There is no multi-modal cache, so it is always empty.
+        "/reset_mm_cache" | "/reset_encoder_cache" => ("POST", |_, _| Ok(Response::empty(200))),
+        "/v1/chat/completions" | "/v1/completions" => ("POST", |_, _| Err(Refusal::WrongMethod)),
+        _ => return Refusal::UnknownPath.response(),
+    };
     if request.method != expected {
         return Refusal::WrongMethod.response();
     }

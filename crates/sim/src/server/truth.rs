@@ -62,10 +62,6 @@ impl Row {
         }
     }
 
-    pub(super) fn first(&self) -> Option<Nanos> {
-        self.first
-    }
-
     fn mean_gap(&self) -> Option<u64> {
         let span = self.last?.saturating_sub(self.first?);
         (self.chunks > 1).then(|| span.0 / u64::from(self.chunks - 1))

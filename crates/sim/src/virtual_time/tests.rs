@@ -145,20 +145,20 @@ fn an_abort_before_the_iteration_begins_leaves_an_idle_service() {
     assert_eq!(service.next_event_time(), Some(Nanos::from_micros(1110)));
 }
 
-/// Sends at the given gaps, looking at the next event between as a driver does; returns what was seen.
+/// Sends at the given gaps, looking at the next event between as a driver does; returns what was shown.
 fn drive(profile: &Profile, seed: u64, sends: &[(u64, u32, u32)]) -> Vec<Event> {
     let mut service = VirtualService::new(profile, seed);
-    let mut seen = Vec::new();
+    let mut shown = Vec::new();
     let mut due = Nanos::ZERO;
     for (id, (gap, prompt, output)) in sends.iter().enumerate() {
         due += Nanos::from_micros(*gap);
         while service.next_event_time().is_some_and(|next| next < due) {
-            seen.extend(service.next_event());
+            shown.extend(service.next_event());
         }
         service.submit(due, id as u64, request(*prompt, *output));
     }
-    seen.extend(drain(&mut service));
-    seen
+    shown.extend(drain(&mut service));
+    shown
 }
 
 proptest! {
@@ -171,10 +171,10 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let profile = Profile::load(name).unwrap();
-        let seen = drive(&profile, seed, &sends);
-        prop_assert!(seen.is_sorted_by_key(|event| event.at));
+        let shown = drive(&profile, seed, &sends);
+        prop_assert!(shown.is_sorted_by_key(|event| event.at));
         for (id, (_, _, output)) in sends.iter().enumerate() {
-            let of_one = seen.iter().filter(|event| event.id == id as u64);
+            let of_one = shown.iter().filter(|event| event.id == id as u64);
             let (mut tokens, mut ends) = (0, 0);
             for event in of_one {
                 match event.kind {
@@ -186,6 +186,6 @@ proptest! {
             }
             prop_assert_eq!((tokens, ends), (*output, 1));
         }
-        prop_assert_eq!(&seen, &drive(&profile, seed, &sends));
+        prop_assert_eq!(&shown, &drive(&profile, seed, &sends));
     }
 }

@@ -93,7 +93,7 @@ fn table() -> String {
 #[test]
 fn the_guide_shows_published_and_simulated_side_by_side() {
     let table = table();
-    expect![[r#"
+    expect![[r"
         | users | | output tok/s | req/s | latency s | TPOT ms | TTFT s | p99 TTFT s |
         | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |
         | 32 | published | 5814 | 5.68 | 5.59 | 5.00 | 0.194 | 0.294 |
@@ -117,7 +117,7 @@ fn the_guide_shows_published_and_simulated_side_by_side() {
         | 200 | published | 6502 | 6.35 | 31.00 | 29.00 | 1.307 | 3.896 |
         | 200 | simulated | 7753 | 7.57 | 26.14 | 24.69 | 0.876 | 3.329 |
         | | error | +19.3 % | +19.3 % | -15.7 % | -14.8 % | -32.9 % | -14.6 % |
-    "#]]
+    "]]
     .assert_eq(&table);
     let guide = include_str!("../../../../docs/guide/simulator.md");
     assert!(

@@ -28,7 +28,7 @@ pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
     let mut service = VirtualService::new(profile, seed);
     let mut open = HashMap::new();
     let mut next = 0;
-    let mut send = |service: &mut VirtualService, open: &mut HashMap<u64, Open>, at| {
+    let mut submit = |service: &mut VirtualService, open: &mut HashMap<u64, Open>, at| {
         if next < load.requests {
             let request = EngineRequest {
                 prompt_tokens: load.prompt_tokens,
@@ -42,7 +42,7 @@ pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
         }
     };
     for _ in 0..load.users {
-        send(&mut service, &mut open, Nanos::ZERO);
+        submit(&mut service, &mut open, Nanos::ZERO);
     }
     let (mut ttfts, mut tpot, mut latency, mut end) = (Vec::new(), 0.0, 0.0, Nanos::ZERO);
     while let Some(event) = service.next_event() {
@@ -60,7 +60,7 @@ pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
                 tpot += decoding / f64::from(load.output_tokens - 1);
                 latency += (event.at - request.sent).as_secs_f64();
                 end = event.at;
-                send(&mut service, &mut open, event.at);
+                submit(&mut service, &mut open, event.at);
             }
             EventKind::Rejected(_) | EventKind::Quiet => {}
         }

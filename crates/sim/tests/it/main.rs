@@ -2,6 +2,12 @@
 //!
 //! Uses only public items; rules of one module are tested beside it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and checks lower bounds of time on the real clock"
+)]
+
 mod calibration;
 mod closed_loop;
 mod faults;

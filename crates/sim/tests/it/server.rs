@@ -7,7 +7,7 @@ use crestline_sim::server::{AcceptModel, Options};
 use crestline_workload::tokenizer;
 use serde_json::{Value, json};
 
-use crate::wire::{Client, Server, header, quick};
+use crate::wire::{Client, Response, Server, header, quick};
 
 const CHAT: &str = "/v1/chat/completions";
 const COMPLETION: &str = "/v1/completions";
@@ -29,17 +29,19 @@ fn chat_text(events: &[Value]) -> String {
     events.iter().map(content).collect()
 }
 
+/// A chat of 12 tokens, streamed with usage.
+fn ask_for_twelve(server: &Server) -> Response {
+    let fields =
+        json!({"max_tokens": 12, "stream": true, "stream_options": {"include_usage": true}});
+    server.ask("POST", CHAT, &chat(&fields))
+}
+
 #[test]
 fn a_chat_stream_has_one_event_a_token_then_usage_then_done() {
-    let server = Server::start(quick());
-    let body =
-        chat(&json!({"max_tokens": 12, "stream": true, "stream_options": {"include_usage": true}}));
-    let response = server.ask("POST", CHAT, &body);
+    let response = ask_for_twelve(&Server::start(quick()));
     assert_eq!(response.status, 200);
-    assert_eq!(
-        header(&response.head, "content-type"),
-        Some("text/event-stream; charset=utf-8")
-    );
+    let content_type = header(&response.head, "content-type");
+    assert_eq!(content_type, Some("text/event-stream; charset=utf-8"));
     let mut events = response.events();
     let usage = events.pop().unwrap();
     assert_eq!(usage["choices"], json!([]));
@@ -47,17 +49,22 @@ fn a_chat_stream_has_one_event_a_token_then_usage_then_done() {
     let prompt = usage["usage"]["prompt_tokens"].as_u64().unwrap();
     assert_eq!(usage["usage"]["total_tokens"], prompt + 12);
     assert_eq!(events.len(), 12);
+    assert_eq!(tokenizer::builtin().count(&chat_text(&events)), 12);
+    assert_eq!(response.chunks.len(), 14, "a chunk an event");
+}
+
+#[test]
+fn the_first_event_names_the_role_and_the_last_the_reason() {
+    let mut events = ask_for_twelve(&Server::start(quick())).events();
+    let usage = events.pop().unwrap();
     assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
     assert_eq!(events[1]["choices"][0]["delta"].get("role"), None);
     assert_eq!(events[10]["choices"][0]["finish_reason"], Value::Null);
     assert_eq!(events[11]["choices"][0]["finish_reason"], "length");
-    assert_eq!(tokenizer::builtin().count(&chat_text(&events)), 12);
     for event in &events {
         assert_eq!(event["object"], "chat.completion.chunk");
-        assert_eq!(event["model"], "m");
-        assert_eq!(event["id"], usage["id"]);
+        assert_eq!((&event["model"], &event["id"]), (&json!("m"), &usage["id"]));
     }
-    assert_eq!(response.chunks.len(), 14, "a chunk an event");
 }
 
 #[test]

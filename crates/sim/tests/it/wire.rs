@@ -128,7 +128,7 @@ impl Client {
     fn new(socket: TcpStream) -> Self {
         // A server that never answers fails the test instead of hanging it.
         socket
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         let buffer = Vec::new();
         Self { socket, buffer }
@@ -190,10 +190,10 @@ impl Client {
     }
 
     fn must_read(&mut self) -> io::Result<()> {
-        match self.read_more()? {
-            true => Ok(()),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        if self.read_more()? {
+            return Ok(());
         }
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Status line and headers, in lower case, each line with a line feed.
