@@ -69,26 +69,26 @@ impl ChatTemplate {
     /// The template of a tokenizer's files, or [`DEFAULT_TEMPLATE`] where they hold none.
     pub fn of(tokenizer: &Arc<Tokenizer>) -> Result<Self, TemplateError> {
         match own_source(tokenizer) {
-            Some(source) => Self::with_origin(source, tokenizer, Origin::Model),
-            None => Self::with_origin(DEFAULT_TEMPLATE.to_owned(), tokenizer, Origin::Default),
+            Some(source) => Self::with_origin(&source, tokenizer, Origin::Model),
+            None => Self::with_origin(DEFAULT_TEMPLATE, tokenizer, Origin::Default),
         }
     }
 
     /// A template given as text.
     pub fn new(source: &str, tokenizer: &Arc<Tokenizer>) -> Result<Self, TemplateError> {
-        Self::with_origin(source.to_owned(), tokenizer, Origin::Model)
+        Self::with_origin(source, tokenizer, Origin::Model)
     }
 
     fn with_origin(
-        source: String,
+        source: &str,
         tokenizer: &Arc<Tokenizer>,
         origin: Origin,
     ) -> Result<Self, TemplateError> {
         let writes_date = source.contains("strftime_now");
-        let takes_parts = loops_over_content(&source);
+        let takes_parts = loops_over_content(source);
         let mut environment = environment();
         environment
-            .add_template_owned(NAME, without_training_marks(&source))
+            .add_template_owned(NAME, without_training_marks(source))
             .map_err(|error| TemplateError::Syntax {
                 tokenizer: tokenizer.name().to_owned(),
                 reason: explain(&error),

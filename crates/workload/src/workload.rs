@@ -193,3 +193,14 @@ fn present(
     }
     Ok(presentation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_can_be_used_from_any_thread() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Workload>();
+    }
+}

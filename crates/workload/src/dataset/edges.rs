@@ -34,17 +34,21 @@ impl Edges {
         safe: &SafeWords,
         presentation: &Presentation,
     ) -> Result<Self, TemplateError> {
-        let bare = spread(safe.starts(), TRIALS).map(|word| word.text.to_string());
-        let bare = Self::tried(bare.collect(), safe, presentation)?;
+        let bare: Vec<String> = spread(safe.starts(), TRIALS)
+            .map(|word| word.text.to_string())
+            .collect();
+        let bare = Self::tried(&bare, safe, presentation)?;
         if bare.starts.len() >= FEWEST_STARTS {
             return Ok(bare);
         }
-        let spaced = spread(safe.words(), TRIALS).map(|word| format!(" {}", word.text));
-        Self::tried(spaced.collect(), safe, presentation)
+        let spaced: Vec<String> = spread(safe.words(), TRIALS)
+            .map(|word| format!(" {}", word.text))
+            .collect();
+        Self::tried(&spaced, safe, presentation)
     }
 
     fn tried(
-        starts: Vec<String>,
+        starts: &[String],
         safe: &SafeWords,
         presentation: &Presentation,
     ) -> Result<Self, TemplateError> {

@@ -23,7 +23,7 @@ pub const DATASET_NAMES: [&str; 9] = [
 ];
 
 /// Names that other tools have and that are not built yet.
-const LATER: [&str; 22] = [
+const LATER: [&str; 20] = [
     "flickr8k",
     "kontext_bench",
     "random_vl",
@@ -44,8 +44,6 @@ const LATER: [&str; 22] = [
     "trie_office_work",
     "workload_trace",
     "mmmu_multi_image",
-    "mmmu",
-    "multi_turn",
 ];
 
 const TEXT_ARGUMENTS: &[&str] = &[

@@ -166,7 +166,7 @@ impl Random {
         let position = index.wrapping_add(self.offset);
         let (length, answer) = self.draw_lengths(position);
         let own = length.saturating_sub(self.overhead).max(1);
-        let tokens = self.prefix_length + own;
+        let tokens = self.prefix_length.saturating_add(own);
         let (prompt, prompt_tokens) = match (&self.text, self.form) {
             (Text::Words(edges), _) => {
                 let text = self.words_text(edges, position, tokens);

@@ -6,12 +6,18 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Tokenizer;
 
 /// Most words that are looked for, by ascending id: in trained vocabularies the most frequent ones.
 const MOST_CANDIDATES: usize = 16_384;
+/// Most words that are looked for at the start of a text.
+const MOST_STARTS: usize = 1024;
+/// Most words that are tried in another order at the end.
+const MOST_JOINED: usize = 2048;
+/// Words that are tried in one text.
+const TRIED_TOGETHER: usize = 32;
 /// Below this many bytes the full algorithm is as fast.
 const SHORT_TEXT: usize = 48;
 /// Marks of a word's begin in vocabularies: byte-level, sentence pieces, plain bytes.
@@ -39,7 +45,7 @@ pub struct SafeWords {
 }
 
 impl SafeWords {
-    /// Whether all words in one text, in another order than that of their ids, turned out to be one token each.
+    /// Whether words in one text, in another order than that of their ids, turned out to be one token each.
     pub fn are_steady(&self) -> bool {
         self.steady
     }
@@ -56,19 +62,7 @@ impl SafeWords {
 
     pub(super) fn find(tokenizer: &Tokenizer) -> Self {
         let vocabulary = tokenizer.vocabulary();
-        let special = tokenizer.special_ids();
-        let mut candidates: Vec<&str> = Vec::new();
-        let mut seen = rustc_hash::FxHashSet::default();
-        for (id, text) in &vocabulary {
-            let word = letters(text);
-            if word.is_empty() || special.binary_search(id).is_ok() || !seen.insert(word) {
-                continue;
-            }
-            candidates.push(word);
-            if candidates.len() == MOST_CANDIDATES {
-                break;
-            }
-        }
+        let candidates = candidates(&vocabulary, tokenizer.special_ids());
         let anchor = candidates
             .iter()
             .find(|word| tokenizer.encode_whole(word).len() == 1)
@@ -83,9 +77,10 @@ impl SafeWords {
             .iter()
             .map(|(id, text)| (*id, text.as_str()))
             .collect();
-        for word in candidates {
-            found.examine(word, tokenizer, &texts);
+        for words in candidates.chunks(TRIED_TOGETHER) {
+            found.examine(words, tokenizer, &texts);
         }
+        found.find_starts(tokenizer, &texts);
         let crossings: Vec<&str> = vocabulary
             .iter()
             .flat_map(|(_, text)| words_reached_over_to(text))
@@ -109,35 +104,61 @@ impl SafeWords {
         self.ids.retain(|word, _| !is_reached(word));
     }
 
-    fn examine(&mut self, word: &str, tokenizer: &Tokenizer, texts: &FxHashMap<u32, &str>) {
-        let is_this_word = |id: &u32| texts.get(id).is_some_and(|text| letters(text) == word);
-        let behind = tokenizer.encode_whole(&format!("{} {word}", self.anchor));
-        let [id] = behind.get(self.anchor_tokens..).unwrap_or_default() else {
-            return;
-        };
-        if !is_this_word(id) {
-            return;
-        }
-        self.words.push(SafeWord {
-            text: word.into(),
-            id: *id,
-        });
-        self.ids.insert(word.into(), *id);
-        if let [id] = tokenizer.encode_whole(word)[..]
-            && is_this_word(&id)
+    /// Tries words in one text; where that has not one token each, one by one.
+    fn examine(&mut self, words: &[&str], tokenizer: &Tokenizer, texts: &FxHashMap<u32, &str>) {
+        let text = format!("{} {}", self.anchor, words.join(" "));
+        let ids = tokenizer.encode_whole(&text);
+        let behind = ids.get(self.anchor_tokens..).unwrap_or_default();
+        if behind.len() == words.len()
+            && behind
+                .iter()
+                .zip(words)
+                .all(|(id, word)| is_word(*id, word, texts))
         {
-            self.starts.push(SafeWord {
-                text: word.into(),
-                id,
-            });
+            for (id, word) in behind.iter().zip(words) {
+                self.words.push(SafeWord {
+                    text: (*word).into(),
+                    id: *id,
+                });
+                self.ids.insert((*word).into(), *id);
+            }
+        } else if words.len() > 1 {
+            for word in words {
+                self.examine(&[word], tokenizer, texts);
+            }
         }
     }
 
-    /// Encodes all words in one text, in an order that is not that of their ids.
+    /// Tries words at the start of a text: those whose bare form is in the vocabulary, or all where the tokenizer itself puts a
+    /// space in front.
+    fn find_starts(&mut self, tokenizer: &Tokenizer, texts: &FxHashMap<u32, &str>) {
+        let puts_space = match tokenizer.encode_whole(&self.anchor)[..] {
+            [id] => texts.get(&id).is_some_and(|text| text.starts_with(MARKS)),
+            _ => false,
+        };
+        let bare: FxHashSet<&str> = texts.values().copied().collect();
+        let likely = self
+            .words
+            .iter()
+            .filter(|word| puts_space || bare.contains(&*word.text));
+        self.starts = likely
+            .filter_map(|word| match tokenizer.encode_whole(&word.text)[..] {
+                [id] if is_word(id, &word.text, texts) => Some(SafeWord {
+                    text: word.text.clone(),
+                    id,
+                }),
+                _ => None,
+            })
+            .take(MOST_STARTS)
+            .collect();
+    }
+
+    /// Encodes many words in one text, in an order that is not that of their ids.
     fn joined_words_stay_themselves(&self, tokenizer: &Tokenizer) -> bool {
-        let count = self.words.len();
+        let count = self.words.len().min(MOST_JOINED);
         // 7919 is a prime above most counts' factors; where it is one, the order merely repeats words.
-        let order: Vec<&SafeWord> = (0..count).map(|i| &self.words[i * 7919 % count]).collect();
+        let place = |i: usize| i * 7919 % self.words.len();
+        let order: Vec<&SafeWord> = (0..count).map(|i| &self.words[place(i)]).collect();
         let mut text = self.anchor.clone();
         for word in &order {
             text.push(' ');
@@ -221,6 +242,27 @@ impl SafeWords {
             .encode_whole(&anchored)
             .split_off(self.anchor_tokens)
     }
+}
+
+/// Words of the vocabulary, each once, by ascending id. Where the vocabulary marks the begin of words, only those with a mark.
+fn candidates<'a>(vocabulary: &'a [(u32, String)], special: &[u32]) -> Vec<&'a str> {
+    let words = || {
+        vocabulary
+            .iter()
+            .filter(|(_, text)| !letters(text).is_empty())
+    };
+    let marks = words().any(|(_, text)| text.starts_with(MARKS));
+    let mut seen = FxHashSet::default();
+    words()
+        .filter(|(id, text)| text.starts_with(MARKS) == marks && special.binary_search(id).is_err())
+        .map(|(_, text)| letters(text))
+        .filter(|word| seen.insert(*word))
+        .take(MOST_CANDIDATES)
+        .collect()
+}
+
+fn is_word(id: u32, word: &str, texts: &FxHashMap<u32, &str>) -> bool {
+    texts.get(&id).is_some_and(|text| letters(text) == word)
 }
 
 fn ends_in_letter(text: &str) -> bool {

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
@@ -216,14 +218,11 @@ fn rank_file() -> String {
     let words = [" he", " hel", " hell", "lo", " hello"].map(|word| word.as_bytes().to_vec());
     let pairs = [b" h".to_vec()];
     let tokens = (0..=255).map(|byte| vec![byte]).chain(pairs).chain(words);
-    tokens
+    let lines: Vec<String> = tokens
         .enumerate()
-        .map(|(rank, bytes)| {
-            use base64::Engine as _;
-            let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
-            format!("{encoded} {rank}\n")
-        })
-        .collect()
+        .map(|(rank, bytes)| format!("{} {rank}\n", STANDARD.encode(bytes)))
+        .collect();
+    lines.concat()
 }
 
 #[test]
