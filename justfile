@@ -1,0 +1,47 @@
+# `just` alone lists the recipes.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
+_default:
+    @just --list --unsorted
+
+# formatting, lints, spelling: before each commit
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+    typos
+
+# the tests whose names contain WORDS, or all of them
+test *WORDS:
+    @.ci/test {{ WORDS }}
+
+# the same, writing what expect-tests found into them: read the diff
+expect *WORDS:
+    @UPDATE_EXPECT=1 .ci/test {{ WORDS }}
+
+# rustdoc with private items, warnings as errors
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# the binary against the simulated engine: a part of `test`
+e2e:
+    cargo test --package crestline --test it
+
+# check, docs and test, with the time of each step
+ci:
+    @TIMEFORMAT="== %0lR"; for step in check docs test; do echo "== $step"; time just "$step"; done
+
+# llama.cpp with a small model under closed and open loop; installs both (370 MB)
+real:
+    python3 -m venv .venv && .venv/bin/pip install -q -r crates/cli/tests/real/requirements.txt
+    cargo test --package crestline --test real -- --ignored --nocapture --test-threads=1
+
+# what the client costs and how true its figures are, against a bare socket reader in the same run
+bench-client *ARGS:
+    cargo bench --package crestline --bench client -- {{ ARGS }}
+
+# feed random bytes to fuzz/fuzz_targets/TARGET.rs for SECONDS
+fuzz TARGET SECONDS="60":
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }}
