@@ -13,7 +13,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::{Address, AddressError, proxy_for};
+use super::http2::Link;
 use super::wire::Wire;
+use crate::clock::Clock;
+
+/// Longest time for the first connection, where no connect time-out is set.
+const TRIAL_LIMIT: Nanos = Nanos::from_secs(60);
 
 /// The way to the service, found once for a run.
 #[derive(Debug, Clone)]
@@ -23,6 +28,7 @@ pub struct Route {
     hops: Vec<SocketAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     timeout: Option<Nanos>,
+    http2: bool,
 }
 
 /// A way that cannot be found.
@@ -82,7 +88,28 @@ impl Route {
             hops,
             tls,
             timeout,
+            http2: false,
         })
+    }
+
+    /// Opens a connection where the service is reached by TLS, to see that it can be and whether HTTP/2 is spoken. All
+    /// others are then asked for the same protocol.
+    pub async fn try_out(&mut self) -> Result<(), Failure> {
+        if self.tls.is_none() {
+            return Ok(());
+        }
+        let limit = self.timeout.unwrap_or(TRIAL_LIMIT);
+        self.http2 = within(Some(limit), self.open()).await?.speaks_http2();
+        if let Some((config, _)) = &mut self.tls {
+            let only: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+            Arc::make_mut(config).alpn_protocols = vec![only.to_vec()];
+        }
+        Ok(())
+    }
+
+    /// Requests go over HTTP/2, many at a time over one connection.
+    pub fn is_http2(&self) -> bool {
+        self.http2
     }
 
     /// The service's address.
@@ -100,16 +127,20 @@ impl Route {
 
     /// Opens a connection, within the connect time-out.
     pub async fn connect(&self) -> Result<Wire, Failure> {
-        let Some(timeout) = self.timeout else {
-            return self.open().await;
+        within(self.timeout, self.open()).await
+    }
+
+    /// Opens a connection and begins HTTP/2 on it, within the connect time-out.
+    pub async fn connect_http2(&self, clock: Clock) -> Result<Link, Failure> {
+        let open = async {
+            let wire = self.open().await?;
+            if !wire.speaks_http2() {
+                let text = "the server does not choose HTTP/2 any more".to_owned();
+                return Err(failure(FailureKind::Tls, text));
+            }
+            Link::open(wire, clock).await
         };
-        match tokio::time::timeout(timeout.to_duration(), self.open()).await {
-            Ok(result) => result,
-            Err(_) => Err(failure(
-                FailureKind::ConnectTimeout,
-                format!("no connection within {timeout}"),
-            )),
-        }
+        within(self.timeout, open).await
     }
 
     async fn open(&self) -> Result<Wire, Failure> {
@@ -145,6 +176,20 @@ impl Route {
         }
         Err(last)
     }
+}
+
+async fn within<T>(
+    limit: Option<Nanos>,
+    open: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(limit) = limit else {
+        return open.await;
+    };
+    let result = tokio::time::timeout(limit.to_duration(), open).await;
+    result.unwrap_or_else(|_| {
+        let text = format!("no connection within {limit}");
+        Err(failure(FailureKind::ConnectTimeout, text))
+    })
 }
 
 /// Asks an HTTP proxy for a tunnel.

@@ -55,6 +55,14 @@ impl Desk {
         }
     }
 
+    /// What was read at `at` has been handled: so many socket reads and events.
+    pub fn count(&self, reads: u64, events: u64, at: Nanos) {
+        self.reads.set(self.reads.get() + reads);
+        self.events.set(self.events.get() + events);
+        let lag = self.clock.now().saturating_sub(at);
+        self.read_lag.borrow_mut().add(lag.0);
+    }
+
     /// The gauges since the last call.
     pub fn take_gauges(&self) -> ReadGauges {
         ReadGauges {
@@ -210,12 +218,7 @@ impl<'a> Exchange<'a> {
                 self.watch.hear(at);
                 let events = self.parts.answer.events();
                 let end = self.take(&buffer[..length], at);
-                desk.reads.set(desk.reads.get() + 1);
-                desk.events
-                    .set(desk.events.get() + self.parts.answer.events() - events);
-                desk.read_lag
-                    .borrow_mut()
-                    .add(desk.clock.now().saturating_sub(at).0);
+                desk.count(1, self.parts.answer.events() - events, at);
                 end
             }
         })

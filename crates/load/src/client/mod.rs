@@ -7,6 +7,7 @@ pub mod delta;
 pub mod endpoint;
 pub mod exchange;
 pub mod h1;
+pub mod http2;
 pub mod limits;
 pub mod sse;
 pub mod wire;

@@ -1,18 +1,18 @@
 //! One short request before any load: is the service there, and does it answer as it should?
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::Bytes;
 use crestline_core::record::Failure;
 use crestline_core::request::{Item, Message, Prompt};
+use crestline_core::units::Nanos;
 
 use super::Engine;
-use super::head::request_head;
 use crate::client::answer::Answer;
 use crate::client::endpoint::{self, Endpoint};
 use crate::client::exchange::{Desk, End, Exchange, Limits, Outgoing, Parts};
+use crate::client::http2::{self, StreamExchange};
 
 /// Sends it and waits for the first token, or for the whole answer where it is not streamed.
 pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
@@ -33,23 +33,34 @@ pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
     let body: Bytes = serde_json::to_vec(&body)
         .expect("a JSON map has a text")
         .into();
-    let mut head = request_head(setup, &engine.route);
-    head.extend_from_slice(
-        format!(
-            "{}-check\r\nContent-Length: {}\r\n\r\n",
-            engine.run_id,
-            body.len()
-        )
-        .as_bytes(),
-    );
+    match first_token(engine, body).await? {
+        End::Complete => Ok(()),
+        End::Failed(failure) | End::ClosedUnanswered(failure) => Err(failure),
+    }
+}
 
-    let mut wire = engine.route.connect().await?;
+/// Sends the request over a connection of its own.
+async fn first_token(engine: &Engine, body: Bytes) -> Result<End, Failure> {
+    let id = format!("{}-check", engine.run_id);
     let desk = Desk::new(engine.clock);
-    let (mut out, mut answer) = (Outgoing::new(head, body), Answer::default());
+    let mut answer = Answer::default();
     let limits = Limits {
-        read: setup.target.read_timeout,
-        total: setup.target.total_timeout,
+        read: engine.setup.target.read_timeout,
+        total: engine.setup.target.total_timeout,
     };
+    if engine.route.is_http2() {
+        let link = engine.route.connect_http2(engine.clock).await?;
+        let parts = http2::Parts {
+            desk: &desk,
+            link: &link,
+            answer: &mut answer,
+        };
+        let head = engine.head.http2(&id, body.len());
+        let mut exchange = StreamExchange::send(parts, head, body, limits);
+        return Ok(poll_fn(|cx| until_spoken(|heard| exchange.poll(cx, heard))).await);
+    }
+    let mut wire = engine.route.connect().await?;
+    let mut out = Outgoing::new(engine.head.http1(&id, body.len()), body);
     let parts = Parts {
         desk: &desk,
         wire: &mut wire,
@@ -57,15 +68,14 @@ pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
         answer: &mut answer,
     };
     let mut exchange = Exchange::new(parts, desk.clock.now(), limits);
-    let spoke = Cell::new(false);
-    let end = poll_fn(|cx| {
-        match exchange.poll(cx, |_, answer| spoke.set(answer.progress().1.is_some())) {
-            Poll::Pending if spoke.get() => Poll::Ready(End::Complete),
-            other => other,
-        }
-    });
-    match end.await {
-        End::Complete => Ok(()),
-        End::Failed(failure) | End::ClosedUnanswered(failure) => Err(failure),
+    Ok(poll_fn(|cx| until_spoken(|heard| exchange.poll(cx, heard))).await)
+}
+
+/// Goes on with an exchange; a first token is as good as its end.
+fn until_spoken(poll: impl FnOnce(&mut dyn FnMut(Nanos, &Answer)) -> Poll<End>) -> Poll<End> {
+    let mut spoke = false;
+    match poll(&mut |_, answer| spoke |= answer.progress().1.is_some()) {
+        Poll::Pending if spoke => Poll::Ready(End::Complete),
+        other => other,
     }
 }

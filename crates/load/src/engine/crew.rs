@@ -50,6 +50,7 @@ impl Crew {
                     clock: engine.clock,
                     route: engine.route.clone(),
                     setup: Arc::clone(&engine.setup),
+                    head: Arc::clone(&engine.head),
                     outbox: Outbox::new(to.clone()),
                     live: Arc::clone(&live),
                 },

@@ -1,5 +1,7 @@
 //! A request in flight: finds or opens its connection, runs the exchange, and reports exactly once, however it ends.
 
+mod http2;
+
 use std::future::poll_fn;
 use std::rc::Rc;
 
@@ -20,7 +22,6 @@ use crate::client::wire::Wire;
 pub(crate) struct Flight {
     pub(crate) worker: Rc<Worker>,
     pub(crate) record: RequestRecord,
-    pub(crate) out: Outgoing,
     pub(crate) body: Bytes,
     pub(crate) prompt_tokens: Option<u32>,
     answer: Answer,
@@ -29,17 +30,11 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    /// A request that is about to be written.
-    pub(crate) fn new(
-        worker: Rc<Worker>,
-        record: RequestRecord,
-        out: Outgoing,
-        body: Bytes,
-    ) -> Self {
+    /// A request that is about to be sent.
+    pub(crate) fn new(worker: Rc<Worker>, record: RequestRecord, body: Bytes) -> Self {
         Self {
             worker,
             record,
-            out,
             body,
             prompt_tokens: None,
             answer: Answer::default(),
@@ -48,16 +43,16 @@ impl Flight {
         }
     }
 
-    /// Runs to the end. A connection that is given has already taken the first bytes, at `record.sent`.
+    /// Runs to the end over HTTP/1.1. A connection that is given has already taken the first bytes, at `record.sent`.
     ///
     /// Only a request whose kept-alive connection was closed before any byte of the response is sent again, once, over
     /// a new connection: the server may have closed it before it read the request.
-    pub(crate) async fn run(mut self, kept: Option<Wire>) {
+    pub(crate) async fn run(mut self, mut out: Outgoing, kept: Option<Wire>) {
         if let Some(mut wire) = kept {
-            match self.exchange(&mut wire).await {
+            match self.exchange(&mut out, &mut wire).await {
                 End::ClosedUnanswered(_) => {
                     self.record.reconnects += 1;
-                    self.out.rewind();
+                    out.rewind();
                     self.answer = Answer::default();
                 }
                 end => return self.end(end, wire),
@@ -66,7 +61,7 @@ impl Flight {
         match self.open().await {
             Ok(mut wire) => {
                 self.record.sent = self.worker.desk.clock.now();
-                let end = self.exchange(&mut wire).await;
+                let end = self.exchange(&mut out, &mut wire).await;
                 self.end(end, wire);
             }
             Err(failure) => self.fail(failure),
@@ -81,12 +76,12 @@ impl Flight {
         wire
     }
 
-    async fn exchange(&mut self, wire: &mut Wire) -> End {
+    async fn exchange(&mut self, out: &mut Outgoing, wire: &mut Wire) -> End {
         let worker = Rc::clone(&self.worker);
         let parts = Parts {
             desk: &worker.desk,
             wire,
-            out: &mut self.out,
+            out,
             answer: &mut self.answer,
         };
         let mut exchange = Exchange::new(parts, self.record.sent, worker.limits());

@@ -1,30 +1,107 @@
-//! The head of all requests of a run: it is put together once.
+//! The head of all requests of a run: it is put together once, for HTTP/1.1 and for HTTP/2.
 
-use crate::client::connect::Route;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{TRANSFER_ENCODING, UPGRADE};
+use http::{Method, Request, Uri, Version};
 
 use super::Setup;
+use crate::client::connect::Route;
 
-/// The head of all requests up to the value of `x-request-id`.
-pub(super) fn request_head(setup: &Setup, route: &Route) -> Vec<u8> {
-    let mut head = format!(
-        "POST {} HTTP/1.1\r\nHost: {}\r\n",
-        route.request_target(),
-        route.address().authority()
-    );
-    for (name, value) in headers(setup) {
-        head.extend([name.as_str(), ": ", &value, "\r\n"]);
+/// Carries the id of a request.
+const REQUEST_ID: &str = "x-request-id";
+/// Have no meaning in HTTP/2, which has its own means (RFC 9113, section 8.2.2).
+const OF_HTTP1: [HeaderName; 8] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// What is the same in the heads of all requests.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    /// HTTP/1.1, up to the value of the request id.
+    text: Vec<u8>,
+    uri: Uri,
+    fields: HeaderMap,
+}
+
+/// A header that cannot be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the header `{0}` has a name or a value that HTTP does not allow")]
+pub struct HeaderError(String);
+
+impl RequestHead {
+    /// The head of requests to the service.
+    pub(super) fn new(setup: &Setup, route: &Route) -> Result<Self, HeaderError> {
+        let authority = route.address().authority();
+        let headers = headers(setup, authority);
+        let mut text = format!("POST {} HTTP/1.1\r\n", route.request_target());
+        let mut fields = HeaderMap::new();
+        let mut host = "";
+        for (name, value) in &headers {
+            text.extend([name, ": ", value, "\r\n"]);
+            let wrong = || HeaderError(name.clone());
+            let field = HeaderName::try_from(name).map_err(|_| wrong())?;
+            let content = HeaderValue::try_from(value).map_err(|_| wrong())?;
+            if field == HOST {
+                host = value;
+            }
+            if !OF_HTTP1.contains(&field) {
+                fields.append(field, content);
+            }
+        }
+        text.extend([REQUEST_ID, ": "]);
+        let uri = Uri::builder()
+            .scheme("https")
+            .authority(host)
+            .path_and_query(route.address().path.as_str())
+            .build()
+            .map_err(|_| HeaderError("Host".to_owned()))?;
+        Ok(Self {
+            text: text.into_bytes(),
+            uri,
+            fields,
+        })
     }
-    head += "x-request-id: ";
-    head.into_bytes()
+
+    /// The head of one request in HTTP/1.1.
+    pub(super) fn http1(&self, request_id: &str, length: usize) -> Vec<u8> {
+        let mut head = Vec::with_capacity(self.text.len() + request_id.len() + 32);
+        head.extend_from_slice(&self.text);
+        head.extend_from_slice(request_id.as_bytes());
+        head.extend_from_slice(b"\r\nContent-Length: ");
+        head.extend_from_slice(length.to_string().as_bytes());
+        head.extend_from_slice(b"\r\n\r\n");
+        head
+    }
+
+    /// The head of one request in HTTP/2.
+    pub(super) fn http2(&self, request_id: &str, length: usize) -> Request<()> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = Version::HTTP_2;
+        let mut fields = self.fields.clone();
+        if let Ok(id) = HeaderValue::try_from(request_id) {
+            fields.insert(REQUEST_ID, id);
+        }
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        *request.headers_mut() = fields;
+        request
+    }
 }
 
 /// The headers of all requests: the user's own win over the usual ones, the API key over both.
-pub(super) fn headers(setup: &Setup) -> Vec<(String, String)> {
+fn headers(setup: &Setup, authority: String) -> Vec<(String, String)> {
+    let agent = concat!("crestline/", env!("CARGO_PKG_VERSION"));
     let mut headers: Vec<(String, String)> = vec![
-        (
-            "User-Agent".into(),
-            concat!("crestline/", env!("CARGO_PKG_VERSION")).into(),
-        ),
+        ("Host".into(), authority),
+        ("User-Agent".into(), agent.into()),
         (
             "Accept".into(),
             "text/event-stream, application/json".into(),

@@ -7,6 +7,7 @@ mod check;
 mod crew;
 mod flight;
 mod head;
+mod links;
 mod live;
 mod outbox;
 mod pacer;
@@ -26,8 +27,9 @@ use crestline_core::health::ClientHealth;
 use crestline_core::record::{Failure, Phase, RequestRecord};
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Nanos;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 
+pub use head::HeaderError;
 pub use live::Live;
 pub use setup::Setup;
 pub use stop::Stop;
@@ -35,6 +37,7 @@ pub use stop::Stop;
 use crate::client::connect::{ExtraRoots, Route, RouteError};
 use crate::clock::Clock;
 use crew::{Crew, Order};
+use head::RequestHead;
 use outbox::Delivery;
 use setup::{Share, workers_for};
 use worker::PhaseSpan;
@@ -49,6 +52,7 @@ const HEAD_START: Nanos = Nanos::from_millis(2);
 pub struct Engine {
     setup: Arc<Setup>,
     route: Route,
+    head: Arc<RequestHead>,
     clock: Clock,
     run_id: String,
 }
@@ -59,6 +63,12 @@ pub enum EngineError {
     /// The way to the service.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// The connection before the load, which shows how the service is spoken to.
+    #[error("no connection to the service: {}", .0.text)]
+    Unreachable(Failure),
+    /// A header of the user's.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// A thread, a runtime or a timer.
     #[error("a worker cannot be started: {0}")]
     Worker(#[from] io::Error),
@@ -105,7 +115,7 @@ pub struct Applied {
 }
 
 impl Engine {
-    /// Finds the way to the service. `run_id` begins the id of each request; `env` gives the proxy variables.
+    /// Finds the way to the service; where it is encrypted, a first connection shows that it can be used. `run_id` begins the id of each request; `env` gives the proxy variables.
     pub fn new(
         setup: Setup,
         run_id: &str,
@@ -114,9 +124,13 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let target = &setup.target;
-        let route =
+        let mut route =
             runtime.block_on(Route::find(&target.url, target.connect_timeout, roots, env))?;
+        runtime
+            .block_on(route.try_out())
+            .map_err(EngineError::Unreachable)?;
         Ok(Self {
+            head: Arc::new(RequestHead::new(&setup, &route)?),
             setup: Arc::new(setup),
             route,
             clock: Clock::start(),
@@ -131,7 +145,9 @@ impl Engine {
 
     /// Sends one short request and waits for its first token, or for the whole answer where it is not streamed.
     pub fn check(&self) -> Result<(), CheckError> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
         Ok(runtime.block_on(check::check(self))?)
     }
 

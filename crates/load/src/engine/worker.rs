@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::flight::Flight;
+use super::head::RequestHead;
+use super::links::Links;
 use super::live::LiveCounters;
 use super::outbox::Outbox;
 use super::pacer::Pacer;
@@ -39,8 +41,8 @@ pub(crate) struct Worker {
     pub(crate) desk: Desk,
     pub(crate) route: Route,
     setup: Arc<Setup>,
-    /// The request head up to the value of the request id.
-    head: Vec<u8>,
+    pub(crate) head: Arc<RequestHead>,
+    pub(crate) links: Links,
     run_id: String,
     idle: RefCell<Vec<Wire>>,
     phase: RefCell<Option<Current>>,
@@ -76,18 +78,19 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) route: Route,
     pub(crate) setup: Arc<Setup>,
+    pub(crate) head: Arc<RequestHead>,
     pub(crate) outbox: Outbox,
     pub(crate) live: Arc<LiveCounters>,
 }
 
 impl Worker {
     pub(crate) fn new(parts: Parts, run_id: &str) -> Rc<Self> {
-        let head = super::head::request_head(&parts.setup, &parts.route);
         Rc::new(Self {
             desk: Desk::new(parts.clock),
             route: parts.route,
             setup: parts.setup,
-            head,
+            head: parts.head,
+            links: Links::default(),
             run_id: run_id.to_owned(),
             idle: RefCell::default(),
             phase: RefCell::default(),
@@ -318,21 +321,25 @@ impl Worker {
         record.due = start.due;
         record.slot_wait = start.slot_wait;
         record.request_id = format!("{}-{}", self.run_id, record.index);
-        let out = Outgoing::new(
-            self.head_for(&record.request_id, prepared.body.len()),
-            prepared.body.clone(),
-        );
         self.live.sent.fetch_add(1, Relaxed);
-        let mut flight = Flight::new(Rc::clone(self), record, out, prepared.body);
+        let mut flight = Flight::new(Rc::clone(self), record, prepared.body);
         flight.prompt_tokens = prepared.prompt_tokens;
+        if self.route.is_http2() {
+            self.tasks.borrow_mut().spawn_local(flight.run_http2());
+            return;
+        }
+        let head = self
+            .head
+            .http1(&flight.record.request_id, flight.body.len());
+        let mut out = Outgoing::new(head, flight.body.clone());
         let (mut wire, closed) = self.idle_connection();
         flight.record.reconnects += closed;
         if let Some(wire) = &mut wire {
             flight.record.sent = self.desk.clock.now();
             // A failed write is seen by the exchange, as the end of the connection.
-            let _ = flight.out.write_now(wire);
+            let _ = out.write_now(wire);
         }
-        self.tasks.borrow_mut().spawn_local(flight.run(wire));
+        self.tasks.borrow_mut().spawn_local(flight.run(out, wire));
     }
 
     /// An idle connection that is still open; and 1 where only closed ones were found.
@@ -346,15 +353,5 @@ impl Worker {
             closed = 1;
         }
         (None, closed)
-    }
-
-    fn head_for(&self, request_id: &str, length: usize) -> Vec<u8> {
-        let mut head = Vec::with_capacity(self.head.len() + request_id.len() + 32);
-        head.extend_from_slice(&self.head);
-        head.extend_from_slice(request_id.as_bytes());
-        head.extend_from_slice(b"\r\nContent-Length: ");
-        head.extend_from_slice(length.to_string().as_bytes());
-        head.extend_from_slice(b"\r\n\r\n");
-        head
     }
 }
