@@ -30,9 +30,9 @@ pub(crate) struct DemoArgs {
 /// The built-in profile that is served.
 const PROFILE: &str = "demo";
 
-/// The measurement, without the URL and the folder. About 20 seconds.
+/// The measurement, without the URL and the folder. About 17 seconds.
 const PERF: &str = "--model crestline-sim --dataset random --tokenizer-path builtin --min-prompt-length 128 \
-    --max-prompt-length 128 --max-tokens 64 --parallel 1 8 32 96 --number 15 100 300 500 --sleep-interval 1 \
+    --max-prompt-length 128 --max-tokens 64 --parallel 1 8 32 96 --number 15 100 250 400 --sleep-interval 0.5 \
     --seed 1 --name demo";
 
 /// Serves, measures, and stops.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// All that was asked for was done. Failed requests are data and do not change this.
     Done = 0,
-    /// The run could not be carried through: nothing was measured, or a result could not be written.
+    /// The run could not be carried through: no request succeeded, or a result could not be written.
     Failed = 1,
     /// Wrong arguments or an unusable set-up, found before any load was sent.
     Usage = 2,

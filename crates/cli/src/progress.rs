@@ -127,7 +127,7 @@ mod tests {
     fn a_line_tells_rates_latency_failures_and_what_is_left() {
         let mut watch = Watch::new(Screen::Terminal);
         watch.start("[1/4] Concurrency 10".to_owned(), None);
-        expect![[""]].assert_eq(&watch.line(&progress(30)).unwrap());
+        expect!["[1/4] Concurrency 10: 20/100 | 3.46 req/s | 872 tok/s | TTFT p50 0.120 s p99 0.400 s | 10 in flight | 1 failed | 2 min 0 s left"].assert_eq(&watch.line(&progress(30)).unwrap());
     }
 
     #[test]
@@ -141,7 +141,8 @@ mod tests {
                 ..Progress::default()
             })
             .unwrap();
-        expect![[""]].assert_eq(&line);
+        expect!["[1/1] Rate 5: 0/9 | 0.00 req/s | 0 tok/s | 1 in flight | 0 failed"]
+            .assert_eq(&line);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::Args;
+use crestline_load::files::make_room_for;
 use crestline_sim::fault::Fault;
 use crestline_sim::profile::{Overrides, Profile, ProfileError};
 use crestline_sim::server::{self, AcceptModel, Options, ServeError};
@@ -91,6 +92,8 @@ pub(crate) fn run(args: SimArgs) -> Result<Exit, Problem> {
     let mut stop = Some(stop);
     signals::on_interrupt(move || drop(stop.take()))
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
+    make_room_for(1)
+        .map_err(|error| Problem::failed("connections cannot be taken").because(&error))?;
     let address = address(&args.host, args.port)?;
     let options = options(args)?;
     let name = options.model.clone();

@@ -20,7 +20,7 @@ fn title(error: &RunError) -> &'static str {
     match error {
         RunError::Workload(_) => "the prompts cannot be made",
         RunError::Profile(_) => "the simulated engine cannot be used",
-        RunError::Engine(_) => "the load cannot be applied",
+        RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::Folder { .. } | RunError::Store(_) => "the results cannot be written",
     }
@@ -31,6 +31,9 @@ fn hint(error: &RunError) -> Option<String> {
         RunError::Workload(error) => error.hint(),
         RunError::Profile(_) => {
             Some("`crestline sim --list` shows the built-in profiles".to_owned())
+        }
+        RunError::Files(_) => {
+            Some("raise the limit with `ulimit -n`, or lower --parallel".to_owned())
         }
         RunError::Engine(_) => None,
         RunError::Refused { kind, .. } => refused(*kind).map(str::to_owned),

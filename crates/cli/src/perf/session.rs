@@ -1,10 +1,14 @@
 //! One command from its first line to its last: shows events as they come and writes a load's files when it ends.
 
+use std::fs;
+use std::path::Path;
+
 use crestline_core::health::HealthVerdict;
 use crestline_core::request::LoadPoint;
 use crestline_core::summary::RunSummary;
+use crestline_core::units::Nanos;
 use crestline_experiment::event::{Event, PointResult};
-use crestline_experiment::run::{DATABASE, Outcome, RunError};
+use crestline_experiment::run::{DATABASE, Outcome, RunError, point_folders};
 use crestline_report::load_tables as tables;
 use crestline_store::runs::RunReader;
 
@@ -20,6 +24,9 @@ use crate::{console, moment};
 /// Failures whose text is shown of a load, without `--debug`.
 const FAILURES_SHOWN: usize = 3;
 
+/// Between two writes of `progress.json` inside a load.
+const TRACK_EVERY: Nanos = Nanos::from_secs(1);
+
 /// What is known so far.
 pub(super) struct Session<'a> {
     args: &'a PerfArgs,
@@ -29,6 +36,8 @@ pub(super) struct Session<'a> {
     /// Counted and warm-up requests of the loads before this one.
     requests_before: u64,
     begun: bool,
+    /// When in this load `progress.json` was last written.
+    tracked: Nanos,
     results: Vec<PointResult>,
     report: String,
     unwritten: Option<WriteError>,
@@ -48,6 +57,7 @@ impl<'a> Session<'a> {
             tracker: None,
             requests_before: 0,
             begun: false,
+            tracked: Nanos::ZERO,
             results: Vec::new(),
             report: String::new(),
             unwritten: None,
@@ -82,7 +92,10 @@ impl<'a> Session<'a> {
                 number, of, point, ..
             } => self.start(number, of, &point),
             Event::Progress(progress) => {
-                self.track("running", progress.ended);
+                if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
+                    self.tracked = progress.elapsed;
+                    self.track("running", progress.ended);
+                }
                 if let Some(line) = self.watch.line(&progress) {
                     match self.watch.screen() {
                         Screen::Terminal => console::redraw(&line),
@@ -91,7 +104,11 @@ impl<'a> Session<'a> {
                 }
             }
             Event::PointDone(result) => self.finish(*result),
-            Event::Pause(span) => self.tell(&format!("pause of {span}")),
+            Event::Pause(span) => {
+                if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
+                    self.tell(&format!("pause of {span} before the next load"));
+                }
+            }
         }
     }
 
@@ -104,6 +121,7 @@ impl<'a> Session<'a> {
             ));
         }
         self.begun = true;
+        self.tracked = Nanos::ZERO;
         let name = tables::load_name(&point.load);
         self.watch
             .start(format!("[{}/{of}] {name}", number + 1), point.duration);
@@ -228,12 +246,43 @@ impl<'a> Session<'a> {
         if let Some(error) = self.unwritten.take() {
             return Err(Problem::failed("the results are not all written").because(&error));
         }
-        let outcome = outcome.map_err(|error| problems::problem(&error, self.begun))?;
+        let outcome = outcome.map_err(|error| {
+            if !self.begun {
+                self.clear_away();
+            }
+            problems::problem(&error, self.begun)
+        })?;
         if outcome.interrupted {
-            console::tell("interrupted: what was measured until then is above and on disk");
+            console::tell(if self.results.is_empty() {
+                "interrupted: nothing was measured"
+            } else {
+                "interrupted: what was measured until then is above and on disk"
+            });
             return Ok(Exit::Interrupted);
         }
+        if self
+            .results
+            .iter()
+            .all(|result| result.summary.succeeded() == 0)
+        {
+            return Err(Problem::failed("no request succeeded")
+                .cause("the kinds of failure and the first of their texts are above")
+                .hint("benchmark_data.db has the text of each of them (`failure_text`)"));
+        }
         Ok(if lost { Exit::Failed } else { Exit::Done })
+    }
+
+    /// Removes the folders of a run that never began; one that holds something stays.
+    fn clear_away(&self) {
+        let plan = &self.translation.plan;
+        let folder = &plan.output.folder;
+        let loads = point_folders(&plan.points)
+            .into_iter()
+            .map(|name| folder.join(name));
+        for folder in loads.chain(folder.ancestors().take(2).map(Path::to_owned)) {
+            // What is not empty, not there or not ours to remove is left as it is.
+            drop(fs::remove_dir(folder));
+        }
     }
 
     fn show_all(&mut self) {

@@ -1,9 +1,13 @@
 //! Starts the binary in a folder of its own, with no variable of the machine that it could listen to.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -92,4 +96,87 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// A simulated engine in a process of its own, stopped when this is dropped.
+pub(crate) struct Sim {
+    child: Child,
+    base: String,
+}
+
+impl Sim {
+    /// `crestline sim` on a free port, with these further arguments.
+    pub(crate) fn start(place: &Place, line: &str) -> Self {
+        let mut child = place
+            .command(&format!("sim --port 0 {line}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut said)
+            .unwrap();
+        let Some((_, rest)) = said.split_once("http://") else {
+            let output = child.wait_with_output().unwrap();
+            panic!(
+                "sim does not listen: {said}{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        };
+        let host = rest.split('/').next().unwrap();
+        Self {
+            child,
+            base: format!("http://{host}/v1"),
+        }
+    }
+
+    /// The URL of chat completions.
+    pub(crate) fn chat(&self) -> String {
+        format!("{}/chat/completions", self.base)
+    }
+
+    /// The URL up to `/v1`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks it to stop, and gives its exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        signal(&self.child, Signal::SIGTERM);
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Sends a signal to a process that was started here.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+}
+
+/// Waits until something is so, for a minute at most.
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if so() {
+            return;
+        }
+        crestline_load::clock::sleep(Duration::from_millis(50));
+    }
+    panic!("{what} did not come to be within a minute");
+}
+
+/// Counted rows of a database, also of one that is being written.
+pub(crate) fn rows(path: &Path) -> i64 {
+    let Ok(database) = rusqlite::Connection::open(path) else {
+        return 0;
+    };
+    database
+        .query_row("SELECT count(*) FROM result", [], |row| row.get(0))
+        .unwrap_or(0)
 }

@@ -1,6 +1,9 @@
 //! The real binary against the simulated engine on loopback, and the tidiness of the repository.
 
 mod harness;
+mod interruption;
+mod perf_live;
 mod perf_virtual;
+mod sim;
 mod tidy;
 mod wrong_use;

@@ -64,7 +64,7 @@ fn nobody_listens() {
 #[test]
 fn the_key_is_wrong() {
     let url = answering(
-        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 22\r\n\r\n{\"error\":\"no such key\"}",
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 23\r\n\r\n{\"error\":\"no such key\"}",
     );
     refused(&Place::new(), &perf(&url), &["401", "--api-key"]);
 }

@@ -61,7 +61,10 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
     let points = loads::points(&args.load, &mut notes)?;
     let subject = match &address.place {
         Place::Live(url) => SubjectPlan::Live(target(url, &args.connection, around, &mut notes)?),
-        Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
+        Place::Virtual(profile) => {
+            refused::notes_of_virtual_time(args, &mut notes);
+            SubjectPlan::Virtual(profile.clone())
+        }
     };
     let plan = Plan {
         name: output::name(args, &model),

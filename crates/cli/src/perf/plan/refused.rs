@@ -122,3 +122,26 @@ pub(super) fn notes(args: &PerfArgs, notes: &mut Vec<String>) {
         notes.push("--data-source: crestline downloads nothing; --dataset-path and both local hub caches are read".to_owned());
     }
 }
+
+/// Tells of flags that speak of a connection, where there is none.
+pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
+    let connection = &args.connection;
+    let given = [
+        ("--headers", !connection.headers.is_empty()),
+        ("--api-key", connection.api_key.is_some()),
+        ("--connect-timeout", connection.connect_timeout.is_some()),
+        ("--read-timeout", connection.read_timeout.is_some()),
+        ("--workers", args.tuning.workers.is_some()),
+    ];
+    let idle: Vec<&str> = given
+        .into_iter()
+        .filter(|(_, given)| *given)
+        .map(|(flag, _)| flag)
+        .collect();
+    if !idle.is_empty() {
+        notes.push(format!(
+            "virtual time has no connections: {} has no effect",
+            idle.join(", ")
+        ));
+    }
+}

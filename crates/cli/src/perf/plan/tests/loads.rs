@@ -291,3 +291,13 @@ fn sleep_interval_is_the_pause() {
 fn grace_is_the_wait_after_an_interruption() {
     changes("--grace 2", &expect!["client.grace = 2000000000"]);
 }
+
+#[test]
+fn url_sim_tells_which_flags_have_no_effect() {
+    changes(
+        "--url sim:noisy --api-key k --headers A=1",
+        &expect![[r#"
+        subject.virtual = "noisy"
+        note: virtual time has no connections: --headers, --api-key has no effect"#]],
+    );
+}

@@ -1,0 +1,243 @@
+//! `crestline perf` in real time against `crestline sim`, each in a process of its own.
+
+use std::fs;
+
+use crate::harness::{Place, Sim, rows};
+
+const RANDOM: &str = "--model m --dataset random --tokenizer-path builtin --min-prompt-length 48 --max-prompt-length 48 \
+    --max-tokens 12 --no-timestamp --sleep-interval 0";
+
+#[test]
+fn a_closed_loop_is_measured_and_the_server_agrees_on_every_request() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile demo --truth truth.csv");
+    let url = sim.base();
+    place
+        .run(&format!(
+            "perf --url {url} {RANDOM} --parallel 2 4 --number 10 20 --warmup-num 2"
+        ))
+        .done();
+    for (folder, parallel, number) in [
+        ("parallel_2_number_10", 2, 10),
+        ("parallel_4_number_20", 4, 20),
+    ] {
+        let summary = place.json(&format!("outputs/m/{folder}/benchmark_summary.json"));
+        assert_eq!(summary["Concurrency"], parallel);
+        assert_eq!(summary["Success Requests"], number);
+        assert_eq!(summary["Failed Requests"], 0);
+        assert_eq!(summary["Stream Requests"], number);
+        assert_eq!(summary["Avg Output Tokens"], 12.0);
+        assert_eq!(
+            summary["Avg Input Tokens"], 48.0,
+            "the server counts the tokens that were asked for"
+        );
+        assert_eq!(summary["crestline_output_token_sources"]["usage"], number);
+        assert_eq!(
+            rows(&place.path(&format!("outputs/m/{folder}/benchmark_data.db"))),
+            number
+        );
+    }
+    assert_eq!(sim.stop(), Some(0));
+    let truth = fs::read_to_string(place.path("truth.csv")).unwrap();
+    let (counted, warmup, tests) = (30, 4, 2);
+    assert_eq!(
+        truth.lines().count(),
+        1 + counted + warmup + tests,
+        "{truth}"
+    );
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate_whatever_is_in_flight() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile demo");
+    let load = "--open-loop --rate 40 --number 60 --arrival constant";
+    place
+        .run(&format!("perf --url {} {RANDOM} {load}", sim.chat()))
+        .done();
+    let summary = place.json("outputs/m/rate_40.0_number_60/benchmark_summary.json");
+    assert_eq!(summary["Success Requests"], 60);
+    assert_eq!(summary["Concurrency"], -1);
+    assert!(summary["Test Duration (s)"].as_f64().unwrap() >= 59.0 / 40.0);
+    let asked = summary["crestline_client"]["asked_rate"].as_f64().unwrap();
+    assert!((asked - 40.0).abs() < 0.1, "{asked}");
+}
+
+#[test]
+fn texts_ids_and_whole_answers_are_sent_to_completions() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed");
+    let chat = sim.chat();
+    let completions = format!("{}/completions", sim.base());
+    for (name, flags) in [
+        ("text", format!("--url {completions}")),
+        ("ids", format!("--url {chat} --tokenize-prompt")),
+        ("whole", format!("--url {chat} --no-stream")),
+        (
+            "whole-text",
+            format!("--url {completions} --no-stream --no-text"),
+        ),
+    ] {
+        place
+            .run(&format!(
+                "perf {RANDOM} --number 6 --parallel 3 --name {name} {flags}"
+            ))
+            .done();
+        let summary = place.json(&format!(
+            "outputs/{name}/parallel_3_number_6/benchmark_summary.json"
+        ));
+        assert_eq!(summary["Success Requests"], 6, "{name}");
+        assert_eq!(summary["Avg Input Tokens"], 48.0, "{name}");
+        assert_eq!(summary["Avg Output Tokens"], 12.0, "{name}");
+        let streamed = if name.starts_with("whole") { 0 } else { 6 };
+        assert_eq!(summary["Stream Requests"], streamed, "{name}");
+    }
+}
+
+#[test]
+fn failed_requests_are_data_with_their_kind_and_text() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed --fault http-500=0.5 --seed 3");
+    let ran = place
+        .run(&format!(
+            "perf --url {} {RANDOM} --number 40 --parallel 4 --no-test-connection --debug",
+            sim.chat()
+        ))
+        .done();
+    let summary = place.json("outputs/m/parallel_4_number_40/benchmark_summary.json");
+    let failed = summary["Failed Requests"].as_u64().unwrap();
+    assert!(failed > 0 && failed < 40, "{failed}");
+    assert_eq!(summary["Success Requests"].as_u64().unwrap() + failed, 40);
+    assert_eq!(summary["crestline_failures"]["server_error"], failed);
+    assert!(
+        ran.out
+            .contains(&format!("Failed requests: {failed} of 40")),
+        "{}",
+        ran.out
+    );
+    let told = ran
+        .out
+        .lines()
+        .filter(|line| line.contains(": server_error: "))
+        .count();
+    assert_eq!(told as u64, failed, "--debug tells each of them");
+}
+
+#[test]
+fn a_run_without_a_single_success_has_failed() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed --fault http-429=1");
+    let ran = place.run(&format!(
+        "perf --url {} {RANDOM} --number 5 --no-test-connection",
+        sim.chat()
+    ));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.err.contains("error: no request succeeded"),
+        "{}",
+        ran.err
+    );
+    let summary = place.json("outputs/m/parallel_1_number_5/benchmark_summary.json");
+    assert_eq!(summary["crestline_failures"]["rate_limited"], 5);
+    assert_eq!(summary["Avg Latency (s)"], -1.0);
+}
+
+#[test]
+fn a_key_is_sent_and_written_nowhere() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed --api-key s3cret-k3y");
+    let line = format!("perf --url {} {RANDOM} --number 4", sim.chat());
+    let refused = place.run(&line);
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    assert!(refused.err.contains("--api-key"), "{}", refused.err);
+    place
+        .run(&format!("{line} --api-key s3cret-k3y --name flag"))
+        .done();
+    let output = place
+        .command(&format!("{line} --name variable"))
+        .env("OPENAI_API_KEY", "s3cret-k3y")
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("OPENAI_API_KEY is sent"));
+    place.run(&format!("{line} --name header --headers X-Key=other Authorization=Bearer_wrong --api-key s3cret-k3y")).done();
+    let mut checked = 0;
+    for run in ["flag", "variable", "header"] {
+        for file in place.list(&format!("outputs/{run}/parallel_1_number_4")) {
+            let bytes =
+                fs::read(place.path(&format!("outputs/{run}/parallel_1_number_4/{file}"))).unwrap();
+            for secret in ["s3cret-k3y", "Bearer_wrong"] {
+                assert!(
+                    !bytes
+                        .windows(secret.len())
+                        .any(|window| window == secret.as_bytes()),
+                    "{secret} in {run}/{file}"
+                );
+            }
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 18);
+}
+
+#[test]
+fn a_model_that_the_server_does_not_know_is_told_before_the_load() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed --model known --check-model");
+    let ran = place.run(&format!(
+        "perf --url {} --model unknown --prompt hi --number 2",
+        sim.chat()
+    ));
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.err.contains("404") && ran.err.contains("--model"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        !place.path("outputs").exists() || place.list("outputs").is_empty(),
+        "no empty folders are left"
+    );
+}
+
+#[test]
+fn a_duration_ends_the_sending() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile demo");
+    place
+        .run(&format!(
+            "perf --url {} {RANDOM} --number 100000 --parallel 4 --duration 1",
+            sim.chat()
+        ))
+        .done();
+    let summary = place.json("outputs/m/parallel_4_number_100000/benchmark_summary.json");
+    let total = summary["Total Requests"].as_u64().unwrap();
+    assert!(total > 4 && total < 100_000, "{total}");
+    assert_eq!(summary["Failed Requests"], 0);
+    assert!(summary["Test Duration (s)"].as_f64().unwrap() >= 0.9);
+}
+
+#[test]
+fn the_demo_needs_nothing_but_the_binary() {
+    let place = Place::new();
+    let ran = place.run("demo --outputs-dir results").done();
+    for text in [
+        "crestline sim --profile demo",
+        "crestline perf --url",
+        "Detailed Performance Metrics",
+        "Results are in results/",
+    ] {
+        assert!(ran.out.contains(text), "no `{text}` in {}", ran.out);
+    }
+    let stamp = &place.list("results")[0];
+    let summary = place.json(&format!(
+        "results/{stamp}/demo/parallel_1_number_15/benchmark_summary.json"
+    ));
+    assert_eq!(summary["Success Requests"], 15);
+    assert_eq!(place.list(&format!("results/{stamp}/demo")).len(), 5);
+}
