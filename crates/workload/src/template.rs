@@ -199,16 +199,15 @@ fn own_source(tokenizer: &Tokenizer) -> Option<String> {
     Some(entry.get("template")?.as_str()?.to_owned())
 }
 
-/// Whether a template goes through the parts of a message's content itself.
+/// Whether a template goes through the parts of a message's content itself: one of its loops is over something called `content`.
 fn loops_over_content(source: &str) -> bool {
-    [
-        "in message.content",
-        "in message['content']",
-        "in message[\"content\"]",
-        "in content",
-    ]
-    .iter()
-    .any(|pattern| source.contains(pattern))
+    let tags = source.split("{%").skip(1);
+    tags.filter_map(|tag| {
+        let tag = tag.trim_start_matches(['-', '+']).trim_start();
+        let (head, _) = tag.strip_prefix("for ")?.split_once("%}")?;
+        head.split_once(" in ")
+    })
+    .any(|(_, list)| list.contains("content"))
 }
 
 /// Some templates mark what a model is trained on with a tag of their own. It writes nothing.

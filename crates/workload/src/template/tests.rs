@@ -185,6 +185,27 @@ fn a_template_that_takes_text_gets_the_text_of_the_parts() {
 }
 
 #[test]
+fn only_a_loop_over_the_content_makes_a_template_take_parts() {
+    let check = |source: &str, expected: bool| {
+        let config = json!({"chat_template": source});
+        let template = ChatTemplate::of(&tokenizer(&config, None)).unwrap();
+        assert_eq!(template.takes_parts, expected, "{source}");
+    };
+    check(
+        "{% for m in messages %}{% if 'x' in m.content %}{{ m.content }}{% endif %}{% endfor %}",
+        false,
+    );
+    check(
+        "{%- for m in messages %}{%- for part in m['content'] %}{{ part }}{% endfor %}{% endfor %}",
+        true,
+    );
+    check(
+        "{% for part in content | selectattr('type') %}{% endfor %}",
+        true,
+    );
+}
+
+#[test]
 fn a_refusal_is_reported_in_the_template_s_own_words() {
     let wrong = messages(json!([{"role": "assistant", "content": "first"}]));
     let error = fixture("mistral_style").render(&wrong).unwrap_err();
