@@ -25,7 +25,11 @@ struct Open {
 
 /// Runs a load to its end: output tokens/s, requests/s, then seconds: mean latency, TPOT, TTFT, p99 TTFT.
 pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
-    let mut service = VirtualService::new(profile, seed);
+    drive(&mut VirtualService::new(profile, seed), load)
+}
+
+/// As [`run`], on a service that the caller can look at afterwards.
+pub(crate) fn drive(service: &mut VirtualService, load: Load) -> [f64; 6] {
     let mut open = HashMap::new();
     let mut next = 0;
     let mut submit = |service: &mut VirtualService, open: &mut HashMap<u64, Open>, at| {
@@ -42,7 +46,7 @@ pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
         }
     };
     for _ in 0..load.users {
-        submit(&mut service, &mut open, Nanos::ZERO);
+        submit(service, &mut open, Nanos::ZERO);
     }
     let (mut ttfts, mut tpot, mut latency, mut end) = (Vec::new(), 0.0, 0.0, Nanos::ZERO);
     while let Some(event) = service.next_event() {
@@ -60,7 +64,7 @@ pub(crate) fn run(profile: &Profile, seed: u64, load: Load) -> [f64; 6] {
                 tpot += decoding / f64::from(load.output_tokens - 1);
                 latency += (event.at - request.sent).as_secs_f64();
                 end = event.at;
-                submit(&mut service, &mut open, event.at);
+                submit(service, &mut open, event.at);
             }
             EventKind::Rejected(_) | EventKind::Quiet => {}
         }

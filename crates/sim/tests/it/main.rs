@@ -11,6 +11,7 @@
 mod calibration;
 mod closed_loop;
 mod faults;
+mod profiles;
 mod server;
 mod truth;
 mod wire;
