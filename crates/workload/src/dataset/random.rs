@@ -15,7 +15,6 @@ use crate::draw::{Purpose, scramble, stream};
 use crate::lengths::{LengthDraw, read_pairs};
 use crate::plan::{PromptForm, RandomLengths, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
-use crate::template::TemplateError;
 use crate::tokenizer::Tokenizer;
 
 /// With fewer safe words prompts would hardly differ: they are then made of random ids.
@@ -80,7 +79,6 @@ impl Random {
             )?),
         };
         let (text, overhead) = choose_text(&tokenizer, presentation, notes)?;
-        let steady = tokenizer.safe_words().are_steady();
         let mut random = Self {
             seed: plan.seed,
             offset: plan.offset,
@@ -91,7 +89,7 @@ impl Random {
             lengths,
             output,
             text,
-            counted: !steady,
+            counted: false,
         };
         random.check_lengths(notes)?;
         random.check_sample(presentation, notes)?;
@@ -305,10 +303,10 @@ fn choose_text(
     tokenizer: &Tokenizer,
     presentation: &Presentation,
     notes: &mut Vec<String>,
-) -> Result<(Text, u32), TemplateError> {
+) -> Result<(Text, u32), WorkloadError> {
     let safe = tokenizer.safe_words();
     let makes_ids = matches!(presentation.form, PromptForm::TokenIds { .. });
-    if safe.words().len() >= FEWEST_WORDS {
+    if safe.are_steady() && safe.words().len() >= FEWEST_WORDS {
         if makes_ids {
             return Ok((Text::WordIds, 0));
         }
@@ -320,14 +318,13 @@ fn choose_text(
         0
     } else {
         notes.push(format!(
-            "tokenizer `{}` has only {} words that are one token each: random prompts are made of random tokens, and their length \
-             may be off by a few",
-            tokenizer.name(),
-            safe.words().len()
+            "tokenizer `{}` has too few words that are always one token: random prompts are made of random tokens, and their \
+             length may be off by a few",
+            tokenizer.name()
         ));
         presentation.count_whole("")? as u32
     };
-    Ok((Text::Ids(RandomIds::new(tokenizer)), overhead))
+    Ok((Text::Ids(RandomIds::new(tokenizer)?), overhead))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use rand::{Rng, RngExt as _};
 
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Corrections after which a text is taken as it is.
 const MOST_ROUNDS: usize = 10;
@@ -15,8 +15,15 @@ const MOST_ROUNDS: usize = 10;
 pub(crate) struct RandomIds(Vec<u32>);
 
 impl RandomIds {
-    pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        Self(tokenizer.plain_ids())
+    pub(crate) fn new(tokenizer: &Tokenizer) -> Result<Self, TokenizerError> {
+        let ids = tokenizer.plain_ids();
+        if ids.is_empty() {
+            return Err(TokenizerError::Invalid {
+                path: tokenizer.name().into(),
+                reason: "all its tokens are special".to_owned(),
+            });
+        }
+        Ok(Self(ids))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -421,3 +421,19 @@ fn random_prompts_without_a_tokenizer_are_refused_with_what_to_do() {
     assert_eq!(error.to_string(), "the data set `random` needs a tokenizer");
     assert!(error.hint().unwrap().contains("--tokenizer-path builtin"));
 }
+
+#[test]
+fn a_tokenizer_without_plain_tokens_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"version":"1.0","added_tokens":[{"id":0,"content":"[UNK]","single_word":false,"lstrip":false,
+        "rstrip":false,"normalized":false,"special":true}],
+        "model":{"type":"WordLevel","vocab":{"[UNK]":0},"unk_token":"[UNK]"}}"#;
+    std::fs::write(folder.path().join("tokenizer.json"), text).unwrap();
+    let tokenizer = Some(folder.path().to_str().unwrap().to_owned());
+    let plan = WorkloadPlan {
+        tokenizer,
+        ..plan(PromptForm::Text, 10)
+    };
+    let error = Workload::open(&plan).unwrap_err().to_string();
+    assert!(error.ends_with("all its tokens are special"), "{error}");
+}
