@@ -42,6 +42,7 @@ real:
 bench-client *ARGS:
     cargo bench --package crestline --bench client -- {{ ARGS }}
 
-# feed random bytes to fuzz/fuzz_targets/TARGET.rs for SECONDS
+# feed random bytes to fuzz/fuzz_targets/TARGET.rs for SECONDS; needs `cargo install cargo-fuzz --locked` and g++
 fuzz TARGET SECONDS="60":
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }}
+    mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }}
+    cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
