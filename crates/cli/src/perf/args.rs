@@ -267,6 +267,7 @@ pub(crate) struct GenerationArgs {
 
 /// What is written, and where.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct OutputArgs {
     /// Folder of results: `DIR/TIMESTAMP/NAME/`, with one folder for each load in it.
     #[arg(long, value_name = "DIR", default_value = "outputs")]
@@ -326,7 +327,6 @@ pub(crate) struct TuningArgs {
 
 /// Flags of evalscope that are refused by name.
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct UnsupportedArgs {
     /// Search for the highest load within an SLA.
     #[arg(long)]

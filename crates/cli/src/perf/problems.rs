@@ -5,13 +5,21 @@ use crestline_experiment::run::RunError;
 
 use crate::problem::Problem;
 
-/// What the user reads; an unusable set-up where nothing has been measured yet, a failed run after that.
-pub(super) fn problem(error: &RunError, measured: bool) -> Problem {
+/// How far a command came before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// No load was sent: the set-up cannot be used.
+    SetUp,
+    /// A load was begun.
+    Load,
+}
+
+/// What the user reads.
+pub(super) fn problem(error: &RunError, stage: Stage) -> Problem {
     let title = title(error);
-    let problem = if measured {
-        Problem::failed(title)
-    } else {
-        Problem::usage(title)
+    let problem = match stage {
+        Stage::SetUp => Problem::usage(title),
+        Stage::Load => Problem::failed(title),
     };
     problem.because(error).maybe_hint(hint(error))
 }
@@ -36,7 +44,7 @@ fn hint(error: &RunError) -> Option<String> {
             Some("raise the limit with `ulimit -n`, or lower --parallel".to_owned())
         }
         RunError::Engine(_) => None,
-        RunError::Refused { kind, .. } => refused(*kind).map(str::to_owned),
+        RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),
         RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
         RunError::Store(_) => Some(
             "choose another folder with --outputs-dir or --name, or leave out --no-timestamp"
@@ -45,8 +53,8 @@ fn hint(error: &RunError) -> Option<String> {
     }
 }
 
-fn refused(kind: FailureKind) -> Option<&'static str> {
-    Some(match kind {
+fn refused(kind: FailureKind) -> &'static str {
+    match kind {
         FailureKind::Dns => "check the host name in --url",
         FailureKind::ConnectRefused => {
             "start the server, or check host and port in --url; `crestline sim` starts a simulated one"
@@ -70,5 +78,5 @@ fn refused(kind: FailureKind) -> Option<&'static str> {
         FailureKind::TotalTimeout => "raise --total-timeout",
         FailureKind::MalformedHttp => "check whether --url should be https",
         _ => "see the service's log; --no-test-connection starts all the same",
-    })
+    }
 }

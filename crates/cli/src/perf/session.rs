@@ -15,7 +15,7 @@ use crestline_store::runs::RunReader;
 use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
-use super::problems;
+use super::problems::{self, Stage};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::progress::{Screen, Watch};
@@ -247,10 +247,11 @@ impl<'a> Session<'a> {
             return Err(Problem::failed("the results are not all written").because(&error));
         }
         let outcome = outcome.map_err(|error| {
-            if !self.begun {
-                self.clear_away();
+            if self.begun {
+                return problems::problem(&error, Stage::Load);
             }
-            problems::problem(&error, self.begun)
+            self.clear_away();
+            problems::problem(&error, Stage::SetUp)
         })?;
         if outcome.interrupted {
             console::tell(if self.results.is_empty() {

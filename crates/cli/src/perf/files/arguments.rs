@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use crestline_core::request::LoadPoint;
+use crestline_core::units::Rate;
 use serde_json::{Map, Value, json};
 
 use crate::perf::args::{Arrival, PerfArgs};
@@ -79,7 +80,7 @@ fn headers(typed: &[String]) -> Arguments {
 }
 
 fn load(args: &PerfArgs, point: &LoadPoint) -> Arguments {
-    let rate = point.load.rate().map_or(-1.0, |rate| rate.value());
+    let rate = point.load.rate().map_or(-1.0, Rate::value);
     fields(json!({
         "number": point.requests,
         "parallel": point.load.concurrency.map_or(-1, |limit| i64::from(limit.get())),

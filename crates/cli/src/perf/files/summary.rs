@@ -3,6 +3,7 @@
 use crestline_core::health::ClientHealth;
 use crestline_core::metrics::Metric;
 use crestline_core::summary::{RunSummary, TokenTotal};
+use crestline_core::units::Rate;
 use serde_json::{Map, Value, json};
 
 use super::health::health;
@@ -22,7 +23,7 @@ pub(crate) fn summary(run: &RunSummary, client: &ClientHealth) -> Map<String, Va
 fn compatible(run: &RunSummary) -> Map<String, Value> {
     let load = &run.point().load;
     let concurrency = load.concurrency.map_or(-1, |limit| i64::from(limit.get()));
-    let rate = load.rate().map_or(NOT_APPLICABLE, |rate| rate.value());
+    let rate = load.rate().map_or(NOT_APPLICABLE, Rate::value);
     let plain = |metric| rounded(run.mean(metric).unwrap_or(NOT_APPLICABLE), 4);
     let millis = |metric| millis(run.mean(metric));
     let streamed = run.streamed();

@@ -88,23 +88,20 @@ impl Timeline {
     /// Rates over a run that took so long.
     pub(crate) fn throughput(&self, duration: Nanos) -> Throughput {
         let wall = duration.as_secs_f64();
-        let rows: [(&'static str, fn(&Point) -> u64); 4] = [
-            ("Total Prompt tok/s", |point| {
-                point.cum_new_prompt + point.cum_cached_prompt
-            }),
-            ("New Prompt tok/s", |point| point.cum_new_prompt),
-            ("Cached Prompt tok/s", |point| point.cum_cached_prompt),
-            ("Completion tok/s", |point| point.cum_completion),
-        ];
+        let row = |metric, sum: fn(&Point) -> u64| self.row(metric, wall, sum);
         Throughput {
             n_samples: self.points.len(),
             wall_time_s: super::rounded(wall, 4),
             last_window_s: LAST_WINDOW_S,
             warmup_frac: WARMUP_FRACTION,
-            rows: rows
-                .into_iter()
-                .map(|(metric, sum)| self.row(metric, wall, sum))
-                .collect(),
+            rows: vec![
+                row("Total Prompt tok/s", |point| {
+                    point.cum_new_prompt + point.cum_cached_prompt
+                }),
+                row("New Prompt tok/s", |point| point.cum_new_prompt),
+                row("Cached Prompt tok/s", |point| point.cum_cached_prompt),
+                row("Completion tok/s", |point| point.cum_completion),
+            ],
         }
     }
 

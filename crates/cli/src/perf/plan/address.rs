@@ -87,8 +87,7 @@ fn simulated(profile: &str, args: &PerfArgs) -> Result<Address, Problem> {
             "write sim:NAME with a name that `crestline sim --list` shows, or sim:FILE.toml",
         ));
     }
-    let chat = !wants_text(args);
-    let form = form(args, chat);
+    let form = form(args, wanted(args).unwrap_or(Shape::Messages));
     let endpoint = match form {
         PromptForm::Chat => Endpoint::OpenAiChat,
         PromptForm::Text | PromptForm::TokenIds { .. } => Endpoint::OpenAiCompletions,
@@ -106,30 +105,27 @@ fn live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
         .split_once('?')
         .map_or((typed.as_str(), None), |(base, query)| (base, Some(query)));
     let base = with_path(with_scheme(base, typed)?)?;
-    let chat_url = base.ends_with(CHAT);
-    let prompt = &args.prompt;
-    let chat = if wants_text(args) {
-        false
-    } else {
-        prompt.apply_chat_template || chat_url
+    let by_url = match base.strip_suffix(CHAT) {
+        Some(_) => Shape::Messages,
+        None => Shape::Text,
     };
-    let completions = prompt.tokenize_prompt || is_speed_benchmark(args);
-    let base = if completions && chat_url {
-        base.replace(CHAT, COMPLETIONS)
-    } else {
-        base
+    let form = form(args, wanted(args).unwrap_or(by_url));
+    let base = match base.strip_suffix(CHAT) {
+        Some(stem) if args.prompt.tokenize_prompt || is_speed_benchmark(args) => {
+            format!("{stem}{COMPLETIONS}")
+        }
+        _ => base,
     };
-    let form = form(args, chat);
-    check_form(form, base.ends_with(CHAT), typed)?;
-    let url = query.map_or(base.clone(), |query| format!("{base}?{query}"));
-    if url != *typed {
-        notes.push(format!("--url {typed} is read as {url}"));
-    }
     let endpoint = if base.ends_with(CHAT) {
         Endpoint::OpenAiChat
     } else {
         Endpoint::OpenAiCompletions
     };
+    check_form(form, endpoint, typed)?;
+    let url = query.map_or(base.clone(), |query| format!("{base}?{query}"));
+    if url != *typed {
+        notes.push(format!("--url {typed} is read as {url}"));
+    }
     Ok(Address {
         place: Place::Live(url),
         endpoint,
@@ -137,19 +133,34 @@ fn live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
     })
 }
 
-fn wants_text(args: &PerfArgs) -> bool {
-    args.prompt.no_apply_chat_template || is_speed_benchmark(args)
+/// What a prompt is before it becomes a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Messages,
+    Text,
+}
+
+/// What the flags ask for; `None` leaves it to the URL.
+fn wanted(args: &PerfArgs) -> Option<Shape> {
+    if args.prompt.no_apply_chat_template || is_speed_benchmark(args) {
+        Some(Shape::Text)
+    } else if args.prompt.apply_chat_template {
+        Some(Shape::Messages)
+    } else {
+        None
+    }
 }
 
 fn is_speed_benchmark(args: &PerfArgs) -> bool {
     args.prompt.prompt.is_none() && args.prompt.dataset.starts_with("speed_benchmark")
 }
 
-fn form(args: &PerfArgs, chat: bool) -> PromptForm {
-    match (args.prompt.tokenize_prompt, chat) {
-        (true, chat) => PromptForm::TokenIds { chat },
-        (false, true) => PromptForm::Chat,
-        (false, false) => PromptForm::Text,
+fn form(args: &PerfArgs, shape: Shape) -> PromptForm {
+    let chat = shape == Shape::Messages;
+    match (args.prompt.tokenize_prompt, shape) {
+        (true, _) => PromptForm::TokenIds { chat },
+        (false, Shape::Messages) => PromptForm::Chat,
+        (false, Shape::Text) => PromptForm::Text,
     }
 }
 
@@ -203,14 +214,14 @@ fn with_path(base: String) -> Result<String, Problem> {
     Ok(format!("{base}{version}/{CHAT}"))
 }
 
-fn check_form(form: PromptForm, chat_url: bool, typed: &str) -> Result<(), Problem> {
-    match (form, chat_url) {
-        (PromptForm::Text, true) => Err(Problem::usage(
+fn check_form(form: PromptForm, endpoint: Endpoint, typed: &str) -> Result<(), Problem> {
+    match (form, endpoint) {
+        (PromptForm::Text, Endpoint::OpenAiChat) => Err(Problem::usage(
             "--no-apply-chat-template does not fit the URL",
         )
         .cause(format!("--url {typed} takes messages, not plain text"))
         .hint("use a URL that ends in /v1/completions")),
-        (PromptForm::Chat, false) => {
+        (PromptForm::Chat, Endpoint::OpenAiCompletions) => {
             Err(Problem::usage("--apply-chat-template does not fit the URL")
                 .cause(format!("--url {typed} takes plain text, not messages"))
                 .hint("use a URL that ends in /v1/chat/completions, or add --tokenize-prompt"))

@@ -64,7 +64,7 @@ fn closed(args: &LoadArgs, numbers: &[i64]) -> Result<Vec<Load>, Problem> {
             .hint("add --open-loop to sweep over --rate"));
     }
     let arrivals = match args.rate.first() {
-        Some(rate) if *rate != -1.0 => arrivals(args.arrival, *rate)?,
+        Some(rate) if !is_unpaced(*rate) => arrivals(args.arrival, *rate)?,
         _ if args.arrival == Arrival::Constant => {
             return Err(Problem::usage("--arrival constant needs a --rate")
                 .hint("add --rate with the requests a second"));
@@ -83,6 +83,11 @@ fn closed(args: &LoadArgs, numbers: &[i64]) -> Result<Vec<Load>, Problem> {
             })
         })
         .collect()
+}
+
+/// Evalscope's word for "as fast as slots become free" is exactly -1.
+fn is_unpaced(rate: f64) -> bool {
+    rate.total_cmp(&-1.0).is_eq()
 }
 
 fn open(args: &LoadArgs, numbers: &[i64], notes: &mut Vec<String>) -> Result<Vec<Load>, Problem> {

@@ -3,6 +3,14 @@
 use crate::perf::args::{PerfArgs, UnsupportedArgs};
 use crate::problem::Problem;
 
+const SLA: &str = "sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds";
+const TURNS: &str = "measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request";
+const IMAGES: &str = "line_by_line sends whole request bodies, also with images in them";
+const TRACKER: &str =
+    "results are files: benchmark_summary.json of each load can be sent to any tracker";
+const LOCAL: &str =
+    "it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url";
+
 /// Refuses what is not supported yet.
 pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
     let given = given(&args.unsupported);
@@ -20,12 +28,6 @@ pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
 
 /// The unsupported flags that are given, with what to do instead.
 fn given(args: &UnsupportedArgs) -> Vec<(&'static str, &'static str)> {
-    const SLA: &str = "sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds";
-    const TURNS: &str = "measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request";
-    const IMAGES: &str = "line_by_line sends whole request bodies, also with images in them";
-    const TRACKER: &str =
-        "results are files: benchmark_summary.json of each load can be sent to any tracker";
-    const LOCAL: &str = "it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url";
     let text = Option::is_some;
     let flags = [
         ("--sla-auto-tune", args.sla_auto_tune, SLA),
