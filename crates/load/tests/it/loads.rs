@@ -10,29 +10,7 @@ use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::engine::{Engine, Stop};
 
-use crate::script::{Script, Step, answer, apply, pause, setup};
-
-fn closed(slots: u32, requests: u64) -> LoadPoint {
-    LoadPoint {
-        load: Load::closed(NonZeroU32::new(slots).unwrap()),
-        requests,
-        warmup: 0,
-        duration: None,
-    }
-}
-
-fn check_times(record: &RequestRecord) {
-    let order = [
-        Some(record.due),
-        Some(record.sent),
-        record.first_byte,
-        record.first_token,
-        record.last_token,
-        Some(record.end),
-    ];
-    let known: Vec<Nanos> = order.into_iter().flatten().collect();
-    assert!(known.is_sorted(), "{record:?}");
-}
+use crate::script::{Script, Step, answer, apply, check_times, closed, pause, setup};
 
 #[test]
 fn a_closed_loop_sends_everything_once_and_keeps_its_connections() {

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use crestline_core::record::RequestRecord;
-use crestline_core::request::{Generation, LoadPoint};
+use crestline_core::request::{Generation, Load, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::engine::{Applied, Engine, Happening, Setup, Stop};
@@ -34,11 +35,21 @@ pub(crate) struct Script {
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) requests: Arc<AtomicUsize>,
     pub(crate) most_in_flight: Arc<AtomicUsize>,
+    /// Request heads as they were received.
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Script {
     /// `step` gets the numbers of the request in its connection and among all.
     pub(crate) fn serve(step: impl Fn(usize, usize) -> Step + Send + Sync + 'static) -> Self {
+        Self::serve_over(Some, step)
+    }
+
+    /// A server whose connections are wrapped; those that cannot be are closed.
+    pub(crate) fn serve_over<S: Read + Write>(
+        wrap: impl Fn(TcpStream) -> Option<S> + Send + Sync + 'static,
+        step: impl Fn(usize, usize) -> Step + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!(
             "http://{}/v1/chat/completions",
@@ -49,7 +60,9 @@ impl Script {
             connections: Arc::default(),
             requests: Arc::default(),
             most_in_flight: Arc::default(),
+            heads: Arc::default(),
         };
+        let heads = Arc::clone(&script.heads);
         let (connections, requests) = (
             Arc::clone(&script.connections),
             Arc::clone(&script.requests),
@@ -58,16 +71,20 @@ impl Script {
             Arc::clone(&script.most_in_flight),
             Arc::new(AtomicUsize::new(0)),
         );
-        let step = Arc::new(step);
+        let (step, wrap) = (Arc::new(step), Arc::new(wrap));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (step, requests) = (Arc::clone(&step), Arc::clone(&requests));
                 let (most, now) = (Arc::clone(&most), Arc::clone(&now));
+                let (wrap, heads) = (Arc::clone(&wrap), Arc::clone(&heads));
                 thread::spawn(move || {
                     let mut mine = 0;
-                    let mut stream = stream;
-                    while read_request(&mut stream) {
+                    let Some(mut stream) = wrap(stream) else {
+                        return;
+                    };
+                    while let Some(head) = read_request(&mut stream) {
+                        heads.lock().unwrap().push(head);
                         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         let go_on = act(
                             &mut stream,
@@ -87,7 +104,7 @@ impl Script {
 }
 
 /// Says whether the connection stays open. The request is over for `now` before its last piece is sent.
-fn act(stream: &mut TcpStream, step: Step, now: &AtomicUsize) -> bool {
+fn act(stream: &mut (impl Read + Write), step: Step, now: &AtomicUsize) -> bool {
     let (pieces, after) = match step {
         Step::Send(pieces) => (pieces, true),
         Step::SendAndClose(pieces) => (pieces, false),
@@ -122,40 +139,45 @@ pub(crate) fn pause(time: Duration) {
     thread::sleep(time);
 }
 
-/// Reads one request with its body; false at the end of the connection.
-fn read_request(stream: &mut TcpStream) -> bool {
+/// Reads one request with its body and gives its head; `None` at the end of the connection.
+fn read_request(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => return false,
-        }
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
     }
-    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-        .unwrap_or(0);
-    stream.read_exact(&mut vec![0; length]).is_ok()
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.parse().ok())?
+    });
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)]).ok()?;
+    Some(head)
 }
 
 /// A streamed answer of so many tokens with its usage, one piece an event.
 pub(crate) fn answer(tokens: usize) -> Vec<String> {
-    let mut events: Vec<String> = (0..tokens)
-        .map(|at| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\" t{at}\"}},\"finish_reason\":null}}]}}\n\n"))
-        .collect();
-    events.push(format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":{tokens}}}}}\n\n"));
-    events.push("data: [DONE]\n\n".to_owned());
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
             .to_owned();
     let chunk = |event: &String| format!("{:x}\r\n{event}\r\n", event.len());
     let last = "0\r\n\r\n".to_owned();
     std::iter::once(head)
-        .chain(events.iter().map(chunk))
+        .chain(events(tokens).iter().map(chunk))
         .chain([last])
         .collect()
+}
+
+/// Its events.
+pub(crate) fn events(tokens: usize) -> Vec<String> {
+    let mut events: Vec<String> = (0..tokens)
+        .map(|at| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\" t{at}\"}},\"finish_reason\":null}}]}}\n\n"))
+        .collect();
+    events.push(format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":3,\"completion_tokens\":{tokens}}}}}\n\n"));
+    events.push("data: [DONE]\n\n".to_owned());
+    events
 }
 
 /// Settings for a server; tests change what they are about.
@@ -198,6 +220,15 @@ pub(crate) fn setup(url: &str) -> Setup {
 /// Applies a load and gives its records by index.
 pub(crate) fn apply(setup: Setup, point: LoadPoint, stop: &Stop) -> (Vec<RequestRecord>, Applied) {
     let engine = Engine::new(setup, "test", &[], |_| None).unwrap();
+    apply_by(&engine, point, stop)
+}
+
+/// The same by an engine that is there.
+pub(crate) fn apply_by(
+    engine: &Engine,
+    point: LoadPoint,
+    stop: &Stop,
+) -> (Vec<RequestRecord>, Applied) {
     let mut records = Vec::new();
     let applied = engine
         .apply(&point, 0, stop, &mut |happening| {
@@ -208,4 +239,28 @@ pub(crate) fn apply(setup: Setup, point: LoadPoint, stop: &Stop) -> (Vec<Request
         .unwrap();
     records.sort_by_key(|record| record.index);
     (records, applied)
+}
+
+/// A closed loop without warm-up.
+pub(crate) fn closed(slots: u32, requests: u64) -> LoadPoint {
+    LoadPoint {
+        load: Load::closed(NonZeroU32::new(slots).unwrap()),
+        requests,
+        warmup: 0,
+        duration: None,
+    }
+}
+
+/// The times of a record are in order.
+pub(crate) fn check_times(record: &RequestRecord) {
+    let order = [
+        Some(record.due),
+        Some(record.sent),
+        record.first_byte,
+        record.first_token,
+        record.last_token,
+        Some(record.end),
+    ];
+    let known: Vec<Nanos> = order.into_iter().flatten().collect();
+    assert!(known.is_sorted(), "{record:?}");
 }
