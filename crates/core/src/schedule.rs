@@ -41,25 +41,26 @@ pub struct Schedule<I> {
 #[derive(Debug)]
 enum Slots {
     Unlimited,
-    /// When each free slot became free, the oldest first.
-    Free(VecDeque<Nanos>),
+    /// When each free slot became free, the oldest first; `None` where it was never used.
+    Free(VecDeque<Option<Nanos>>),
 }
 
 impl<I: Iterator<Item = Nanos>> Schedule<I> {
-    /// A closed loop: `slots` users, all of them free at `start`.
-    pub fn closed(slots: usize, start: Nanos, stop: StopRule) -> Self {
-        Self::new(None, Some(slots), start, stop)
+    /// A closed loop: `slots` users who join as soon as the client can let them in. Nothing says when that should be, so
+    /// their first requests are due when they are taken.
+    pub fn closed(slots: usize, stop: StopRule) -> Self {
+        Self::new(None, Some(slots), stop)
     }
 
     /// An open loop, with a limit on requests in flight where `slots` is given.
-    pub fn open(arrivals: I, slots: Option<usize>, start: Nanos, stop: StopRule) -> Self {
-        Self::new(Some(arrivals), slots, start, stop)
+    pub fn open(arrivals: I, slots: Option<usize>, stop: StopRule) -> Self {
+        Self::new(Some(arrivals), slots, stop)
     }
 
-    fn new(mut arrivals: Option<I>, slots: Option<usize>, start: Nanos, stop: StopRule) -> Self {
+    fn new(mut arrivals: Option<I>, slots: Option<usize>, stop: StopRule) -> Self {
         let next = arrivals.as_mut().and_then(Iterator::next);
         let slots = slots.map_or(Slots::Unlimited, |slots| {
-            Slots::Free(vec![start; slots].into())
+            Slots::Free(vec![None; slots].into())
         });
         let until = stop.until.unwrap_or(Nanos::MAX);
         Self {
@@ -87,18 +88,17 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
         self.left -= 1;
         let free_since = match &mut self.slots {
             Slots::Unlimited => None,
-            Slots::Free(free) => free.pop_front(),
+            Slots::Free(free) => free.pop_front().flatten(),
         };
-        let free_since = free_since.unwrap_or(Nanos::ZERO);
         Some(match self.waiting.pop_front() {
             // Slots are taken in the order in which they became free: one that became free after the arrival says that
             // the arrival found none.
             Some(due) => Start {
                 due,
-                slot_wait: free_since.saturating_sub(due),
+                slot_wait: free_since.map_or(Nanos::ZERO, |free| free.saturating_sub(due)),
             },
             None => Start {
-                due: free_since,
+                due: free_since.unwrap_or(now),
                 slot_wait: Nanos::ZERO,
             },
         })
@@ -107,7 +107,7 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
     /// A request in flight ended at `at`.
     pub fn release(&mut self, at: Nanos) {
         if let Slots::Free(free) = &mut self.slots {
-            free.push_back(at);
+            free.push_back(Some(at));
         }
     }
 
@@ -179,12 +179,12 @@ mod tests {
 
     fn open(due: &[u64], slots: Option<usize>, stop: StopRule) -> Open {
         let due: Vec<_> = due.iter().copied().map(Nanos).collect();
-        Schedule::open(due.into_iter(), slots, Nanos::ZERO, stop)
+        Schedule::open(due.into_iter(), slots, stop)
     }
 
     #[test]
     fn a_closed_loop_sends_when_a_slot_is_free_and_no_more_than_asked() {
-        let mut closed = Open::closed(2, Nanos(5), requests(3));
+        let mut closed = Open::closed(2, requests(3));
         let start = |due| {
             Some(Start {
                 due: Nanos(due),
@@ -197,7 +197,7 @@ mod tests {
                 closed.take(Nanos(6)),
                 closed.take(Nanos(6))
             ],
-            [start(5), start(5), None]
+            [start(6), start(6), None]
         );
         assert_eq!(closed.wakes_at(), None);
         closed.release(Nanos(9));
@@ -269,7 +269,7 @@ mod tests {
             (open.take(Nanos(10)), open.is_over(Nanos(10))),
             (None, true)
         );
-        let mut closed = Open::closed(1, Nanos::ZERO, stop);
+        let mut closed = Open::closed(1, stop);
         assert!(!closed.is_over(Nanos(9)) && closed.is_over(Nanos(10)));
         assert_eq!(closed.take(Nanos(10)), None);
     }

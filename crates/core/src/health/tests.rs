@@ -185,6 +185,21 @@ fn late_reads_void_a_run() {
 }
 
 #[test]
+fn a_late_event_loop_voids_a_run() {
+    let (mut health, summary) = run(|_| 0);
+    health.loop_lag.add_many(Nanos::from_millis(1).0, 985);
+    health.loop_lag.add_many(Nanos::from_secs(2).0, 5);
+    assert!(health.verdict(&summary).is_sound());
+    health.loop_lag.add_many(Nanos::from_secs(2).0, 10);
+    let found = reasons(&health, &summary);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("responses waited to be read: p99 of the lag 2000.0 ms (limit "),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_worker_without_time_left_voids_a_run_of_more_than_a_second() {
     let (mut health, summary) = run(|_| 0);
     let busy = |wall: u64| WorkerUse {

@@ -23,6 +23,10 @@ pub const SEND_LAG_SHARE: f64 = 0.1;
 pub const READ_LAG_FLOOR: Nanos = Nanos::from_millis(5);
 /// Highest p99 of the read lag, as a share of the median gap (of the median TTFT, where there are no gaps).
 pub const READ_LAG_SHARE: f64 = 0.1;
+/// Loop lag that is never too much.
+pub const LOOP_LAG_FLOOR: Nanos = Nanos::from_millis(10);
+/// Highest p99 of the loop lag, as a share of the median TTFT (of the median latency, where there is no TTFT).
+pub const LOOP_LAG_SHARE: f64 = 0.1;
 /// Highest share of the time that a worker may be running.
 pub const BUSY_SHARE: f64 = 0.9;
 /// Run length from which processor use is judged.
@@ -67,6 +71,13 @@ pub enum VoidReason {
         /// Highest that is allowed.
         limit: Nanos,
     },
+    /// What had arrived waited for its turn.
+    LoopLag {
+        /// p99 of the lag.
+        p99: Nanos,
+        /// Highest that is allowed.
+        limit: Nanos,
+    },
     /// A worker had hardly any time left.
     Busy {
         /// Running share of the time of the busiest worker.
@@ -97,6 +108,7 @@ impl ClientHealth {
             self.lost_pace(summary),
             self.late_sends(summary),
             self.late_reads(summary),
+            self.late_loops(summary),
             self.busy_workers(),
             self.starved_sends(),
         ]
@@ -129,6 +141,13 @@ impl ClientHealth {
         let limit = READ_LAG_FLOOR.max(share);
         let p99 = Nanos(self.read_lag.quantile(tail(self.read_lag.count())?)? as u64);
         (p99 > limit).then_some(VoidReason::ReadLag { p99, limit })
+    }
+
+    fn late_loops(&self, summary: &RunSummary) -> Option<VoidReason> {
+        let share = of_median(LOOP_LAG_SHARE, summary, [Metric::Ttft, Metric::Latency]);
+        let limit = LOOP_LAG_FLOOR.max(share);
+        let p99 = Nanos(self.loop_lag.quantile(tail(self.loop_lag.count())?)? as u64);
+        (p99 > limit).then_some(VoidReason::LoopLag { p99, limit })
     }
 
     fn busy_workers(&self) -> Option<VoidReason> {
@@ -177,7 +196,7 @@ impl VoidReason {
             Self::Pace { .. } => {
                 "lower the rate, give the client more worker threads, or send from more machines"
             }
-            Self::SendLag { .. } | Self::ReadLag { .. } => {
+            Self::SendLag { .. } | Self::ReadLag { .. } | Self::LoopLag { .. } => {
                 "give the client processors of its own, more worker threads, or another machine than the server's"
             }
             Self::Busy { .. } => "give the client more worker threads, or send from more machines",
@@ -200,6 +219,7 @@ impl fmt::Display for VoidReason {
             ),
             Self::SendLag { p99, limit } => lag(out, "requests were sent late", *p99, *limit),
             Self::ReadLag { p99, limit } => lag(out, "responses were read late", *p99, *limit),
+            Self::LoopLag { p99, limit } => lag(out, "responses waited to be read", *p99, *limit),
             Self::Busy { share, workers } => write!(
                 out,
                 "{workers} of the client's workers had no time left: processor use {:.0} % (limit {:.0} %)",

@@ -261,9 +261,9 @@ impl VirtualSession {
         self.schedule = match Arrival::new(load.arrivals, seed) {
             Some(arrival) => {
                 let due = DueTimes::new(waiting, arrival, self.now);
-                Schedule::open(due, free, self.now, stop)
+                Schedule::open(due, free, stop)
             }
-            None => Schedule::closed(free.unwrap_or(0), self.now, stop),
+            None => Schedule::closed(free.unwrap_or(0), stop),
         };
     }
 
@@ -420,7 +420,7 @@ fn nothing() -> Schedule<DueTimes> {
         requests: 0,
         until: None,
     };
-    Schedule::closed(0, Nanos::ZERO, stop)
+    Schedule::closed(0, stop)
 }
 
 #[cfg(test)]

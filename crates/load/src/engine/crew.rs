@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+use super::lag;
 use super::live::{Live, LiveCounters};
 use super::outbox::{Delivery, Outbox};
 use super::pacer::Pacer;
@@ -108,7 +109,7 @@ impl Hired {
         runtime.block_on(async move {
             let clock = self.parts.clock;
             let pacer = Pacer::new(clock)?;
-            let worker = Worker::new(self.parts, &self.run_id);
+            let worker = Worker::new(self.parts, &self.run_id, lag::watch(clock)?);
             while let Some(order) = self.inbox.recv().await {
                 match order {
                     Order::Prepare(share) => {

@@ -7,6 +7,7 @@ mod check;
 mod crew;
 mod flight;
 mod head;
+mod lag;
 mod links;
 mod live;
 mod outbox;

@@ -79,13 +79,13 @@ impl Share {
             until,
         };
         match Arrival::new(self.load.arrivals, self.seed) {
-            None => Schedule::closed(self.slots().unwrap_or(1), start, stop),
+            None => Schedule::closed(self.slots().unwrap_or(1), stop),
             Some(arrival) => {
                 let times = DueTimes {
                     times: arrival.shard(self.worker, self.workers),
                     start,
                 };
-                Schedule::open(times, self.slots(), start, stop)
+                Schedule::open(times, self.slots(), stop)
             }
         }
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::flight::Flight;
 use super::head::RequestHead;
+use super::lag::Lags;
 use super::links::Links;
 use super::live::LiveCounters;
 use super::outbox::Outbox;
@@ -51,6 +52,7 @@ pub(crate) struct Worker {
     wake: Notify,
     outbox: RefCell<Outbox>,
     live: Arc<LiveCounters>,
+    lags: Lags,
 }
 
 /// The phase that is running.
@@ -84,7 +86,7 @@ pub(crate) struct Parts {
 }
 
 impl Worker {
-    pub(crate) fn new(parts: Parts, run_id: &str) -> Rc<Self> {
+    pub(crate) fn new(parts: Parts, run_id: &str, lags: Lags) -> Rc<Self> {
         Rc::new(Self {
             desk: Desk::new(parts.clock),
             route: parts.route,
@@ -99,6 +101,7 @@ impl Worker {
             wake: Notify::new(),
             outbox: RefCell::new(parts.outbox),
             live: parts.live,
+            lags,
         })
     }
 
@@ -107,16 +110,14 @@ impl Worker {
         let mut queue = Queue::start(&self.setup, share, self.setup.preparers);
         let held = queue.next().await;
         let schedule = share.schedule(Nanos::MAX, None);
-        let none = (None, Starved::default());
-        let (starving_since, starved) = none;
         *self.phase.borrow_mut() = Some(Current {
             share,
             schedule,
             queue,
             held,
             in_flight: 0,
-            starving_since,
-            starved,
+            starving_since: None,
+            starved: Starved::default(),
         });
     }
 
@@ -132,6 +133,7 @@ impl Worker {
         });
         pacer.until(span.start).await;
         self.desk.take_gauges();
+        self.lags.take();
         let (cpu, from) = (thread_cpu(), self.desk.clock.now());
         self.drive(pacer, stop).await;
         let (cpu, wall) = (
@@ -146,6 +148,7 @@ impl Worker {
             .unwrap_or_default();
         ClientHealth {
             read_lag: gauges.lag,
+            loop_lag: self.lags.take(),
             reads: gauges.reads,
             events: gauges.events,
             workers: vec![WorkerUse { cpu, wall }],

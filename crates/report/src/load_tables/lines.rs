@@ -145,6 +145,7 @@ pub fn health_line(health: &ClientHealth, verdict: &HealthVerdict) -> String {
     let facts: Vec<_> = [
         lag_of_sample("send lag", &health.send_lag),
         lag_of_histogram("read lag", &health.read_lag),
+        lag_of_histogram("loop lag", &health.loop_lag),
         health
             .events_per_read()
             .map(|events| format!("{events:.2} events a read")),

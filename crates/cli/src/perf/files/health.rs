@@ -24,12 +24,19 @@ pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
             .quantile(q)
             .map(|nanos| rounded(nanos / 1e6, 4))
     };
+    let turn = |q| {
+        health
+            .loop_lag
+            .quantile(q)
+            .map(|nanos| rounded(nanos / 1e6, 4))
+    };
     let mut out = Map::new();
     for (key, value) in [
         ("void", json!(!reasons.is_empty())),
         ("reasons", json!(reasons)),
         ("send_lag_ms", spread(lag)),
         ("read_lag_ms", spread(read)),
+        ("loop_lag_ms", spread(turn)),
         (
             "events_per_read",
             json!(health.events_per_read().map(|events| rounded(events, 4))),
