@@ -14,10 +14,11 @@ pub(crate) fn tell(text: &str) {
     write_line(&mut io::stderr().lock(), text);
 }
 
-/// Replaces the last line of a terminal by this one, without a line end; an empty text clears it.
+/// Replaces the last line of a terminal by this one, without a line end; an empty text clears it. What does not fit into
+/// the line is cut off, because a line that wraps could not be replaced.
 pub(crate) fn redraw(text: &str) {
     let mut stderr = io::stderr().lock();
-    drop(write!(stderr, "\r\x1b[2K{text}"));
+    drop(write!(stderr, "\r\x1b[2K\x1b[?7l{text}\x1b[?7h"));
     drop(stderr.flush());
 }
 

@@ -2,9 +2,13 @@
 //!
 //! Makes text only; it keeps no clock and writes nowhere.
 
+use std::collections::VecDeque;
+
 use crestline_core::units::Nanos;
 use crestline_experiment::event::Progress;
 
+/// Over which rates are shown: those of a moment jump about.
+const WINDOW: Nanos = Nanos::from_secs(3);
 /// Between two lines that stay.
 const REPEAT: Nanos = Nanos::from_secs(10);
 
@@ -25,6 +29,8 @@ pub(crate) struct Watch {
     duration: Option<Nanos>,
     /// When the last line that stays was shown.
     shown: Nanos,
+    /// Reports of the last few seconds, the oldest first.
+    recent: VecDeque<Progress>,
 }
 
 impl Watch {
@@ -35,6 +41,7 @@ impl Watch {
             label: String::new(),
             duration: None,
             shown: Nanos::ZERO,
+            recent: VecDeque::new(),
         }
     }
 
@@ -46,10 +53,16 @@ impl Watch {
     /// A load begins.
     pub(crate) fn start(&mut self, label: String, duration: Option<Nanos>) {
         (self.label, self.duration, self.shown) = (label, duration, Nanos::ZERO);
+        self.recent.clear();
     }
 
     /// The line to show, when it is time for one.
     pub(crate) fn line(&mut self, progress: &Progress) -> Option<String> {
+        self.recent.push_back(*progress);
+        let since = progress.elapsed.saturating_sub(WINDOW);
+        while self.recent.front().is_some_and(|old| old.elapsed < since) {
+            self.recent.pop_front();
+        }
         if self.screen == Screen::Log {
             if progress.elapsed.saturating_sub(self.shown) < REPEAT {
                 return None;
@@ -62,8 +75,8 @@ impl Watch {
     fn text(&self, progress: &Progress) -> String {
         let mut parts = vec![
             format!("{}: {}/{}", self.label, progress.ended, progress.total),
-            format!("{:.2} req/s", progress.requests_per_s),
-            format!("{:.0} tok/s", progress.chunks_per_s),
+            format!("{:.2} req/s", self.mean(|report| report.requests_per_s)),
+            format!("{:.0} tok/s", self.mean(|report| report.chunks_per_s)),
         ];
         if let (Some(p50), Some(p99)) = (progress.ttft_p50, progress.ttft_p99) {
             parts.push(format!(
@@ -79,6 +92,10 @@ impl Watch {
                 .map(|left| format!("{} left", span(left))),
         );
         parts.join(" | ")
+    }
+
+    fn mean(&self, rate: impl Fn(&Progress) -> f64) -> f64 {
+        self.recent.iter().map(rate).sum::<f64>() / self.recent.len().max(1) as f64
     }
 
     /// Until the load ends by its number or by its time.
@@ -165,6 +182,23 @@ mod tests {
         watch.start("next".to_owned(), None);
         assert!(watch.line(&progress(5)).is_none());
         assert!(watch.line(&progress(10)).is_some());
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_seconds() {
+        let mut watch = Watch::new(Screen::Terminal);
+        watch.start("x".to_owned(), None);
+        let mut line = |elapsed_s, requests_per_s| {
+            let now = Progress {
+                requests_per_s,
+                ..progress(elapsed_s)
+            };
+            watch.line(&now).unwrap()
+        };
+        line(1, 1000.0);
+        line(10, 4.0);
+        let last = line(11, 8.0);
+        assert!(last.contains("| 6.00 req/s |"), "{last}");
     }
 
     #[test]

@@ -81,6 +81,33 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     assert_ne!(first[0], bytes("8")[0]);
 }
 
+/// The quick start of the documents, at its highest load, against what was published for one A100.
+#[test]
+fn the_published_figures_of_the_quick_start_are_met_within_a_quarter() {
+    let place = Place::new();
+    place
+        .run(
+            "perf --parallel 200 --number 400 --model Qwen2.5-0.5B-Instruct --url sim:a100-qwen2.5-0.5b --api openai \
+             --dataset random --max-tokens 1024 --min-tokens 1024 --prefix-length 0 --min-prompt-length 1024 \
+             --max-prompt-length 1024 --tokenizer-path builtin --extra-args {\"ignore_eos\":true} --no-timestamp",
+        )
+        .done();
+    let summary =
+        place.json("outputs/Qwen2.5-0.5B-Instruct/parallel_200_number_400/benchmark_summary.json");
+    for (key, published) in [
+        ("Output Throughput (tok/s)", 6501.6),
+        ("Avg TPOT (ms)", 29.0),
+        ("Avg Latency (s)", 30.996),
+        ("Avg Output Tokens", 1024.0),
+    ] {
+        let found = summary[key].as_f64().unwrap();
+        assert!(
+            (found / published - 1.0).abs() < 0.25,
+            "{key}: {found}, published {published}"
+        );
+    }
+}
+
 #[test]
 fn an_hour_of_open_loop_load_takes_moments_and_names_its_folder_by_the_rate() {
     let place = Place::new();
