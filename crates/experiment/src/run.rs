@@ -58,7 +58,7 @@ pub enum RunError {
     #[error(transparent)]
     Files(#[from] FilesError),
     /// The output folder.
-    #[error("the output folder `{}` cannot be written: {source}", path.display())]
+    #[error("the output folder `{}` cannot be written", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -21,7 +21,7 @@ pub enum FilesError {
         limit: u64,
     },
     /// The limit cannot be read or raised.
-    #[error("the limit on open files cannot be raised: {0}")]
+    #[error("the limit on open files cannot be raised")]
     System(#[from] io::Error),
 }
 

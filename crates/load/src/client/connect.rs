@@ -38,7 +38,7 @@ pub enum RouteError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The name look-up failed.
-    #[error("the host name `{host}` cannot be looked up: {source}")]
+    #[error("the host name `{host}` cannot be looked up")]
     Dns {
         /// The name.
         host: String,
@@ -49,7 +49,7 @@ pub enum RouteError {
     #[error("`{0}` is not a host name that a certificate can be issued for")]
     ServerName(String),
     /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
 }
 

@@ -71,7 +71,7 @@ pub enum EngineError {
     #[error(transparent)]
     Header(#[from] HeaderError),
     /// A thread, a runtime or a timer.
-    #[error("a worker cannot be started: {0}")]
+    #[error("a worker cannot be started")]
     Worker(#[from] io::Error),
     /// A worker has panicked.
     #[error("a worker ended before its work was done; this is a fault in crestline")]
@@ -82,7 +82,7 @@ pub enum EngineError {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The runtime cannot be started.
-    #[error("the connection cannot be tested: {0}")]
+    #[error("the connection cannot be tested")]
     Runtime(#[from] io::Error),
     /// The request failed.
     #[error("{}", .0.text)]
