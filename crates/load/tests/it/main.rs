@@ -2,5 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod certificate;
+mod http2;
+mod http2_script;
 mod loads;
+mod proxy;
 mod script;
+mod sse;
+mod tls;

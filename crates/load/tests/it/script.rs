@@ -21,8 +21,12 @@ use crestline_workload::plan::{Dataset, PromptForm, WorkloadPlan};
 pub(crate) enum Step {
     /// Sends these pieces, with a flush after each.
     Send(Vec<String>),
+    /// The same with bytes.
+    SendBytes(Vec<Vec<u8>>),
     /// Sends these pieces, then closes without having said so.
     SendAndClose(Vec<String>),
+    /// The same with bytes.
+    SendBytesAndClose(Vec<Vec<u8>>),
     /// Closes at once.
     Close,
     /// Sends these pieces, then nothing.
@@ -74,6 +78,7 @@ impl Script {
         let (step, wrap) = (Arc::new(step), Arc::new(wrap));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                drop(stream.set_nodelay(true));
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (step, requests) = (Arc::clone(&step), Arc::clone(&requests));
                 let (most, now) = (Arc::clone(&most), Arc::clone(&now));
@@ -106,8 +111,10 @@ impl Script {
 /// Says whether the connection stays open. The request is over for `now` before its last piece is sent.
 fn act(stream: &mut (impl Read + Write), step: Step, now: &AtomicUsize) -> bool {
     let (pieces, after) = match step {
-        Step::Send(pieces) => (pieces, true),
-        Step::SendAndClose(pieces) => (pieces, false),
+        Step::Send(pieces) => (bytes(pieces), true),
+        Step::SendAndClose(pieces) => (bytes(pieces), false),
+        Step::SendBytes(pieces) => (pieces, true),
+        Step::SendBytesAndClose(pieces) => (pieces, false),
         Step::Close => (Vec::new(), false),
         Step::Hang(pieces) => {
             for piece in pieces {
@@ -123,12 +130,16 @@ fn act(stream: &mut (impl Read + Write), step: Step, now: &AtomicUsize) -> bool 
         if at == last {
             now.fetch_sub(1, Ordering::SeqCst);
         }
-        if stream.write_all(piece.as_bytes()).is_err() {
+        if stream.write_all(piece).is_err() {
             return false;
         }
         pause(Duration::from_micros(300));
     }
     after
+}
+
+fn bytes(pieces: Vec<String>) -> Vec<Vec<u8>> {
+    pieces.into_iter().map(String::into_bytes).collect()
 }
 
 #[expect(
@@ -180,9 +191,9 @@ pub(crate) fn events(tokens: usize) -> Vec<String> {
     events
 }
 
-/// Settings for a server; tests change what they are about.
-pub(crate) fn setup(url: &str) -> Setup {
-    let plan = WorkloadPlan {
+/// A workload of one short prompt.
+pub(crate) fn plan() -> WorkloadPlan {
+    WorkloadPlan {
         dataset: Dataset::Fixed("hi".to_owned()),
         tokenizer: None,
         form: PromptForm::Chat,
@@ -192,7 +203,11 @@ pub(crate) fn setup(url: &str) -> Setup {
         max_tokens: Some((4, 4)),
         offset: 0,
         seed: 7,
-    };
+    }
+}
+
+/// Settings for a server; tests change what they are about.
+pub(crate) fn setup(url: &str) -> Setup {
     Setup {
         target: Target {
             url: url.to_owned(),
@@ -208,7 +223,7 @@ pub(crate) fn setup(url: &str) -> Setup {
             stream: true,
             ..Generation::default()
         },
-        workload: Arc::new(Workload::open(&plan).unwrap()),
+        workload: Arc::new(Workload::open(&plan()).unwrap()),
         workers: None,
         preparers: std::num::NonZeroUsize::MIN,
         grace: Nanos::from_millis(100),

@@ -50,7 +50,10 @@ impl Flight {
         let from = clock.now();
         loop {
             let seat = worker.links.take(since, clock.now());
-            self.record.reconnects += seat.closed;
+            if since == Nanos::ZERO {
+                // Otherwise the trouble is counted already.
+                self.record.reconnects += seat.closed;
+            }
             if seat.link().is_none() {
                 let opened = seat.open(&worker.route, clock).await.map(drop);
                 self.record.connect = Some(clock.now().saturating_sub(from));
