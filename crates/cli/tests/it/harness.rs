@@ -1,7 +1,7 @@
 //! Starts the binary in a folder of its own, with no variable of the machine that it could listen to.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -142,9 +142,22 @@ impl Sim {
     }
 
     /// Asks it to stop, and gives its exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
+        self.end().code
+    }
+
+    /// Asks it to stop, and gives its exit code and what it wrote to stderr.
+    pub(crate) fn end(mut self) -> Ran {
         signal(&self.child, Signal::SIGTERM);
-        self.child.wait().unwrap().code()
+        let code = self.child.wait().unwrap().code();
+        let mut err = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut err).unwrap();
+        Ran {
+            code,
+            out: String::new(),
+            err,
+        }
     }
 }
 

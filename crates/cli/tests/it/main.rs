@@ -1,5 +1,8 @@
 //! The real binary against the simulated engine on loopback, and the tidiness of the repository.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
 mod harness;
 mod interruption;
 mod perf_live;
