@@ -25,7 +25,6 @@ def main() -> None:
     params.model_alias = {"gemma-3-270m"}
     params.hostnames = ["127.0.0.1"]
     params.port = 0
-    params.chat_template = "gemma"
     params.n_parallel = args.slots
     params.n_ctx = args.slots * args.slot_tokens
     params.cpuparams.n_threads = args.threads

@@ -1,0 +1,192 @@
+//! A real engine: llama.cpp with a small model on this machine, under closed and open loop.
+//!
+//! Not a part of the usual tests, because the engine and the model have to be installed first: `just real` does both.
+//! Speed is not judged here, only that no request fails and that tokens are counted as the server counts them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const REQUESTS: u64 = 200;
+
+/// Tokens, by the server's count or by the client's.
+#[derive(Debug, PartialEq, Eq)]
+struct Tokens {
+    prompt: u64,
+    output: u64,
+}
+
+/// What the database says of a load.
+#[derive(Debug)]
+struct Stored {
+    requests: u64,
+    succeeded: u64,
+    counted_by_server: u64,
+    reconnects: u64,
+    tokens: Tokens,
+}
+
+/// llama.cpp's own server in a process that ends with its standard input.
+struct Engine {
+    child: Child,
+    authority: String,
+}
+
+impl Engine {
+    fn start() -> Self {
+        let mut child = Command::new(root().join(".venv/bin/python"))
+            .arg(root().join("crates/cli/tests/real/llama.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("`just real` makes .venv");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let authority = lines
+            .find_map(|line| {
+                Some(
+                    line.unwrap()
+                        .strip_prefix("listening on http://")?
+                        .to_owned(),
+                )
+            })
+            .expect("the engine says where it listens");
+        Self { child, authority }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.authority).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// All tokens since the start. Prompt tokens from the cache are counted apart by the server.
+    fn tokens(&self) -> Tokens {
+        let page = self.get("/metrics");
+        let value = |name: &str| -> u64 {
+            let name = format!("llamacpp:{name} ");
+            let line = page.lines().find_map(|line| line.strip_prefix(&name));
+            line.unwrap_or_else(|| panic!("no {name}in {page}"))
+                .trim()
+                .parse()
+                .unwrap()
+        };
+        Tokens {
+            prompt: value("prompt_tokens_total") + value("prompt_tokens_cached_total"),
+            output: value("tokens_predicted_total"),
+        }
+    }
+
+    /// Measures one load and shows its tables; what is stored of it must be whole and as the server counted.
+    fn measure(&self, load: &str) -> Stored {
+        let before = self.tokens();
+        let place = tempfile::tempdir().unwrap();
+        let dataset = root().join("fixtures/datasets/open_qa.jsonl");
+        let line = format!(
+            "perf --url http://{}/v1/chat/completions --model gemma-3-270m --dataset openqa --dataset-path {} \
+             --number {REQUESTS} --max-tokens 16 --no-test-connection --outputs-dir {} {load}",
+            self.authority,
+            dataset.display(),
+            place.path().display(),
+        );
+        let output = Command::new(env!("CARGO_BIN_EXE_crestline"))
+            .args(line.split_whitespace())
+            .output()
+            .unwrap();
+        show(&output.stdout);
+        show(&output.stderr);
+        assert_eq!(output.status.code(), Some(0));
+        let after = self.tokens();
+        let stored = stored(&place);
+        assert_eq!((stored.requests, stored.succeeded), (REQUESTS, REQUESTS));
+        assert_eq!(stored.counted_by_server, REQUESTS, "every answer had usage");
+        let counted = Tokens {
+            prompt: after.prompt - before.prompt,
+            output: after.output - before.output,
+        };
+        assert!(counted.output > REQUESTS, "{counted:?}");
+        assert_eq!(stored.tokens, counted);
+        stored
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The script waits for the end of its input; killing covers one that does not get that far.
+        drop(self.child.stdin.take());
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are what is looked at")]
+fn show(bytes: &[u8]) {
+    println!("{}", String::from_utf8_lossy(bytes));
+}
+
+fn stored(place: &TempDir) -> Stored {
+    let path = database(place.path()).expect("a load leaves a database");
+    let database = Connection::open(path).unwrap();
+    database
+        .query_row(
+            "SELECT count(*), sum(success), sum(output_tokens_source = 'usage' AND input_tokens_source = 'usage'), \
+             sum(reconnects), sum(input_tokens), sum(output_tokens) FROM result",
+            [],
+            |row| {
+                Ok(Stored {
+                    requests: row.get(0)?,
+                    succeeded: row.get(1)?,
+                    counted_by_server: row.get(2)?,
+                    reconnects: row.get(3)?,
+                    tokens: Tokens {
+                        prompt: row.get(4)?,
+                        output: row.get(5)?,
+                    },
+                })
+            },
+        )
+        .unwrap()
+}
+
+fn database(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            database(&path)
+        } else {
+            path.ends_with("benchmark_data.db").then_some(path)
+        }
+    })
+}
+
+#[test]
+#[ignore = "needs llama.cpp and a model: `just real`"]
+fn llama_cpp_answers_a_closed_loop_without_a_failure() {
+    let stored = Engine::start().measure("--parallel 4");
+    // The server closes each connection after a stream, so that requests meet closed ones; not one is lost by it.
+    show(format!("{stored:?}").as_bytes());
+}
+
+#[test]
+#[ignore = "needs llama.cpp and a model: `just real`"]
+fn llama_cpp_answers_an_open_loop_without_a_failure() {
+    let stored = Engine::start().measure("--open-loop --rate 2");
+    show(format!("{stored:?}").as_bytes());
+}
+
+#[test]
+#[ignore = "needs llama.cpp and a model: `just real`"]
+fn llama_cpp_answers_whole_bodies_without_a_failure() {
+    let stored = Engine::start().measure("--parallel 4 --no-stream");
+    show(format!("{stored:?}").as_bytes());
+}
