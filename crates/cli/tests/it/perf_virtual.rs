@@ -41,6 +41,17 @@ fn a_sweep_prints_its_tables_and_writes_its_files() {
             "workload_timeline.json"
         ]
     );
+    let report = fs::read_to_string(place.path("outputs/model/performance_summary.txt")).unwrap();
+    assert!(
+        ran.out.contains(report.trim_end()),
+        "the file holds what is printed"
+    );
+}
+
+#[test]
+fn the_files_of_a_load_hold_its_figures() {
+    let place = Place::new();
+    place.run(SWEEP).done();
     let summary = place.json("outputs/model/parallel_8_number_40/benchmark_summary.json");
     assert_eq!(summary["Concurrency"], 8);
     assert_eq!(summary["Success Requests"], 40);
@@ -57,11 +68,6 @@ fn a_sweep_prints_its_tables_and_writes_its_files() {
     let timeline = place.json("outputs/model/parallel_8_number_40/workload_timeline.json");
     assert_eq!(timeline["points"].as_array().unwrap().len(), 40);
     assert_eq!(timeline["points"][39]["cum_completion"], 40 * 32);
-    let report = fs::read_to_string(place.path("outputs/model/performance_summary.txt")).unwrap();
-    assert!(
-        ran.out.contains(report.trim_end()),
-        "the file holds what is printed"
-    );
 }
 
 #[test]

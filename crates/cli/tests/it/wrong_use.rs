@@ -33,7 +33,7 @@ fn answering(response: &'static str) -> String {
             let Ok(mut connection) = connection else {
                 return;
             };
-            let mut request = [0; 65536];
+            let mut request = vec![0; 65536];
             if connection.read(&mut request).is_ok() {
                 drop(connection.write_all(response.as_bytes()));
             }
