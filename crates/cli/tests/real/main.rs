@@ -11,22 +11,22 @@ use std::process::{Child, Command, Stdio};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const REQUESTS: u64 = 200;
+const REQUESTS: u32 = 200;
 
 /// Tokens, by the server's count or by the client's.
 #[derive(Debug, PartialEq, Eq)]
 struct Tokens {
-    prompt: u64,
-    output: u64,
+    prompt: u32,
+    output: u32,
 }
 
 /// What the database says of a load.
 #[derive(Debug)]
 struct Stored {
-    requests: u64,
-    succeeded: u64,
-    counted_by_server: u64,
-    reconnects: u64,
+    requests: u32,
+    succeeded: u32,
+    counted_by_server: u32,
+    reconnects: u32,
     tokens: Tokens,
 }
 
@@ -69,7 +69,7 @@ impl Engine {
     /// All tokens since the start. Prompt tokens from the cache are counted apart by the server.
     fn tokens(&self) -> Tokens {
         let page = self.get("/metrics");
-        let value = |name: &str| -> u64 {
+        let value = |name: &str| -> u32 {
             let name = format!("llamacpp:{name} ");
             let line = page.lines().find_map(|line| line.strip_prefix(&name));
             line.unwrap_or_else(|| panic!("no {name}in {page}"))
