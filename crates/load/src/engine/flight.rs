@@ -26,6 +26,8 @@ pub(crate) struct Flight {
     pub(crate) prompt_tokens: Option<u32>,
     answer: Answer,
     head: Option<Head>,
+    /// The connection may carry another request.
+    reusable: bool,
     reported: bool,
 }
 
@@ -39,6 +41,7 @@ impl Flight {
             prompt_tokens: None,
             answer: Answer::default(),
             head: None,
+            reusable: false,
             reported: false,
         }
     }
@@ -71,7 +74,8 @@ impl Flight {
     async fn open(&mut self) -> Result<Wire, Failure> {
         let clock = self.worker.desk.clock;
         let from = clock.now();
-        let wire = self.worker.route.connect().await;
+        // Boxed: a handshake's state is far larger than that of a stream, and is there for a moment only.
+        let wire = Box::pin(self.worker.route.connect()).await;
         self.record.connect = Some(clock.now().saturating_sub(from));
         wire
     }
@@ -95,27 +99,18 @@ impl Flight {
         })
         .await;
         self.head = exchange.decoder().head().cloned();
+        self.reusable = exchange.decoder().is_reusable();
         self.record.end = exchange.heard().max(self.record.sent);
         end
     }
 
     fn end(mut self, end: End, wire: Wire) {
+        if self.reusable {
+            self.worker.keep(wire);
+        }
         match end {
-            End::Complete => {
-                if self.head.as_ref().is_some_and(|head| head.keep_alive) {
-                    self.worker.keep(wire);
-                }
-                self.report();
-            }
-            End::Failed(failure) | End::ClosedUnanswered(failure) => {
-                // A whole error response leaves the connection usable; anything else does not.
-                let whole = failure.kind != FailureKind::ErrorInBody
-                    && self.head.as_ref().is_some_and(|head| head.status != 200);
-                if whole && self.head.as_ref().is_some_and(|head| head.keep_alive) {
-                    self.worker.keep(wire);
-                }
-                self.fail(failure);
-            }
+            End::Complete => self.report(),
+            End::Failed(failure) | End::ClosedUnanswered(failure) => self.fail(failure),
         }
     }
 

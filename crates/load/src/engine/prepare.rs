@@ -11,7 +11,7 @@ use super::setup::{Setup, Share};
 use crate::client::endpoint;
 
 /// Bodies kept ready a worker: at least, and at most.
-const AHEAD: (usize, usize) = (256, 4096);
+const AHEAD: (usize, usize) = (256, 1024);
 
 /// A request ready to be sent.
 #[derive(Debug)]
