@@ -117,3 +117,85 @@ mod loads;
 mod prompts;
 mod wrong_flags;
 mod wrong_values;
+
+mod any_arguments {
+    //! Whatever is typed is either understood or refused in words.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FLAGS: [&str; 24] = [
+        "--model",
+        "--url",
+        "--api",
+        "--headers",
+        "--number",
+        "--parallel",
+        "--rate",
+        "--open-loop",
+        "--warmup-num",
+        "--duration",
+        "--sleep-interval",
+        "--dataset",
+        "--dataset-args",
+        "--max-prompt-length",
+        "--prompt",
+        "--query-template",
+        "--tokenize-prompt",
+        "--tokenizer-path",
+        "--max-tokens",
+        "--stop-token-ids",
+        "--extra-args",
+        "--seed",
+        "--name",
+        "--total-timeout",
+    ];
+    const VALUES: [&str; 24] = [
+        "",
+        "0",
+        "-1",
+        "1",
+        "0.5",
+        "1e400",
+        "nan",
+        "inf",
+        "-0",
+        "99999999999999999999",
+        "{}",
+        "[]",
+        "{\"a\":1}",
+        "null",
+        "random",
+        "openqa",
+        "sim:cpu",
+        "http://h",
+        "http://[::1]:8/v1",
+        "?",
+        "=",
+        "é",
+        "..",
+        "m",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn are_understood_or_refused_without_a_panic(
+            typed in proptest::collection::vec(
+                (proptest::sample::select(&FLAGS[..]), proptest::collection::vec(proptest::sample::select(&VALUES[..]), 0..3)),
+                0..8,
+            )
+        ) {
+            let words: Vec<&str> = typed.iter().flat_map(|(flag, values)| std::iter::once(*flag).chain(values.iter().copied())).collect();
+            match read(&words).and_then(|args| translate(&args, &surroundings())) {
+                Ok(translation) => {
+                    prop_assert!(!translation.plan.points.is_empty());
+                    let folder = &translation.plan.output.folder;
+                    prop_assert!(folder.starts_with("outputs") && !folder.iter().any(|part| part == ".."));
+                }
+                Err(problem) => prop_assert!(problem.to_string().starts_with("error: ")),
+            }
+        }
+    }
+}
