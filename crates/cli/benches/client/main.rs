@@ -1,0 +1,43 @@
+//! What the client costs and how truly it measures, beside a raw reader that is the physical limit.
+//!
+//! `cargo bench -p crestline --bench client` runs all sections; words after `--` choose some: `throughput`, `accuracy`,
+//! `open-loop`, `memory`, `start`. Wants two cores and a quiet machine. Every figure stands beside its target; a missed
+//! target is shown and does not fail the bench. docs/performance.md explains the tables.
+
+mod client;
+mod clock;
+mod raw;
+mod service;
+mod table;
+mod throughput;
+
+use anyhow::bail;
+
+/// The sections in the order in which they run.
+const SECTIONS: [(&str, fn() -> anyhow::Result<()>); 1] = [("throughput", throughput::run)];
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, task] = arguments.as_slice()
+        && mode == "raw"
+    {
+        return Ok(raw::run(task)?);
+    }
+    let chosen: Vec<&str> = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|word| *word != "--bench")
+        .collect();
+    for word in &chosen {
+        if !SECTIONS.iter().any(|(name, _)| name == word) {
+            let names: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+            bail!("no section `{word}`: there are {}", names.join(", "));
+        }
+    }
+    for (name, run) in SECTIONS {
+        if chosen.is_empty() || chosen.contains(&name) {
+            run()?;
+        }
+    }
+    Ok(())
+}
