@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::answer::Answer;
 use super::exchange::{Desk, End};
 use super::h1::Head;
-use super::limits::{Limits, Watch};
+use super::limits::Watch;
 use super::wire::Wire;
 use crate::clock::Clock;
 
@@ -107,6 +107,22 @@ impl Link {
         })
     }
 
+    /// Hands over a request; the library splits the body as the server's windows allow.
+    pub fn send(self: &Rc<Self>, request: Request<()>, body: Bytes) -> Sent {
+        let history = self.history.get();
+        self.history.set(history.max(History::Carried));
+        let sent = self.requests.clone().send_request(request, false);
+        let stage = sent.and_then(|(response, mut stream)| {
+            stream.send_data(body, true)?;
+            Ok(response)
+        });
+        Sent {
+            link: Rc::clone(self),
+            stage: stage.map_or_else(Stage::Unsent, Stage::Sent),
+            history,
+        }
+    }
+
     /// Takes new requests: neither closed nor announced to be.
     pub fn is_open(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
@@ -152,25 +168,13 @@ fn no_link(why: &str) -> Failure {
     }
 }
 
-/// What an exchange works with.
+/// A request that was handed to a connection. Dropped before the end of the response, it resets its stream.
 #[derive(Debug)]
-pub struct Parts<'a> {
-    /// Shared by the worker.
-    pub desk: &'a Desk,
+pub struct Sent {
     /// The connection.
-    pub link: &'a Link,
-    /// The answer.
-    pub answer: &'a mut Answer,
-}
-
-/// One request on its way over one stream. Dropped before its end, it resets the stream.
-#[derive(Debug)]
-pub struct StreamExchange<'a> {
-    parts: Parts<'a>,
+    pub link: Rc<Link>,
     stage: Stage,
-    head: Option<Head>,
-    watch: Watch,
-    /// What the connection had shown when this request was sent.
+    /// What the connection had shown before.
     history: History,
 }
 
@@ -181,25 +185,25 @@ enum Stage {
     Body(RecvStream),
 }
 
+/// The response to one request.
+#[derive(Debug)]
+pub struct StreamExchange<'a> {
+    desk: &'a Desk,
+    sent: Sent,
+    answer: &'a mut Answer,
+    head: Option<Head>,
+    watch: Watch,
+}
+
 impl<'a> StreamExchange<'a> {
-    /// Hands the request to the connection; the library splits the body as the server's windows allow.
-    pub fn send(parts: Parts<'a>, request: Request<()>, body: Bytes, limits: Limits) -> Self {
-        let history = parts.link.history.get();
-        parts.link.history.set(history.max(History::Carried));
-        let clock = parts.desk.clock;
-        let mut requests = parts.link.requests.clone();
-        let sent = requests
-            .send_request(request, false)
-            .and_then(|(response, mut stream)| {
-                stream.send_data(body, true)?;
-                Ok(response)
-            });
+    /// Waits for the response to what was sent at the time that the watch began.
+    pub fn new(desk: &'a Desk, sent: Sent, answer: &'a mut Answer, watch: Watch) -> Self {
         Self {
-            parts,
-            stage: sent.map_or_else(Stage::Unsent, Stage::Sent),
+            desk,
+            sent,
+            answer,
             head: None,
-            watch: Watch::new(clock, clock.now(), limits),
-            history,
+            watch,
         }
     }
 
@@ -223,7 +227,7 @@ impl<'a> StreamExchange<'a> {
         loop {
             match self.poll_once(cx) {
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
-                Poll::Ready(None) => each_read(self.watch.heard(), self.parts.answer),
+                Poll::Ready(None) => each_read(self.watch.heard(), self.answer),
                 Poll::Pending => return self.watch.poll(cx).map(End::Failed),
             }
         }
@@ -231,23 +235,25 @@ impl<'a> StreamExchange<'a> {
 
     /// One frame; `None` where the response goes on.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
-        let events = self.parts.answer.events();
-        let frame = match &mut self.stage {
-            Stage::Unsent(error) => return Poll::Ready(Some(never_sent(error, self.history))),
+        let events = self.answer.events();
+        let frame = match &mut self.sent.stage {
+            Stage::Unsent(error) => {
+                return Poll::Ready(Some(never_sent(error, self.sent.history)));
+            }
             Stage::Sent(response) => ready!(Pin::new(response).poll(cx)).map(Frame::Head),
             Stage::Body(body) => match ready!(body.poll_data(cx)) {
                 None => Ok(Frame::End),
                 Some(data) => data.map(Frame::Data),
             },
         };
-        let reads = &self.parts.link.reads;
-        let at = reads.last.get();
+        let at = self.sent.link.reads.last.get();
         Poll::Ready(match frame {
             Ok(frame) => {
                 self.watch.hear(at);
                 let end = self.take(frame, at);
-                let events = self.parts.answer.events() - events;
-                self.parts.desk.count(reads.uncounted.take(), events, at);
+                let events = self.answer.events() - events;
+                let reads = self.sent.link.reads.uncounted.take();
+                self.desk.count(reads, events, at);
                 end
             }
             Err(error) => Some(self.broken(&error, at)),
@@ -255,18 +261,18 @@ impl<'a> StreamExchange<'a> {
     }
 
     fn take(&mut self, frame: Frame, at: Nanos) -> Option<End> {
-        let answer = &mut *self.parts.answer;
+        let answer = &mut *self.answer;
         match frame {
             Frame::Head(response) => {
-                self.parts.link.history.set(History::Answered);
+                self.sent.link.history.set(History::Answered);
                 answer.begin(at);
                 let (parts, body) = response.into_parts();
                 self.head = Some(read_head(parts.status, &parts.headers));
-                self.stage = Stage::Body(body);
+                self.sent.stage = Stage::Body(body);
                 None
             }
             Frame::Data(bytes) => {
-                if let Stage::Body(body) = &mut self.stage {
+                if let Stage::Body(body) = &mut self.sent.stage {
                     // Fails only for more than was received.
                     drop(body.flow_control().release_capacity(bytes.len()));
                 }
@@ -281,15 +287,15 @@ impl<'a> StreamExchange<'a> {
 
     fn finish(&mut self, at: Nanos) -> End {
         if let Some(head) = &self.head {
-            self.parts.answer.finish(head, at);
+            self.answer.finish(head, at);
         }
-        let failure = self.parts.answer.failure();
+        let failure = self.answer.failure();
         failure.map_or(End::Complete, |failure| End::Failed(failure.clone()))
     }
 
     /// The stream or the connection is at its end.
     fn broken(&mut self, error: &h2::Error, at: Nanos) -> End {
-        if self.head.is_some() && self.parts.answer.is_complete_without_end() {
+        if self.head.is_some() && self.answer.is_complete_without_end() {
             return self.finish(at);
         }
         let text = error.to_string();
@@ -302,7 +308,7 @@ impl<'a> StreamExchange<'a> {
             let text = format!("{text} inside the response");
             return End::Failed(Failure { kind, text });
         }
-        unanswered(error, self.history)
+        unanswered(error, self.sent.history)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One short request before any load: is the service there, and does it answer as it should?
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -12,7 +13,8 @@ use super::Engine;
 use crate::client::answer::Answer;
 use crate::client::endpoint::{self, Endpoint};
 use crate::client::exchange::{Desk, End, Exchange, Limits, Outgoing, Parts};
-use crate::client::http2::{self, StreamExchange};
+use crate::client::http2::StreamExchange;
+use crate::client::limits::Watch;
 
 /// Sends it and waits for the first token, or for the whole answer where it is not streamed.
 pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
@@ -50,13 +52,9 @@ async fn first_token(engine: &Engine, body: Bytes) -> Result<End, Failure> {
     };
     if engine.route.is_http2() {
         let link = engine.route.connect_http2(engine.clock).await?;
-        let parts = http2::Parts {
-            desk: &desk,
-            link: &link,
-            answer: &mut answer,
-        };
-        let head = engine.head.http2(&id, body.len());
-        let mut exchange = StreamExchange::send(parts, head, body, limits);
+        let sent = Rc::new(link).send(engine.head.http2(&id, body.len()), body);
+        let watch = Watch::new(desk.clock, desk.clock.now(), limits);
+        let mut exchange = StreamExchange::new(&desk, sent, &mut answer, watch);
         return Ok(poll_fn(|cx| until_spoken(|heard| exchange.poll(cx, heard))).await);
     }
     let mut wire = engine.route.connect().await?;

@@ -20,7 +20,7 @@ pub(crate) struct Links(RefCell<Vec<Rc<Slot>>>);
 /// One connection, open or being opened by the first request that waits for it.
 #[derive(Debug)]
 struct Slot {
-    link: OnceCell<Result<Link, Failure>>,
+    link: OnceCell<Result<Rc<Link>, Failure>>,
     since: Nanos,
     seats: Cell<usize>,
 }
@@ -29,8 +29,10 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Seat {
     slot: Rc<Slot>,
-    /// Connections that were found closed where no other was open.
+    /// 1 where only closed connections were found.
     pub(crate) closed: u32,
+    /// When it was taken.
+    pub(crate) at: Nanos,
 }
 
 impl Drop for Seat {
@@ -40,7 +42,7 @@ impl Drop for Seat {
 }
 
 impl Slot {
-    fn link(&self) -> Option<&Link> {
+    fn link(&self) -> Option<&Rc<Link>> {
         self.link.get()?.as_ref().ok()
     }
 
@@ -54,28 +56,29 @@ impl Slot {
 
     /// Requests that it carries at a time; assumed until it is open.
     fn most(&self) -> usize {
-        self.link().map_or(MOST_STREAMS, Link::streams)
+        self.link().map_or(MOST_STREAMS, |link| link.streams())
     }
 }
 
 impl Seat {
-    fn on(slot: &Rc<Slot>, closed: u32) -> Self {
+    fn on(slot: &Rc<Slot>, closed: u32, at: Nanos) -> Self {
         slot.seats.set(slot.seats.get() + 1);
         Self {
             slot: Rc::clone(slot),
             closed,
+            at,
         }
     }
 
     /// The connection, where it is open.
-    pub(crate) fn link(&self) -> Option<&Link> {
+    pub(crate) fn link(&self) -> Option<&Rc<Link>> {
         self.slot.link()
     }
 
     /// Opens the connection, or waits for whoever does.
-    pub(crate) async fn open(&self, route: &Route, clock: Clock) -> Result<&Link, Failure> {
-        let link = self.slot.link.get_or_init(|| route.connect_http2(clock));
-        link.await.as_ref().map_err(Clone::clone)
+    pub(crate) async fn open(&self, route: &Route, clock: Clock) -> Result<Rc<Link>, Failure> {
+        let open = || async { route.connect_http2(clock).await.map(Rc::new) };
+        self.slot.link.get_or_init(open).await.clone()
     }
 
     /// The connection carries as many requests as have seats: the server may allow fewer than were assumed.
@@ -94,7 +97,7 @@ impl Links {
         let has_room =
             |slot: &&Rc<Slot>| slot.since >= since && slot.seats.get() < slot.most().max(1);
         if let Some(slot) = slots.iter().find(has_room) {
-            return Seat::on(slot, 0);
+            return Seat::on(slot, 0, now);
         }
         let slot = Rc::new(Slot {
             link: OnceCell::new(),
@@ -102,6 +105,6 @@ impl Links {
             seats: Cell::new(0),
         });
         slots.push(Rc::clone(&slot));
-        Seat::on(&slot, closed)
+        Seat::on(&slot, closed, now)
     }
 }

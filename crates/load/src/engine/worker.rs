@@ -328,7 +328,8 @@ impl Worker {
         let mut flight = Flight::new(Rc::clone(self), record, prepared.body);
         flight.prompt_tokens = prepared.prompt_tokens;
         if self.route.is_http2() {
-            self.tasks.borrow_mut().spawn_local(flight.run_http2());
+            let begun = flight.begin_http2();
+            self.tasks.borrow_mut().spawn_local(flight.run_http2(begun));
             return;
         }
         let head = self

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod certificate;
+mod frames;
 mod http2;
 mod http2_script;
 mod loads;

@@ -9,27 +9,51 @@ use crestline_core::units::Nanos;
 use super::Flight;
 use crate::client::answer::Answer;
 use crate::client::exchange::End;
-use crate::client::http2::{Link, Parts, StreamExchange};
+use crate::client::http2::{Link, Sent, StreamExchange};
+use crate::client::limits::Watch;
 use crate::engine::links::Seat;
 
+/// A request that has its place on a connection, and was sent where that was open.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    seat: Seat,
+    sent: Option<Sent>,
+}
+
 impl Flight {
+    /// Takes a place on a connection, and sends at once where it is open.
+    pub(crate) fn begin_http2(&mut self) -> Begun {
+        let now = self.worker.desk.clock.now();
+        let place = self.worker.links.take(Nanos::ZERO, now);
+        self.record.reconnects += place.closed;
+        let sent = place.link().map(|link| self.send(link));
+        Begun { seat: place, sent }
+    }
+
     /// Runs to the end.
     ///
     /// A request that the server did not read, as far as can be told, is sent again, once, over a connection that is
     /// newer than the trouble.
-    pub(crate) async fn run_http2(mut self) {
-        let mut resent_after = None;
+    pub(crate) async fn run_http2(mut self, begun: Begun) {
+        let Begun { mut seat, mut sent } = begun;
+        let mut trouble = None;
         loop {
-            let seat = match self.take_seat(resent_after.unwrap_or_default()).await {
-                Ok(seat) => seat,
-                Err(failure) => return self.fail(failure),
+            let sent = match sent.take() {
+                Some(sent) => sent,
+                None => match self.open_link(&mut seat, trouble.unwrap_or_default()).await {
+                    Ok(link) => self.send(&link),
+                    Err(failure) => return self.fail(failure),
+                },
             };
-            let Some(link) = seat.link() else { continue };
-            match self.stream(link).await {
-                End::ClosedUnanswered(_) if resent_after.is_none() => {
-                    resent_after = Some(link.first_trouble(self.worker.desk.clock.now()));
+            let link = Rc::clone(&sent.link);
+            match self.stream(sent).await {
+                End::ClosedUnanswered(_) if trouble.is_none() => {
+                    let now = self.worker.desk.clock.now();
+                    let since = link.first_trouble(now);
+                    trouble = Some(since);
                     self.record.reconnects += 1;
                     self.answer = Answer::default();
+                    seat = self.worker.links.take(since, now);
                 }
                 End::Complete => {
                     drop(seat);
@@ -43,38 +67,36 @@ impl Flight {
         }
     }
 
-    /// A place on an open connection, with the time that was spent to have one.
-    async fn take_seat(&mut self, since: Nanos) -> Result<Seat, Failure> {
+    /// Waits until the connection is open; where that has too many requests, for another one.
+    async fn open_link(&mut self, seat: &mut Seat, since: Nanos) -> Result<Rc<Link>, Failure> {
         let worker = Rc::clone(&self.worker);
         let clock = worker.desk.clock;
-        let from = clock.now();
+        let from = seat.at;
         loop {
-            let seat = worker.links.take(since, clock.now());
-            if since == Nanos::ZERO {
-                // Otherwise the trouble is counted already.
-                self.record.reconnects += seat.closed;
-            }
-            if seat.link().is_none() {
-                let opened = seat.open(&worker.route, clock).await.map(drop);
+            let waits = seat.link().is_none();
+            let link = seat.open(&worker.route, clock).await;
+            if waits {
                 self.record.connect = Some(clock.now().saturating_sub(from));
-                opened?;
             }
+            let link = link?;
             if seat.is_good() {
-                return Ok(seat);
+                return Ok(link);
             }
+            *seat = worker.links.take(since, clock.now());
         }
     }
 
-    async fn stream(&mut self, link: &Link) -> End {
+    fn send(&mut self, link: &Rc<Link>) -> Sent {
+        let id = &self.record.request_id;
+        let request = self.worker.head.http2(id, self.body.len());
+        self.record.sent = self.worker.desk.clock.now();
+        link.send(request, self.body.clone())
+    }
+
+    async fn stream(&mut self, sent: Sent) -> End {
         let worker = Rc::clone(&self.worker);
-        let request = worker.head.http2(&self.record.request_id, self.body.len());
-        let parts = Parts {
-            desk: &worker.desk,
-            link,
-            answer: &mut self.answer,
-        };
-        self.record.sent = worker.desk.clock.now();
-        let mut exchange = StreamExchange::send(parts, request, self.body.clone(), worker.limits());
+        let watch = Watch::new(worker.desk.clock, self.record.sent, worker.limits());
+        let mut exchange = StreamExchange::new(&worker.desk, sent, &mut self.answer, watch);
         let mut chunks = 0;
         let end = poll_fn(|cx| {
             exchange.poll(cx, |at, answer| {
