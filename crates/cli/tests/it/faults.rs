@@ -136,6 +136,23 @@ fn a_stall_is_a_read_time_out() {
 }
 
 #[test]
+fn a_stall_is_a_total_time_out_where_only_the_whole_time_is_limited() {
+    let load = Load {
+        flags: "--total-timeout 2",
+        fate: |fault| match fault {
+            Some(FaultKind::Stall) => (Some("total_timeout"), Some(200)),
+            other => fate(other),
+        },
+        ..Load::closed("stall=0.05")
+    };
+    let outcome = load.run();
+    assert!(outcome.times(FaultKind::Stall) >= 10);
+    for row in outcome.struck(FaultKind::Stall) {
+        assert!(row.end - row.sent >= 2_000_000_000, "{row:?}");
+    }
+}
+
+#[test]
 fn a_stall_shorter_than_the_read_time_out_is_only_slow() {
     let load = Load {
         fate: |_| (None, Some(200)),
