@@ -61,6 +61,11 @@ impl Answer {
         self.facts.first_byte.get_or_insert(at);
     }
 
+    /// A byte of the response has arrived.
+    pub fn has_begun(&self) -> bool {
+        self.facts.first_byte.is_some()
+    }
+
     /// A piece of the body, read at `at`.
     pub fn feed(&mut self, head: &Head, bytes: &[u8], at: Nanos) {
         if head.status == 200 && head.is_event_stream {

@@ -256,6 +256,10 @@ impl<'a> Exchange<'a> {
         });
         let answer = &mut *self.parts.answer;
         let Some(head) = self.decoder.head().cloned() else {
+            if answer.has_begun() {
+                let text = format!("{why} inside the head of the response");
+                return failed(FailureKind::CutMidStream, text);
+            }
             return End::ClosedUnanswered(Failure {
                 kind: FailureKind::ConnectionClosed,
                 text: why,

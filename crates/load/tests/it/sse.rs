@@ -1,5 +1,6 @@
 //! Streams as servers really write them, through the whole engine.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crestline_core::record::{FailureKind, RequestRecord, TokenSource};
@@ -188,6 +189,20 @@ fn a_stream_cut_before_its_end_is_a_failure_unless_it_had_said_everything() {
     }
     assert_eq!(records[1].chunks, 2);
     check_three(&records[4], "all but the end of the chunks");
+}
+
+#[test]
+fn a_response_cut_inside_its_head_was_begun_and_is_not_asked_for_again() {
+    let script = Script::serve(|mine, _| match mine {
+        0 => Step::SendBytes(vec![whole(&events(3).concat())]),
+        _ => Step::SendBytesAndClose(vec![b"HTTP/1.1 200 OK\r\ncontent-ty".to_vec()]),
+    });
+    let (records, _) = apply(setup(&script.url), closed(1, 2), &Stop::default());
+    check_three(&records[0], "the first on its connection");
+    let kind = records[1].failure.as_ref().map(|failure| failure.kind);
+    assert_eq!(kind, Some(FailureKind::CutMidStream));
+    assert_eq!(records[1].reconnects, 0);
+    assert_eq!(script.requests.load(Ordering::SeqCst), 2);
 }
 
 #[test]
