@@ -85,17 +85,7 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         .filter_map(|point| point.load.concurrency);
     make_room_for(slots.max().map_or(0, |slots| u64::from(slots.get())))?;
     let mut subject = Subject::open(plan, &workload)?;
-    let folders: Vec<_> = point_folders(&plan.points)
-        .into_iter()
-        .map(|name| plan.output.folder.join(name))
-        .collect();
-    for folder in &folders {
-        make_folder(folder)?;
-        let path = folder.join(DATABASE);
-        if path.exists() {
-            return Err(StoreError::Exists { path }.into());
-        }
-    }
+    let folders = make_folders(plan)?;
     let mut outcome = Outcome {
         points: Vec::new(),
         interrupted: false,
@@ -106,12 +96,9 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
             each(Event::Pause(plan.pause));
             subject.pause(plan.pause, || stop.is_asked());
         }
-        outcome.interrupted |= stop.is_asked();
-        if outcome.interrupted {
+        if stop.is_asked() || !is_there(plan, &subject, stop)? {
+            outcome.interrupted = true;
             break;
-        }
-        if plan.test_connection {
-            subject.check().map_err(|error| refused(plan, &error))?;
         }
         each(Event::PointStarted {
             number,
@@ -119,23 +106,46 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
             point: *point,
             folder: folder.clone(),
         });
-        let result = measure(
-            plan,
-            &mut subject,
-            Measure {
-                point,
-                first_item,
-                folder,
-                stop,
-            },
-            each,
-        )?;
+        let what = Measure {
+            point,
+            first_item,
+            folder,
+            stop,
+        };
+        let result = measure(plan, &mut subject, &what, each)?;
         first_item += point.warmup + point.requests;
         outcome.interrupted |= result.interrupted;
         each(Event::PointDone(Box::new(result.clone())));
         outcome.points.push(result);
     }
     Ok(outcome)
+}
+
+/// The folders of all loads, made before the first is applied, and none of them used before.
+fn make_folders(plan: &Plan) -> Result<Vec<PathBuf>, RunError> {
+    let mut folders = Vec::new();
+    for name in point_folders(&plan.points) {
+        let folder = plan.output.folder.join(name);
+        make_folder(&folder)?;
+        let path = folder.join(DATABASE);
+        if path.exists() {
+            return Err(StoreError::Exists { path }.into());
+        }
+        folders.push(folder);
+    }
+    Ok(folders)
+}
+
+/// Asks the service for one short answer, where the plan wants that; false where the user did not wait for it.
+fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bool, RunError> {
+    if !plan.test_connection {
+        return Ok(true);
+    }
+    match subject.check(stop) {
+        Ok(()) => Ok(true),
+        Err(CheckError::Stopped) => Ok(false),
+        Err(error) => Err(refused(plan, &error)),
+    }
 }
 
 /// One load of a plan.
@@ -149,7 +159,7 @@ struct Measure<'a> {
 fn measure(
     plan: &Plan,
     subject: &mut Subject,
-    what: Measure<'_>,
+    what: &Measure<'_>,
     each: &mut dyn FnMut(Event),
 ) -> Result<PointResult, RunError> {
     let options = WriteOptions {
@@ -193,7 +203,9 @@ pub fn point_folders(points: &[LoadPoint]) -> Vec<String> {
                 format!("{name}_{turn}")
             }
         };
-        let free = (1..).map(twin).find(|name| !names.contains(name));
+        let free = (1..=points.len())
+            .map(twin)
+            .find(|name| !names.contains(name));
         names.extend(free);
     }
     names
@@ -209,7 +221,7 @@ fn make_folder(path: &Path) -> Result<(), RunError> {
 fn refused(plan: &Plan, error: &CheckError) -> RunError {
     let (kind, text) = match error {
         CheckError::Failed(failure) => (failure.kind, failure.text.clone()),
-        CheckError::Runtime(error) => (FailureKind::Connect, error.to_string()),
+        error => (FailureKind::Connect, error.to_string()),
     };
     RunError::Refused {
         url: plan.url().to_owned(),

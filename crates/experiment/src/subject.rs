@@ -96,9 +96,9 @@ impl Subject {
     }
 
     /// One short request, to see that the service is there.
-    pub(crate) fn check(&self) -> Result<(), CheckError> {
+    pub(crate) fn check(&self, stop: &Stop) -> Result<(), CheckError> {
         match self {
-            Self::Live { engine, .. } => engine.check(),
+            Self::Live { engine, .. } => engine.check(stop),
             Self::Virtual { .. } => Ok(()),
         }
     }
@@ -108,7 +108,8 @@ impl Subject {
         match self {
             Self::Live { .. } => crate::run::wait(time, stop),
             Self::Virtual { session, .. } => {
-                drop(session.run_until(Until::Time(session.now().saturating_add(time))))
+                let until = session.now().saturating_add(time);
+                drop(session.run_until(Until::Time(until)));
             }
         }
     }

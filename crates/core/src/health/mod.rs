@@ -12,8 +12,9 @@ use crate::stats::{Histogram, Sample};
 use crate::units::Nanos;
 
 pub use verdict::{
-    BUSY_SHARE, BUSY_WALL, HealthVerdict, PACE_SENDS, PACE_SHARE, READ_LAG_FLOOR, READ_LAG_SHARE,
-    SEND_LAG_FLOOR, SEND_LAG_SHARE, STARVED_SHARE, STARVED_WAIT, VoidReason,
+    BUSY_SHARE, BUSY_WALL, HealthVerdict, LOOP_LAG_FLOOR, LOOP_LAG_SHARE, PACE_SENDS, PACE_SHARE,
+    READ_LAG_FLOOR, READ_LAG_SHARE, SEND_LAG_FLOOR, SEND_LAG_SHARE, STARVED_SHARE, STARVED_WAIT,
+    VoidReason,
 };
 
 /// Send lags kept exactly; more are counted in a histogram.

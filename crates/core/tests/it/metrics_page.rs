@@ -127,6 +127,11 @@ fn the_limits_on_the_page_are_those_of_the_code() {
         percent(health::READ_LAG_SHARE)
     ));
     check_says(&format!(
+        "fires each 10 ms | p99 > {} and > {} of the median TTFT",
+        millis(health::LOOP_LAG_FLOOR),
+        percent(health::LOOP_LAG_SHARE)
+    ));
+    check_says(&format!(
         "< {}, from {} sends on",
         percent(health::PACE_SHARE),
         health::PACE_SENDS

@@ -84,6 +84,9 @@ pub enum CheckError {
     /// The runtime cannot be started.
     #[error("the connection cannot be tested")]
     Runtime(#[from] io::Error),
+    /// Someone asked to stop before there was an answer.
+    #[error("stopped before the service answered")]
+    Stopped,
     /// The request failed.
     #[error("{}", .0.text)]
     Failed(Failure),
@@ -145,11 +148,16 @@ impl Engine {
     }
 
     /// Sends one short request and waits for its first token, or for the whole answer where it is not streamed.
-    pub fn check(&self) -> Result<(), CheckError> {
+    pub fn check(&self, stop: &Stop) -> Result<(), CheckError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default())?;
-        Ok(runtime.block_on(check::check(self))?)
+        runtime.block_on(async {
+            tokio::select! {
+                answer = check::check(self) => Ok(answer?),
+                () = stop.asked() => Err(CheckError::Stopped),
+            }
+        })
     }
 
     /// Applies a load, warm-up first, and hands over each record as it ends. `first_item` is the index in the workload

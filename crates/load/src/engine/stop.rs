@@ -22,6 +22,13 @@ impl Stop {
         self.0.load(Ordering::Relaxed) > 0
     }
 
+    /// Waits until someone asks; looks up each 20 ms, since whoever asks may be a signal handler.
+    pub(crate) async fn asked(&self) {
+        while !self.is_asked() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// Someone asked twice: what is in flight is given up.
     pub fn is_urgent(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 1

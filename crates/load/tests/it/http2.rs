@@ -312,11 +312,11 @@ fn the_test_request_does_not_wait_for_a_long_answer_and_says_what_is_wrong() {
     let (_hangs, engine) = serve(Manners::default(), |_, _| {
         Reply::Hang(events(9)[..2].to_vec())
     });
-    engine.check().unwrap();
+    engine.check(&Stop::default()).unwrap();
     let (_refuses, engine) = serve(Manners::default(), |_, _| {
         Reply::Status(401, ("content-type", "text/plain"), "no key")
     });
-    let error = engine.check().unwrap_err().to_string();
+    let error = engine.check(&Stop::default()).unwrap_err().to_string();
     assert!(error.contains("HTTP 401: no key"), "{error}");
 }
 

@@ -228,15 +228,16 @@ fn warm_up_requests_come_first_and_are_awaited() {
 fn a_duration_ends_the_sending_and_awaits_what_is_in_flight() {
     let script = Script::serve(|_, _| Step::Send(answer(10)));
     let point = LoadPoint {
-        duration: Some(Nanos::from_millis(100)),
+        duration: Some(Nanos::from_millis(400)),
         ..closed(2, 1_000_000)
     };
     let (records, applied) = apply(setup(&script.url), point, &Stop::default());
-    assert!(!records.is_empty() && records.iter().all(RequestRecord::succeeded));
+    assert!(!records.is_empty(), "none sent");
+    assert!(records.iter().all(RequestRecord::succeeded), "{records:?}");
     assert!(
         records
             .iter()
-            .all(|record| record.due < applied.start + Nanos::from_millis(100))
+            .all(|record| record.due < applied.start + Nanos::from_millis(400))
     );
     assert!(!applied.interrupted);
 }
@@ -281,15 +282,27 @@ fn a_stop_gives_up_what_outlasts_the_grace_time_and_every_request_is_told() {
 fn the_test_request_says_what_is_wrong_and_does_not_wait_for_a_long_answer() {
     let hangs_after_a_token = Script::serve(|_, _| Step::Hang(answer(9)[..2].to_vec()));
     let engine = Engine::new(setup(&hangs_after_a_token.url), "test", &[], |_| None).unwrap();
-    engine.check().unwrap();
+    engine.check(&Stop::default()).unwrap();
     let unauthorized = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 6\r\n\r\nno key".to_owned();
     let script = Script::serve(move |_, _| Step::Send(vec![unauthorized.clone()]));
     let engine = Engine::new(setup(&script.url), "test", &[], |_| None).unwrap();
     assert!(
         engine
-            .check()
+            .check(&Stop::default())
             .unwrap_err()
             .to_string()
             .contains("HTTP 401: no key")
     );
+}
+
+#[test]
+fn the_test_request_ends_when_someone_asks_to_stop() {
+    let silent = Script::serve(|_, _| Step::Hang(Vec::new()));
+    let engine = Engine::new(setup(&silent.url), "test", &[], |_| None).unwrap();
+    let stop = Stop::default();
+    stop.ask();
+    assert!(matches!(
+        engine.check(&stop),
+        Err(crestline_load::engine::CheckError::Stopped)
+    ));
 }

@@ -78,7 +78,7 @@ fn a_proxy_for_http_is_sent_the_whole_url() {
     let target = setup("http://llm.test:8123/v1/chat/completions?a=b");
     // The proxy is a name of this machine; the service's own name is never looked up.
     let engine = Engine::new(target, "test", &[], env).unwrap();
-    engine.check().unwrap();
+    engine.check(&Stop::default()).unwrap();
     let (records, _) = apply_by(&engine, closed(2, 6), &Stop::default());
     assert!(records.iter().all(RequestRecord::succeeded), "{records:?}");
     let heads = proxy.heads.lock().unwrap();

@@ -26,7 +26,7 @@ fn a_closed_loop_over_tls_succeeds_and_keeps_its_connections() {
         let script = serve(&certificate, protocols, |_, _| Step::Send(answer(4)));
         let engine =
             Engine::new(setup(&script.url), "test", &certificate.roots(), |_| None).unwrap();
-        engine.check().unwrap();
+        engine.check(&Stop::default()).unwrap();
         let (records, applied) = apply_by(&engine, closed(3, 12), &Stop::default());
         assert_eq!(records.len(), 12);
         for record in &records {
