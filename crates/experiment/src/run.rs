@@ -1,20 +1,17 @@
 //! Runs a plan: each of its loads in turn, every record into the store and into the summary.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crestline_core::record::FailureKind;
 use crestline_core::request::LoadPoint;
-use crestline_core::units::Nanos;
-use crestline_load::engine::{CheckError, EngineError, Stop};
-use crestline_load::files::{FilesError, make_room_for};
-use crestline_sim::profile::ProfileError;
+use crestline_load::engine::{CheckError, Stop};
+use crestline_load::files::make_room_for;
 use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
-use crestline_workload::{Workload, WorkloadError};
+use crestline_workload::Workload;
 
+use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
@@ -30,44 +27,6 @@ pub struct Outcome {
     pub points: Vec<PointResult>,
     /// It was ended before all loads were done.
     pub interrupted: bool,
-}
-
-/// A plan that cannot be run.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The data set, the tokenizer or the lengths.
-    #[error(transparent)]
-    Workload(#[from] WorkloadError),
-    /// The simulated engine's profile.
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
-    /// The way to the service, or a worker.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The service refused the test request.
-    #[error("the test request to {url} failed: {text}")]
-    Refused {
-        /// Where it went.
-        url: String,
-        /// Why it failed.
-        kind: FailureKind,
-        /// What was seen.
-        text: String,
-    },
-    /// Open connections.
-    #[error(transparent)]
-    Files(#[from] FilesError),
-    /// The output folder.
-    #[error("the output folder `{}` cannot be written", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The database of a load.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Runs a plan. Nothing is sent before everything that can be checked is checked.
@@ -227,15 +186,6 @@ fn refused(plan: &Plan, error: &CheckError) -> RunError {
         url: plan.url().to_owned(),
         kind,
         text,
-    }
-}
-
-/// Waits, but looks up each 50 ms whether it should go on.
-pub(crate) fn wait(time: Nanos, stop: impl Fn() -> bool) {
-    let clock = crestline_load::clock::Clock::start();
-    while clock.now() < time && !stop() {
-        let left = time.saturating_sub(clock.now()).to_duration();
-        crestline_load::clock::sleep(left.min(Duration::from_millis(50)));
     }
 }
 

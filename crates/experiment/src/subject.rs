@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::Exchange;
@@ -14,9 +15,9 @@ use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
 
+use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
 use crate::recorder::Recorder;
-use crate::run::RunError;
 use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest, VirtualSession};
 
 /// What is put under load.
@@ -106,7 +107,7 @@ impl Subject {
     /// Lets time pass without load.
     pub(crate) fn pause(&mut self, time: Nanos, stop: impl Fn() -> bool) {
         match self {
-            Self::Live { .. } => crate::run::wait(time, stop),
+            Self::Live { .. } => wait(time, stop),
             Self::Virtual { session, .. } => {
                 let until = session.now().saturating_add(time);
                 drop(session.run_until(Until::Time(until)));
@@ -198,4 +199,13 @@ fn source(
         }
         request
     })
+}
+
+/// Waits, but looks up each 50 ms whether it should go on.
+fn wait(time: Nanos, stop: impl Fn() -> bool) {
+    let clock = clock::Clock::start();
+    while clock.now() < time && !stop() {
+        let left = time.saturating_sub(clock.now()).to_duration();
+        clock::sleep(left.min(Duration::from_millis(50)));
+    }
 }

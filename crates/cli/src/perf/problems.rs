@@ -1,7 +1,7 @@
 //! Why a plan cannot be run, in the words of this dialect's flags.
 
 use crestline_core::record::FailureKind;
-use crestline_experiment::run::RunError;
+use crestline_experiment::error::RunError;
 
 use crate::problem::Problem;
 

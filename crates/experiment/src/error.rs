@@ -1,0 +1,49 @@
+//! Why a plan cannot be run.
+
+use std::io;
+use std::path::PathBuf;
+
+use crestline_core::record::FailureKind;
+use crestline_load::engine::EngineError;
+use crestline_load::files::FilesError;
+use crestline_sim::profile::ProfileError;
+use crestline_store::runs::StoreError;
+use crestline_workload::WorkloadError;
+
+/// A plan that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data set, the tokenizer or the lengths.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// The simulated engine's profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The way to the service, or a worker.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The service refused the test request.
+    #[error("the test request to {url} failed: {text}")]
+    Refused {
+        /// Where it went.
+        url: String,
+        /// Why it failed.
+        kind: FailureKind,
+        /// What was seen.
+        text: String,
+    },
+    /// Open connections.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The output folder.
+    #[error("the output folder `{}` cannot be written", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The database of a load.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
