@@ -2,7 +2,11 @@
 //!
 //! Opens nothing; the environment is an argument.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Uri;
+
+use crate::target::Secret;
 
 /// The parts of an endpoint's URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub struct Address {
     pub port: u16,
     /// Path and query, from the first slash.
     pub path: String,
+    /// `Basic …` for an authorization header, where the URL has a user name or a password.
+    pub credentials: Option<Secret>,
 }
 
 /// A URL that requests cannot be sent to.
@@ -31,6 +37,11 @@ pub enum AddressError {
         /// Its scheme.
         scheme: String,
     },
+    /// User name or password before the host: URLs are written to files, and secrets are not.
+    #[error(
+        "the URL of {0} has a user name or a password in it; send an `Authorization` header in its place"
+    )]
+    Credentials(String),
     /// A proxy of another kind.
     #[error("the proxy `{0}` is not of the kind http://HOST:PORT, the only one that is spoken")]
     Proxy(String),
@@ -56,13 +67,26 @@ impl Address {
             .host()
             .filter(|host| !host.is_empty())
             .ok_or_else(wrong)?;
+        let user = uri
+            .authority()
+            .and_then(|all| all.as_str().rsplit_once('@'));
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             tls,
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             path: path.to_owned(),
+            credentials: user.map(|(user, _)| basic(user)),
         })
+    }
+
+    /// The URL of a service, which has no secrets in it.
+    pub fn of_service(url: &str) -> Result<Self, AddressError> {
+        let address = Self::parse(url)?;
+        match address.credentials {
+            None => Ok(address),
+            Some(_) => Err(AddressError::Credentials(address.authority())),
+        }
     }
 
     /// Host and port as the `Host` header has them: the port only where it is not the scheme's own.
@@ -79,6 +103,29 @@ impl Address {
             format!("{host}:{}", self.port)
         }
     }
+}
+
+/// Credentials in the form of RFC 7617, out of `user:password` as a URL has them.
+fn basic(user: &str) -> Secret {
+    let mut plain = percent_decoded(user);
+    if !plain.contains(&b':') {
+        plain.push(b':');
+    }
+    Secret::new(format!("Basic {}", STANDARD.encode(plain)))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let [byte, tail @ ..] = rest {
+        let digits = tail.get(..2).filter(|_| *byte == b'%');
+        let code = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(code.unwrap_or(*byte));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    decoded
 }
 
 /// The proxy for an address by the usual environment variables, lower case first: `http_proxy` or `https_proxy`, then
@@ -113,7 +160,10 @@ pub fn proxy_for(
     };
     match Address::parse(&full) {
         Ok(proxy) if !proxy.tls => Ok(Some(proxy)),
-        _ => Err(AddressError::Proxy(url)),
+        _ => {
+            let shown = url.rsplit_once('@').map_or(url.as_str(), |(_, host)| host);
+            Err(AddressError::Proxy(shown.to_owned()))
+        }
     }
 }
 
@@ -171,6 +221,24 @@ mod tests {
             Address::parse("ftp://a/b"),
             Err(AddressError::Scheme { .. })
         ));
+    }
+
+    #[test]
+    fn credentials_are_decoded_for_proxies_refused_for_services_and_never_shown() {
+        let proxy = address("http://me:p%40ss%3a1@proxy:3128");
+        // `printf 'me:p@ss:1' | base64`
+        let credentials = proxy.credentials.as_ref().map(Secret::reveal);
+        assert_eq!(credentials, Some("Basic bWU6cEBzczox"));
+        assert_eq!(proxy.authority(), "proxy:3128");
+        assert!(!format!("{proxy:?}").contains("bWU6"));
+        let name_only = address("http://100%25@p/");
+        // `printf '100%%:' | base64`
+        assert_eq!(name_only.credentials.unwrap().reveal(), "Basic MTAwJTo=");
+        let refused = Address::of_service("https://me:secret@api.example.com/v1").unwrap_err();
+        assert_eq!(refused, AddressError::Credentials("api.example.com".into()));
+        let env = |name: &str| (name == "all_proxy").then(|| "socks5://me:secret@p:1".to_owned());
+        let error = proxy_for(&address("http://a/"), env).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::address::{Address, AddressError, proxy_for};
 use super::http2::Link;
 use super::wire::Wire;
 use crate::clock::Clock;
+use crate::target::Secret;
 
 /// Longest time for the first connection, where no connect time-out is set.
 const TRIAL_LIMIT: Nanos = Nanos::from_secs(60);
@@ -64,7 +65,7 @@ impl Route {
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, RouteError> {
-        let address = Address::parse(url)?;
+        let address = Address::of_service(url)?;
         let proxy = proxy_for(&address, env)?;
         let first = proxy.as_ref().unwrap_or(&address);
         let dns = |source| RouteError::Dns {
@@ -125,6 +126,12 @@ impl Route {
         }
     }
 
+    /// What an HTTP proxy that forwards requests wants to be sent with each, as `Proxy-Authorization`.
+    pub fn proxy_credentials(&self) -> Option<&Secret> {
+        let proxy = self.proxy.as_ref().filter(|_| !self.address.tls)?;
+        proxy.credentials.as_ref()
+    }
+
     /// Opens a connection, within the connect time-out.
     pub async fn connect(&self) -> Result<Wire, Failure> {
         within(self.timeout, self.open()).await
@@ -148,8 +155,8 @@ impl Route {
         let Some((config, name)) = &self.tls else {
             return Ok(Wire::Plain(tcp));
         };
-        if self.proxy.is_some() {
-            tunnel(&mut tcp, &self.address).await?;
+        if let Some(proxy) = &self.proxy {
+            tunnel(&mut tcp, &self.address, proxy).await?;
         }
         let connector = TlsConnector::from(Arc::clone(config));
         let tls = connector.connect(name.clone(), tcp).await;
@@ -193,7 +200,7 @@ async fn within<T>(
 }
 
 /// Asks an HTTP proxy for a tunnel.
-async fn tunnel(tcp: &mut TcpStream, to: &Address) -> Result<(), Failure> {
+async fn tunnel(tcp: &mut TcpStream, to: &Address, proxy: &Address) -> Result<(), Failure> {
     let wrong = |text: String| {
         failure(
             FailureKind::Connect,
@@ -205,7 +212,11 @@ async fn tunnel(tcp: &mut TcpStream, to: &Address) -> Result<(), Failure> {
     } else {
         format!("{}:{}", to.host, to.port)
     };
-    let ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    let mut ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+    if let Some(credentials) = &proxy.credentials {
+        ask.extend(["Proxy-Authorization: ", credentials.reveal(), "\r\n"]);
+    }
+    ask += "\r\n";
     tcp.write_all(ask.as_bytes())
         .await
         .map_err(|error| wrong(error.to_string()))?;

@@ -38,8 +38,7 @@ pub struct HeaderError(String);
 impl RequestHead {
     /// The head of requests to the service.
     pub(super) fn new(setup: &Setup, route: &Route) -> Result<Self, HeaderError> {
-        let authority = route.address().authority();
-        let headers = headers(setup, authority);
+        let headers = headers(setup, route);
         let mut text = format!("POST {} HTTP/1.1\r\n", route.request_target());
         let mut fields = HeaderMap::new();
         let mut host = "";
@@ -97,10 +96,10 @@ impl RequestHead {
 }
 
 /// The headers of all requests: the user's own win over the usual ones, the API key over both.
-fn headers(setup: &Setup, authority: String) -> Vec<(String, String)> {
+fn headers(setup: &Setup, route: &Route) -> Vec<(String, String)> {
     let agent = concat!("crestline/", env!("CARGO_PKG_VERSION"));
     let mut headers: Vec<(String, String)> = vec![
-        ("Host".into(), authority),
+        ("Host".into(), route.address().authority()),
         ("User-Agent".into(), agent.into()),
         (
             "Accept".into(),
@@ -112,6 +111,9 @@ fn headers(setup: &Setup, authority: String) -> Vec<(String, String)> {
         headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         headers.push((name.to_owned(), value));
     };
+    if let Some(credentials) = route.proxy_credentials() {
+        set("Proxy-Authorization", credentials.reveal().to_owned());
+    }
     for header in &setup.target.headers {
         set(&header.name, header.value.reveal().to_owned());
     }

@@ -170,6 +170,32 @@ fn hosts_in_no_proxy_are_reached_directly() {
 }
 
 #[test]
+fn a_proxy_is_sent_the_credentials_of_its_url_and_the_service_is_not() {
+    let forwards = Script::serve(|_, _| Step::Send(answer(1)));
+    let url = forwards.url.replace("http://", "http://me:pass@");
+    let env = move |name: &str| (name == "http_proxy").then(|| url.clone());
+    let engine = Engine::new(setup("http://llm.test/v1"), "test", &[], env).unwrap();
+    drop(apply_by(&engine, closed(1, 1), &Stop::default()));
+    // `printf me:pass | base64`
+    let line = "\r\nProxy-Authorization: Basic bWU6cGFzcw==\r\n";
+    assert!(forwards.heads.lock().unwrap()[0].contains(line));
+
+    let certificate = Certificate::of("127.0.0.1");
+    let script = Http2Script::serve(&certificate, Manners::default(), |_, _| {
+        Reply::Send(events(1))
+    });
+    let proxy = Tunnels::serve(OPEN);
+    let authority = proxy.authority.clone();
+    let env =
+        move |name: &str| (name == "https_proxy").then(|| format!("http://me:pass@{authority}"));
+    let engine = Engine::new(setup(&script.url), "test", &certificate.roots(), env).unwrap();
+    drop(apply_by(&engine, closed(1, 1), &Stop::default()));
+    assert!(proxy.asked.lock().unwrap()[0].contains(line));
+    let received = script.received.lock().unwrap();
+    assert!(!received[0].headers.contains_key("proxy-authorization"));
+}
+
+#[test]
 fn a_proxy_that_nobody_runs_is_a_refused_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
