@@ -30,6 +30,12 @@ pub struct Watch {
     /// The last read, or the write of the request.
     heard: Nanos,
     timer: Pin<Box<Sleep>>,
+    /// When the timer fires.
+    fires_at: Nanos,
+    /// The timer knows whom to wake.
+    armed: bool,
+    /// Something was heard since the last look at the timer.
+    news: bool,
 }
 
 impl Watch {
@@ -43,6 +49,9 @@ impl Watch {
             began,
             heard: began,
             timer,
+            fires_at: first,
+            armed: false,
+            news: false,
         }
     }
 
@@ -54,10 +63,20 @@ impl Watch {
     /// Something was heard: the silence is over.
     pub fn hear(&mut self, at: Nanos) {
         self.heard = at;
+        self.news = true;
     }
 
     /// Ready when a limit is passed.
+    ///
+    /// The timer itself is only looked at where it may have fired: a stream that has just been heard, at a time before
+    /// the timer's, is woken again if it fires after all.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let news = std::mem::take(&mut self.news);
+        if news && self.armed && self.heard < self.fires_at {
+            return Poll::Pending;
+        }
+        // After many reads the runtime may put this look off; a look without news is never put off.
+        self.armed |= !news;
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = self.clock.now();
@@ -78,9 +97,9 @@ impl Watch {
                 let kind = FailureKind::ReadTimeout;
                 return Poll::Ready(Failure { kind, text });
             }
-            self.timer
-                .as_mut()
-                .reset(self.clock.deadline(total.min(silence)));
+            self.fires_at = total.min(silence);
+            let deadline = self.clock.deadline(self.fires_at);
+            self.timer.as_mut().reset(deadline);
         }
     }
 }
