@@ -63,7 +63,8 @@ impl Desk {
     /// What was read at `at` has been handled: so many socket reads and events. The lag of each eighth is taken: a look
     /// at the clock costs as much as the handling itself.
     pub fn count(&self, reads: u64, events: u64, at: Nanos) {
-        if self.counts.replace(self.counts.get().wrapping_add(1)) % LAG_EVERY == 0 {
+        let turn = self.counts.replace(self.counts.get().wrapping_add(1));
+        if turn.is_multiple_of(LAG_EVERY) {
             let lag = self.clock.now().saturating_sub(at);
             self.read_lag.borrow_mut().add(lag.0);
         }
