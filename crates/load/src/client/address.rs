@@ -70,11 +70,26 @@ impl Address {
         let user = uri
             .authority()
             .and_then(|all| all.as_str().rsplit_once('@'));
+        let port = match uri.port() {
+            None => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(port) => port
+                .as_str()
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(wrong)?,
+        };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             tls,
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            port,
             path: path.to_owned(),
             credentials: user.map(|(user, _)| basic(user)),
         })
@@ -214,7 +229,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reached_is_refused() {
-        for url in ["", "127.0.0.1:8000/v1", "/v1/completions", "http://"] {
+        for url in [
+            "",
+            "127.0.0.1:8000/v1",
+            "/v1/completions",
+            "http://",
+            "http://h:99999/",
+            "http://h:0/",
+            "http://h:1x/",
+        ] {
             assert!(Address::parse(url).is_err(), "{url}");
         }
         assert!(matches!(

@@ -30,6 +30,7 @@ use crate::clock::Clock;
 /// Requests at a time over one connection, where the server does not allow fewer.
 pub const MOST_STREAMS: usize = 100;
 /// Bytes that a server may send ahead on one stream, and on a connection: so many that it never waits for the client.
+/// The library's limit on small frames, which a stream of tokens is made of, grows with them.
 const STREAM_WINDOW: u32 = 8 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 
@@ -85,8 +86,6 @@ impl Link {
         let begun = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            // Streams of tokens are small frames; each is handled as soon as it is read.
-            .data_frame_budget(usize::MAX)
             .enable_push(false)
             // None before the server's settings are known: that is how their arrival is seen.
             .initial_max_send_streams(0)
@@ -429,5 +428,63 @@ impl AsyncWrite for Stamped {
 
     fn is_write_vectored(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_each_read_the_connection_is_not_ready_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        peer.write_all(b"ab").await.unwrap();
+        let reads = Rc::<Reads>::default();
+        let mut stamped = Stamped {
+            wire: Wire::Plain(tcp),
+            clock: Clock::start(),
+            reads: Rc::clone(&reads),
+            has_read: false,
+        };
+        let mut bytes = [0];
+        let mut outcomes = Vec::new();
+        while outcomes.iter().filter(|outcome| **outcome).count() < 2 {
+            poll_fn(|cx| {
+                let mut buffer = ReadBuf::new(&mut bytes);
+                let polled = Pin::new(&mut stamped).poll_read(cx, &mut buffer);
+                outcomes.push(polled.is_ready());
+                // Woken again in either case: by the bytes that are left, or by itself.
+                polled.map(drop)
+            })
+            .await;
+        }
+        assert!(
+            outcomes.ends_with(&[true, false, true]),
+            "{outcomes:?}: a read, none, a read"
+        );
+        assert_eq!(reads.uncounted.get(), 2);
+        assert!(reads.last.get() > Nanos::ZERO);
+    }
+
+    #[test]
+    fn a_head_is_read_whatever_the_case_of_its_values() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "Text/Event-Stream; x".parse().unwrap());
+        headers.insert(RETRY_AFTER, " 7".parse().unwrap());
+        let head = read_head(StatusCode::TOO_MANY_REQUESTS, &headers);
+        let expected = Head {
+            status: 429,
+            is_event_stream: true,
+            retry_after: Some("7".to_owned()),
+            keep_alive: true,
+        };
+        assert_eq!(head, expected);
     }
 }

@@ -119,7 +119,8 @@ pub struct Applied {
 }
 
 impl Engine {
-    /// Finds the way to the service; where it is encrypted, a first connection shows that it can be used. `run_id` begins the id of each request; `env` gives the proxy variables.
+    /// Finds the way to the service; where it is encrypted, a first connection shows that it can be used and whether
+    /// HTTP/2 is spoken. `run_id` begins the id of each request; `env` gives the proxy variables.
     pub fn new(
         setup: Setup,
         run_id: &str,

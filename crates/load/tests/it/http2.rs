@@ -131,6 +131,21 @@ fn a_body_larger_than_the_servers_window_is_sent_whole() {
 }
 
 #[test]
+fn a_response_larger_than_the_clients_window_is_received_whole() {
+    let text = "x".repeat(1 << 20);
+    let (_script, engine) = serve(Manners::default(), move |_, _| {
+        let long = events(1)[0].replace("t0", &text);
+        let mut pieces = vec![long; 9];
+        pieces.extend(events(0));
+        Reply::Send(pieces)
+    });
+    let (records, _) = apply_by(&engine, closed(1, 1), &Stop::default());
+    assert_eq!((&records[0].failure, records[0].chunks), (&None, 9));
+    let answer = &records[0].exchange.as_ref().unwrap().answer;
+    assert_eq!(answer.len(), 9 * ((1 << 20) + 1));
+}
+
+#[test]
 fn a_limit_of_the_server_makes_more_connections() {
     let manners = Manners {
         streams: Some(4),
