@@ -67,23 +67,19 @@ impl Address {
             .host()
             .filter(|host| !host.is_empty())
             .ok_or_else(wrong)?;
-        let user = uri
-            .authority()
-            .and_then(|all| all.as_str().rsplit_once('@'));
-        let port = match uri.port() {
-            None => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
-            Some(port) => port
-                .as_str()
-                .parse()
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or_else(wrong)?,
+        let place = uri.authority().map_or("", |place| place.as_str());
+        let (user, place) = match place.rsplit_once('@') {
+            Some((user, place)) => (Some(user), place),
+            None => (None, place),
+        };
+        let port = place
+            .strip_prefix(host)
+            .and_then(|rest| rest.strip_prefix(':'));
+        let port = match port.map(str::parse) {
+            None if tls => 443,
+            None => 80,
+            Some(Ok(port)) if port > 0 => port,
+            Some(_) => return Err(wrong()),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
@@ -91,7 +87,7 @@ impl Address {
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
             path: path.to_owned(),
-            credentials: user.map(|(user, _)| basic(user)),
+            credentials: user.map(basic),
         })
     }
 
