@@ -13,7 +13,8 @@ use nix::sys::time::TimeValLike as _;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::raw::{self, Seen, Task, Totals};
+use crate::raw::{self, CLOSING_EVENTS, Seen, Task, Totals};
+use crate::records;
 use crate::service::{BINARY, Service};
 
 /// The core that clients run on.
@@ -53,6 +54,8 @@ pub(crate) struct Cost {
     pub(crate) chunks: u64,
     /// From the first write to the end of the last answer, in seconds.
     pub(crate) seconds: f64,
+    /// Events received by one read of a socket, on average; those without content count.
+    pub(crate) events_per_read: f64,
 }
 
 /// Runs the raw reader.
@@ -101,6 +104,8 @@ fn raw_reader(
         cpu_s,
         chunks: totals.chunks,
         seconds: totals.seconds,
+        events_per_read: (totals.chunks + load.total() as u64 * CLOSING_EVENTS as u64) as f64
+            / totals.reads as f64,
     };
     Ok((cost, totals))
 }
@@ -192,14 +197,28 @@ pub(crate) fn run_perf(service: &Service, load: &Load) -> anyhow::Result<Cost> {
         cpu_s: finished.cpu_s,
         chunks: load.chunks(),
         seconds: nanos as f64 / 1e9,
+        events_per_read: records::events_per_read(&finished)?,
     })
 }
 
 impl Finished {
+    /// What a run that was started elsewhere left in a folder; its CPU time is not known.
+    pub(crate) fn of(folder: TempDir) -> Self {
+        Self {
+            folder,
+            cpu_s: f64::NAN,
+        }
+    }
+
     /// The database of its one load.
     pub(crate) fn database(&self) -> anyhow::Result<Connection> {
         let path = self.file("benchmark_data.db")?;
         Connection::open(&path).with_context(|| format!("{}", path.display()))
+    }
+
+    /// The content of a file of its one load.
+    pub(crate) fn read(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(fs::read(self.file(name)?)?)
     }
 
     /// A file of its one load.

@@ -4,17 +4,29 @@
 //! `open-loop`, `memory`, `start`. Wants two cores and a quiet machine. Every figure stands beside its target; a missed
 //! target is shown and does not fail the bench. docs/performance.md explains the tables.
 
+mod accuracy;
 mod client;
 mod clock;
+mod memory;
+mod open_loop;
 mod raw;
+mod records;
 mod service;
+mod start;
 mod table;
 mod throughput;
 
 use anyhow::bail;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// The sections in the order in which they run.
-const SECTIONS: [(&str, fn() -> anyhow::Result<()>); 1] = [("throughput", throughput::run)];
+const SECTIONS: [(&str, fn() -> anyhow::Result<()>); 5] = [
+    ("throughput", throughput::run),
+    ("accuracy", accuracy::run),
+    ("open-loop", open_loop::run),
+    ("memory", memory::run),
+    ("start", start::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,10 +46,17 @@ fn main() -> anyhow::Result<()> {
             bail!("no section `{word}`: there are {}", names.join(", "));
         }
     }
+    allow_many_connections()?;
     for (name, run) in SECTIONS {
         if chosen.is_empty() || chosen.contains(&name) {
             run()?;
         }
     }
     Ok(())
+}
+
+/// Raises the limit of open files to the highest allowed; processes started here inherit it.
+fn allow_many_connections() -> anyhow::Result<()> {
+    let (_, highest) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, highest, highest)?)
 }

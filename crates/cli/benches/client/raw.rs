@@ -23,9 +23,11 @@ const END: &[u8] = b"\r\n0\r\n\r\n";
 /// Bytes of the last read that are looked at again, so that a mark may lie across the cut.
 const CARRY: usize = 6;
 /// Events without content at the end of a stream: usage and `[DONE]`.
-const CLOSING_EVENTS: usize = 2;
+pub(crate) const CLOSING_EVENTS: usize = 2;
 /// Digits of a request's number in its id.
 const DIGITS: usize = 8;
+/// What stands before it.
+const ID_PREFIX: &str = "raw-";
 
 /// What the reader is to do; its parent hands it over as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +66,8 @@ pub(crate) struct Seen {
 pub(crate) struct Totals {
     /// Events with content.
     pub(crate) chunks: u64,
+    /// Socket reads.
+    pub(crate) reads: u64,
     /// From the first write to the last read, in seconds.
     pub(crate) seconds: f64,
 }
@@ -78,10 +82,10 @@ struct Line {
     seen: Seen,
 }
 
-/// The bytes of a request, and where its number stands.
+/// The bytes of a request, and where its id stands.
 struct Template {
     bytes: Vec<u8>,
-    number_at: usize,
+    id_at: usize,
     next: u64,
 }
 
@@ -109,6 +113,7 @@ struct Reader {
     keeps: bool,
     open: usize,
     chunks: u64,
+    reads: u64,
     done: Vec<Seen>,
 }
 
@@ -137,6 +142,7 @@ impl Reader {
             keeps: task.requests_file.is_some(),
             open: task.connections,
             chunks: 0,
+            reads: 0,
             done: Vec::new(),
         })
     }
@@ -156,6 +162,7 @@ impl Reader {
         }
         Ok(Totals {
             chunks: self.chunks,
+            reads: self.reads,
             seconds: (clock::now() - began) as f64 / 1e9,
         })
     }
@@ -177,6 +184,7 @@ impl Reader {
         let line = &mut self.lines[index];
         let length = line.socket.read(&mut buffer[CARRY..])?;
         let at = clock::now();
+        self.reads += 1;
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -229,28 +237,28 @@ impl Template {
         let mut text = String::new();
         let _ = write!(
             text,
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nx-request-id: raw-",
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nx-request-id: ",
             task.address,
             body.len(),
         );
-        let number_at = text.len();
-        let _ = write!(text, "{:0DIGITS$}\r\n\r\n{body}", 0);
+        let id_at = text.len();
+        let _ = write!(text, "{ID_PREFIX}{:0DIGITS$}\r\n\r\n{body}", 0);
         Self {
             bytes: text.into_bytes(),
-            number_at,
+            id_at,
             next: 0,
         }
     }
 
-    /// Puts the next number in, and gives it as text.
+    /// Puts the next number in, and gives the id that it makes.
     fn advance(&mut self) -> &str {
-        let place = &mut self.bytes[self.number_at..self.number_at + DIGITS];
+        let id = &mut self.bytes[self.id_at..self.id_at + ID_PREFIX.len() + DIGITS];
         let mut rest = self.next;
-        for digit in place.iter_mut().rev() {
+        for digit in id[ID_PREFIX.len()..].iter_mut().rev() {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
         self.next += 1;
-        std::str::from_utf8(place).expect("digits are text")
+        std::str::from_utf8(id).expect("an id is text")
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Each measurement starts a fresh one, so that none finds the connections, caches or truth of another.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
@@ -63,7 +63,7 @@ pub(crate) struct Sent {
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_crestline");
 
 impl Service {
-    /// Starts a service with a profile, and waits until it listens.
+    /// Starts a service with a profile, and waits until it answers.
     pub(crate) fn start(profile: &str, witness: Witness) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let mut command = Command::new("taskset");
@@ -91,11 +91,13 @@ impl Service {
             .context("`taskset` of util-linux starts the service")?;
         let stdout = child.stdout.take().context("standard output is piped")?;
         let address = address(&mut BufReader::new(stdout))?;
-        Ok(Self {
+        let service = Self {
             child,
             address,
             folder,
-        })
+        };
+        await_answer(address)?;
+        Ok(service)
     }
 
     /// Ends the service and waits for it, so that its truth is whole.
@@ -146,6 +148,22 @@ fn requests_file(folder: &Path) -> PathBuf {
 
 fn chunks_file(folder: &Path) -> PathBuf {
     folder.join("chunks.csv")
+}
+
+/// Waits for the answer to a first request: the service may listen before it is ready.
+fn await_answer(address: SocketAddr) -> anyhow::Result<()> {
+    let mut socket = TcpStream::connect(address)?;
+    write!(
+        socket,
+        "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    ensure!(
+        answer.starts_with("HTTP/1.1 200 "),
+        "the service is not ready: {answer}"
+    );
+    Ok(())
 }
 
 /// The address in the line that the service prints when it listens.

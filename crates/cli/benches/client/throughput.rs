@@ -55,6 +55,7 @@ const CASES: [Case; 3] = [
 /// What one client needed over all its turns; medians.
 struct Summary {
     chunks_per_s: f64,
+    events_per_read: f64,
     /// CPU seconds per million chunks, start-up included.
     total: f64,
     /// CPU seconds per million further chunks.
@@ -71,45 +72,48 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "load",
             "client",
             "chunks/s",
-            "CPU s/M",
-            "ratio",
-            "target",
-            "marginal",
-            "ratio",
-            "target",
+            "events/read",
             "short run, CPU s",
+            "in all",
+            "ratio",
+            "target",
+            "one more",
+            "ratio",
+            "target",
         ],
     );
     for case in &CASES {
         let (raw, perf) = measure(case)?;
-        table.row([
-            case.name.to_owned(),
-            "raw reader".to_owned(),
-            format!("{:.0}", raw.chunks_per_s),
-            format!("{:.2}", raw.total),
-            String::new(),
-            String::new(),
-            format!("{:.2}", raw.marginal),
-            String::new(),
-            String::new(),
-            format!("{:.3}", raw.start_s),
-        ]);
-        let (total, marginal) = (perf.total / raw.total, perf.marginal / raw.marginal);
-        table.row([
-            case.name.to_owned(),
-            "crestline perf".to_owned(),
-            format!("{:.0}", perf.chunks_per_s),
-            format!("{:.2}", perf.total),
-            format!("{total:.2}"),
-            at_most(total, LIMIT, ""),
-            format!("{:.2}", perf.marginal),
-            format!("{marginal:.2}"),
-            at_most(marginal, LIMIT, ""),
-            format!("{:.3}", perf.start_s),
-        ]);
+        table.row(row(case, "raw reader", &raw, None));
+        table.row(row(case, "crestline perf", &perf, Some(&raw)));
     }
     table.print();
     Ok(())
+}
+
+/// A row of the table, with ratios to another client's figures where one is given.
+fn row(case: &Case, client: &str, summary: &Summary, other: Option<&Summary>) -> [String; 11] {
+    let judge = |of: fn(&Summary) -> f64| {
+        let ratio = other.map(|other| of(summary) / of(other));
+        let text = ratio.map(|ratio| format!("{ratio:.2}"));
+        let verdict = ratio.map(|ratio| at_most(ratio, LIMIT, ""));
+        (text.unwrap_or_default(), verdict.unwrap_or_default())
+    };
+    let (total, total_verdict) = judge(|summary| summary.total);
+    let (marginal, marginal_verdict) = judge(|summary| summary.marginal);
+    [
+        case.name.to_owned(),
+        client.to_owned(),
+        format!("{:.0}", summary.chunks_per_s),
+        format!("{:.2}", summary.events_per_read),
+        format!("{:.3}", summary.start_s),
+        format!("{:.2}", summary.total),
+        total,
+        total_verdict,
+        format!("{:.2}", summary.marginal),
+        marginal,
+        marginal_verdict,
+    ]
 }
 
 fn measure(case: &Case) -> anyhow::Result<(Summary, Summary)> {
@@ -139,6 +143,7 @@ fn summary(short: &[Cost], long: &[Cost]) -> Summary {
     let further = (long[0].chunks - short[0].chunks) as f64 / 1e6;
     Summary {
         chunks_per_s: middle(long, |cost| cost.chunks as f64 / cost.seconds),
+        events_per_read: middle(long, |cost| cost.events_per_read),
         total: middle(long, |cost| cost.cpu_s / (cost.chunks as f64 / 1e6)),
         marginal: (middle(long, cpu) - start_s) / further,
         start_s,
