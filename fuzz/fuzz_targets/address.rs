@@ -18,7 +18,12 @@ fuzz_target!(|input: &str| {
     assert!(address.path.starts_with('/'), "{url:?}: {}", address.path);
     let scheme = if address.tls { "https" } else { "http" };
     let again = format!("{scheme}://{}{}", address.authority(), address.path);
-    assert_eq!(Address::parse(&again).as_ref(), Ok(&address), "{url:?}");
+    // Credentials are kept apart from what names the place.
+    let place = Address {
+        credentials: None,
+        ..address.clone()
+    };
+    assert_eq!(Address::parse(&again), Ok(place), "{url:?}");
     let found = proxy_for(&address, |name| match name {
         "http_proxy" | "https_proxy" => Some(proxy.clone()),
         "no_proxy" => Some(exempt.clone()),

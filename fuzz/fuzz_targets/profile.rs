@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
             output_tokens: 10,
             hashes: Some([1, 2 + id].into()),
         };
-        service.submit(Nanos::from_nanos(id), id, request);
+        service.submit(Nanos(id), id, request);
     }
     let (mut ends, mut last) = ([0; REQUESTS as usize], Nanos::ZERO);
     for event in std::iter::from_fn(|| service.next_event()).take(EVENTS) {
