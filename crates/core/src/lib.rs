@@ -5,6 +5,7 @@
 pub mod arrival;
 pub mod health;
 pub mod metrics;
+pub mod nearest;
 pub mod record;
 pub mod request;
 pub mod schedule;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::names::DATASET_NAMES;
+
 /// A data set that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
@@ -11,8 +13,8 @@ pub enum DatasetError {
     Unknown {
         /// What was asked for.
         name: String,
-        /// The name most like it.
-        nearest: &'static str,
+        /// The name most like it, where one is so near that it may be meant.
+        nearest: Option<&'static str>,
     },
     /// A data set that is known and not built.
     #[error("data set `{name}` is not supported yet")]
@@ -143,7 +145,13 @@ impl DatasetError {
     /// What a user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { nearest, .. } => Some(format!("did you mean `{nearest}`?")),
+            Self::Unknown {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("did you mean `{nearest}`?")),
+            Self::Unknown { nearest: None, .. } => {
+                Some(format!("there are `{}`", DATASET_NAMES.join("`, `")))
+            }
             Self::NeedsPath { .. } => Some("name it with `--dataset-path FILE`".to_owned()),
             Self::TakesNoPath { .. } => Some("leave out `--dataset-path`".to_owned()),
             Self::UnknownArgument { known: [], .. } => {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crestline_core::nearest::nearest;
 use serde_json::{Map, Value};
 
 use super::DatasetError;
@@ -52,6 +53,8 @@ const TEXT_ARGUMENTS: &[&str] = &[
     "prefix_file",
     "prefix_role",
 ];
+/// How lengths are written.
+const LENGTHS_WANTED: &str = "it must be a number of tokens or an object with a `distribution`: fixed, uniform, normal, log_normal or mixture";
 const RANDOM_ARGUMENTS: &[&str] = &["input", "output", "pairs"];
 
 impl Dataset {
@@ -111,30 +114,10 @@ fn not_known(name: &str) -> DatasetError {
             name: name.to_owned(),
         };
     }
-    let nearest = DATASET_NAMES
-        .into_iter()
-        .min_by_key(|known| distance(known, name))
-        .expect("there are data sets");
     DatasetError::Unknown {
         name: name.to_owned(),
-        nearest,
+        nearest: nearest(name, DATASET_NAMES),
     }
-}
-
-/// Letters to add, leave out or change to make one word of the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The arguments of one data set.
@@ -263,9 +246,18 @@ impl Arguments<'_> {
         Ok(lengths)
     }
 
+    /// A distribution; a number stands for always that length.
     fn lengths(&self, key: &'static str) -> Result<Option<Lengths>, DatasetError> {
-        let Some(lengths) = self.get::<Lengths>(key)? else {
-            return Ok(None);
+        let lengths = match self.values.get(key) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(_)) => Lengths::Fixed {
+                value: self.get(key)?.unwrap_or_default(),
+            },
+            Some(Value::Object(_)) => match self.get::<Lengths>(key)? {
+                Some(lengths) => lengths,
+                None => return Ok(None),
+            },
+            Some(_) => return Err(self.wrong(key, &LENGTHS_WANTED)),
         };
         LengthDraw::new(&lengths).map_err(|error| self.wrong(key, &error))?;
         Ok(Some(lengths))

@@ -72,6 +72,31 @@ fn names_of_later_are_told_from_names_that_are_wrong() {
         assert_eq!(message, format!("no data set is called `{name}`"));
         assert_eq!(hint, format!("did you mean `{nearest}`?"));
     }
+    let (_, hint) = refusal("foo", None, json!({}));
+    assert!(
+        hint.starts_with("there are `openqa`, `longalpaca`"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_length_of_random_may_be_a_number() {
+    let of = |arguments| parse("random", None, arguments).unwrap();
+    assert_eq!(
+        of(json!({"input": 50})),
+        of(json!({"input": {"distribution": "fixed", "value": 50}}))
+    );
+    for (value, expected) in [
+        (
+            json!("50"),
+            "it must be a number of tokens or an object with a `distribution`",
+        ),
+        (json!(-1), "cannot be -1"),
+        (json!({"value": 50}), "missing field `distribution`"),
+    ] {
+        let (message, _) = refusal("random", None, json!({"output": value}));
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[test]
