@@ -28,7 +28,7 @@ pub struct Route {
     proxy: Option<Address>,
     hops: Vec<SocketAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    timeout: Option<Nanos>,
+    timeout: Nanos,
     http2: bool,
 }
 
@@ -61,7 +61,7 @@ impl Route {
     /// Looks up names and loads certificates. `env` gives the proxy variables.
     pub async fn find(
         url: &str,
-        timeout: Option<Nanos>,
+        timeout: Nanos,
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, RouteError> {
@@ -99,8 +99,8 @@ impl Route {
         if self.tls.is_none() {
             return Ok(());
         }
-        let limit = self.timeout.unwrap_or(TRIAL_LIMIT);
-        self.http2 = within(Some(limit), self.open()).await?.speaks_http2();
+        let limit = self.timeout.min(TRIAL_LIMIT);
+        self.http2 = within(limit, self.open()).await?.speaks_http2();
         if let Some((config, _)) = &mut self.tls {
             let only: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
             Arc::make_mut(config).alpn_protocols = vec![only.to_vec()];
@@ -132,7 +132,7 @@ impl Route {
         proxy.credentials.as_ref()
     }
 
-    /// Opens a connection, within the connect time-out.
+    /// Opens a connection, within the connect time-out; without one, within that of a whole request.
     pub async fn connect(&self) -> Result<Wire, Failure> {
         within(self.timeout, self.open()).await
     }
@@ -186,12 +186,9 @@ impl Route {
 }
 
 async fn within<T>(
-    limit: Option<Nanos>,
+    limit: Nanos,
     open: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let Some(limit) = limit else {
-        return open.await;
-    };
     let result = tokio::time::timeout(limit.to_duration(), open).await;
     result.unwrap_or_else(|_| {
         let text = format!("no connection within {limit}");

@@ -207,7 +207,10 @@ impl<'a> Exchange<'a> {
         }
         loop {
             match self.poll_once(cx) {
-                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(Some(end)) => {
+                    each_read(self.watch.heard(), self.parts.answer);
+                    return Poll::Ready(end);
+                }
                 Poll::Ready(None) => each_read(self.watch.heard(), self.parts.answer),
                 Poll::Pending => return self.watch.poll(cx).map(End::Failed),
             }

@@ -32,8 +32,17 @@ pub(crate) struct RequestHead {
 
 /// A header that cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the header `{0}` has a name or a value that HTTP does not allow")]
-pub struct HeaderError(String);
+pub enum HeaderError {
+    /// Not a header of HTTP.
+    #[error("the header `{0}` has a name or a value that HTTP does not allow")]
+    Malformed(String),
+    /// One that each request has in its own right.
+    #[error("the header `{0}` is set for each request by crestline itself")]
+    Taken(String),
+}
+
+/// Headers whose value differs from request to request.
+const TAKEN: [&str; 3] = [REQUEST_ID, "content-length", "transfer-encoding"];
 
 impl RequestHead {
     /// The head of requests to the service.
@@ -44,8 +53,11 @@ impl RequestHead {
         let mut host = "";
         for (name, value) in &headers {
             text.extend([name, ": ", value, "\r\n"]);
-            let wrong = || HeaderError(name.clone());
+            let wrong = || HeaderError::Malformed(name.clone());
             let field = HeaderName::try_from(name).map_err(|_| wrong())?;
+            if TAKEN.contains(&field.as_str()) {
+                return Err(HeaderError::Taken(name.clone()));
+            }
             let content = HeaderValue::try_from(value).map_err(|_| wrong())?;
             if field == HOST {
                 host = value;
@@ -60,7 +72,7 @@ impl RequestHead {
             .authority(host)
             .path_and_query(route.address().path.as_str())
             .build()
-            .map_err(|_| HeaderError("Host".to_owned()))?;
+            .map_err(|_| HeaderError::Malformed("Host".to_owned()))?;
         Ok(Self {
             text: text.into_bytes(),
             uri,

@@ -129,8 +129,8 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let target = &setup.target;
-        let mut route =
-            runtime.block_on(Route::find(&target.url, target.connect_timeout, roots, env))?;
+        let opening = target.connect_timeout.unwrap_or(target.total_timeout);
+        let mut route = runtime.block_on(Route::find(&target.url, opening, roots, env))?;
         runtime
             .block_on(route.try_out())
             .map_err(EngineError::Unreachable)?;

@@ -306,3 +306,16 @@ fn the_test_request_ends_when_someone_asks_to_stop() {
         Err(crestline_load::engine::CheckError::Stopped)
     ));
 }
+
+#[test]
+fn headers_that_belong_to_each_request_are_refused() {
+    for name in ["Content-Length", "x-request-id", "Transfer-Encoding"] {
+        let mut own = setup("http://127.0.0.1:1/v1/chat/completions");
+        own.target.headers.push(crestline_load::target::Header {
+            name: name.to_owned(),
+            value: crestline_load::target::Secret::new("1"),
+        });
+        let error = Engine::new(own, "test", &[], |_| None).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
