@@ -137,7 +137,9 @@ impl Answer {
             source: TokenSource::Usage,
         };
         record.prompt_tokens = facts.usage.prompt.map(usage);
-        record.output_tokens = facts.usage.completion.map(usage);
+        // Some servers send a usage of zero where they do not count.
+        let counted = |&count: &u32| count > 0 || facts.chunks == 0;
+        record.output_tokens = facts.usage.completion.filter(counted).map(usage);
         record.cached_tokens = facts.usage.cached;
         if record.failure.is_none() {
             record.failure = facts.failure;
@@ -229,7 +231,13 @@ impl Facts {
     /// A whole body: all its tokens arrive at its end.
     fn take_body(&mut self, body: &[u8], at: Nanos) {
         self.events += 1;
-        self.take_json(body, at);
+        if body.starts_with(b"data:") {
+            let text =
+                "the body is server-sent events, but its content type is not text/event-stream";
+            self.fail(FailureKind::MalformedJson, text);
+        } else {
+            self.take_json(body, at);
+        }
     }
 
     fn check_not_empty(&mut self) {
@@ -426,6 +434,13 @@ mod tests {
             "mess",
         );
         check(&PLAIN, &["{}"], FailureKind::EmptyAnswer, "no content");
+        let kind = FailureKind::MalformedJson;
+        check(
+            &PLAIN,
+            &[&content("a")],
+            kind,
+            "content type is not text/event-stream",
+        );
     }
 
     #[test]
@@ -438,6 +453,15 @@ mod tests {
             (false, 1, "hi")
         );
         assert_eq!(record.tpot(), None);
+    }
+
+    #[test]
+    fn a_usage_of_zero_beside_content_is_no_count() {
+        let usage =
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":0}}\n\n";
+        let (record, _) = record(&STREAM, &[&content("a"), usage]);
+        assert_eq!(record.output_tokens, None);
+        assert_eq!(record.prompt_tokens.map(|tokens| tokens.count), Some(5));
     }
 
     #[test]

@@ -277,8 +277,13 @@ impl<'a> Exchange<'a> {
                 text: why,
             });
         };
-        if self.decoder.finish() || answer.is_complete_without_end() {
-            answer.finish(&head, at);
+        let whole = answer.is_complete_without_end();
+        if self.decoder.finish() || whole {
+            if !whole {
+                // Only the end of the connection says that the response is whole.
+                self.watch.hear(at);
+            }
+            answer.finish(&head, self.watch.heard());
             return answer
                 .failure()
                 .map_or(End::Complete, |failure| End::Failed(failure.clone()));

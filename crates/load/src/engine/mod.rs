@@ -40,7 +40,7 @@ use crate::clock::Clock;
 use crew::{Crew, Order};
 use head::RequestHead;
 use outbox::Delivery;
-use setup::{Share, workers_for};
+use setup::{Share, most_workers, workers_for};
 use worker::PhaseSpan;
 
 /// Finished records on the way to the collector, at most.
@@ -174,7 +174,8 @@ impl Engine {
         let workers = self
             .setup
             .workers
-            .unwrap_or_else(|| workers_for(&point.load, processors));
+            .unwrap_or_else(|| workers_for(&point.load, processors))
+            .min(most_workers(point));
         let (sender, deliveries) = sync_channel(RECORDS_ON_THE_WAY);
         let crew = Crew::hire(self, workers, &sender, stop)?;
         drop(sender);

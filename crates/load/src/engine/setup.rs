@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crestline_core::arrival::{self, Arrival};
 use crestline_core::record::Phase;
-use crestline_core::request::{Generation, Load};
+use crestline_core::request::{Generation, Load, LoadPoint};
 use crestline_core::schedule::{Schedule, StopRule};
 use crestline_core::units::Nanos;
 use crestline_workload::Workload;
@@ -108,6 +108,19 @@ impl Iterator for DueTimes {
     }
 }
 
+/// Workers that have something to do: no more than requests, or than may be in flight.
+pub(crate) fn most_workers(point: &LoadPoint) -> NonZeroUsize {
+    let slots = point
+        .load
+        .concurrency
+        .map_or(u64::MAX, |slots| slots.get().into());
+    let most = slots.min(point.requests.max(point.warmup));
+    usize::try_from(most)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .unwrap_or(NonZeroUsize::MIN)
+}
+
 /// Workers for a load: one for each 256 streams or 1000 requests a second, as far as there are processors. Fewer workers
 /// mean fewer wake-ups; more are only worth it where one would be busy.
 pub(crate) fn workers_for(load: &Load, processors: NonZeroUsize) -> NonZeroUsize {
@@ -174,6 +187,21 @@ mod tests {
                 prop_assert_eq!(share.numbers().count() as u64, share.slots().unwrap() as u64 * rounds);
             }
         }
+    }
+
+    #[test]
+    fn no_worker_is_without_work() {
+        let point = |slots, requests, warmup| LoadPoint {
+            load: Load::closed(NonZeroU32::new(slots).unwrap()),
+            requests,
+            warmup,
+            duration: None,
+        };
+        let most = |point| most_workers(&point).get();
+        assert_eq!(most(point(4, 100, 0)), 4);
+        assert_eq!(most(point(40, 3, 0)), 3);
+        assert_eq!(most(point(40, 0, 9)), 9);
+        assert_eq!(most(point(40, 0, 0)), 1);
     }
 
     #[test]

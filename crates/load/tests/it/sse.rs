@@ -309,3 +309,14 @@ fn an_event_that_is_not_json_is_a_failure() {
         assert_eq!((kind, record.chunks), (Some(FailureKind::MalformedJson), 1));
     }
 }
+
+#[test]
+fn a_whole_body_that_only_the_end_of_the_connection_ends_has_its_tokens_then() {
+    let body = "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+    let script =
+        Script::serve(move |_, _| Step::SendAndClose(vec![head.to_owned(), body.to_owned()]));
+    let (records, _) = apply(setup(&script.url), closed(1, 1), &Stop::default());
+    assert_eq!(records[0].failure, None);
+    assert_eq!(records[0].first_token, Some(records[0].end));
+}
