@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use crestline_core::nearest::nearest;
 
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
@@ -94,7 +95,8 @@ fn wrong_arguments(error: &clap::Error) -> Problem {
     let help = "`--help` lists all flags".to_owned();
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            let suggested = context(error, ContextKind::SuggestedArg);
+            let suggested = context(error, ContextKind::SuggestedArg)
+                .filter(|known| nearest(&name, [known.as_str()]).is_some());
             Problem::usage(format!("unknown argument {name}"))
                 .hint(suggested.map_or(help, |nearest| format!("did you mean {nearest}?")))
         }

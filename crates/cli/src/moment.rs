@@ -19,6 +19,14 @@ pub(crate) fn file_stamp() -> String {
     now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Now in local time, as a log has it: `2026-11-22 10:15:00.123`.
+pub(crate) fn log_stamp() -> String {
+    now()
+        .to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S%.3f")
+        .to_string()
+}
+
 fn now() -> Timestamp {
     Timestamp::from_nanosecond(i128::from(clock::wall().0)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -32,5 +40,6 @@ mod tests {
         let shape = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "9");
         assert_eq!(shape(&folder_stamp()), "99999999_999999");
         assert_eq!(shape(&file_stamp()), "9999-99-99T99:99:99Z");
+        assert_eq!(shape(&log_stamp()), "9999-99-99 99:99:99.999");
     }
 }

@@ -8,6 +8,7 @@ use crestline_core::record::FailureKind;
 use crestline_core::request::LoadPoint;
 use crestline_load::engine::{CheckError, Stop};
 use crestline_load::files::make_room_for;
+use crestline_load::target::masked_url;
 use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
 use crestline_workload::Workload;
 
@@ -183,7 +184,7 @@ fn refused(plan: &Plan, error: &CheckError) -> RunError {
         error => (FailureKind::Connect, error.to_string()),
     };
     RunError::Refused {
-        url: plan.url().to_owned(),
+        url: masked_url(plan.url()),
         kind,
         text,
     }

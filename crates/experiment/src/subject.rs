@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
-use crestline_core::record::Exchange;
+use crestline_core::record::{Exchange, Failure};
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
 use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Setup, Stop};
+use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
@@ -24,6 +25,7 @@ use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest,
 pub(crate) enum Subject {
     Live {
         engine: Box<Engine>,
+        target: Box<Target>,
         wall: Nanos,
         tokenizer: Option<Arc<Tokenizer>>,
     },
@@ -61,6 +63,7 @@ impl Subject {
                 let engine = Engine::new(setup, &run_id, &[], |name| std::env::var(name).ok())?;
                 Ok(Self::Live {
                     engine: Box::new(engine),
+                    target: Box::new(target.clone()),
                     wall,
                     tokenizer,
                 })
@@ -99,7 +102,10 @@ impl Subject {
     /// One short request, to see that the service is there.
     pub(crate) fn check(&self, stop: &Stop) -> Result<(), CheckError> {
         match self {
-            Self::Live { engine, .. } => engine.check(stop),
+            Self::Live { engine, target, .. } => engine.check(stop).map_err(|error| match error {
+                CheckError::Failed(failure) => CheckError::Failed(redacted(failure, target)),
+                other => other,
+            }),
             Self::Virtual { .. } => Ok(()),
         }
     }
@@ -123,11 +129,15 @@ impl Subject {
         to: &mut Recorder<'_>,
     ) -> Result<Applied, EngineError> {
         match self {
-            Self::Live { engine, .. } => {
+            Self::Live { engine, target, .. } => {
                 let now = engine.clock();
                 let applied =
                     engine.apply(point, first_item, stop, &mut |happening| match happening {
-                        Happening::Record(record) => to.record(*record),
+                        Happening::Record(mut record) => {
+                            record.failure =
+                                record.failure.map(|failure| redacted(failure, target));
+                            to.record(*record);
+                        }
                         Happening::Tick(live) => to.tick(now.now(), live),
                     })?;
                 Ok(Applied {
@@ -138,6 +148,12 @@ impl Subject {
             Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
         }
     }
+}
+
+/// A failure whose text repeats no secret.
+fn redacted(mut failure: Failure, target: &Target) -> Failure {
+    failure.text = target.redacted(&failure.text);
+    failure
 }
 
 fn apply_virtual(

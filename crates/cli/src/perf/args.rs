@@ -3,7 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that evalscope knows is here, also those
 //! that are refused, so that the refusal can name it.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
 ///
@@ -52,7 +52,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, default_value = "http://127.0.0.1:8877/v1/chat/completions")]
     pub(crate) url: String,
     /// Headers sent with each request.
-    #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
+    #[arg(long, value_name = "NAME=VALUE", num_args = 1.., action = ArgAction::Set)]
     pub(crate) headers: Vec<String>,
     /// Sent as `Authorization: Bearer KEY`; without it the environment variable `OPENAI_API_KEY` is used where it is
     /// set. Never written to files.
@@ -81,13 +81,13 @@ pub(crate) struct ConnectionArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
     /// Requests of each load; a list is paired with `--parallel`, or with `--rate` under `--open-loop` [default: 1000]
-    #[arg(short = 'n', long, value_name = "N", num_args = 1.., allow_negative_numbers = true)]
+    #[arg(short = 'n', long, value_name = "N", num_args = 1.., action = ArgAction::Set, allow_negative_numbers = true)]
     pub(crate) number: Vec<i64>,
     /// Highest number of requests in flight; a list is a sweep [default: 1].
-    #[arg(long, value_name = "N", num_args = 1.., allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", num_args = 1.., action = ArgAction::Set, allow_negative_numbers = true)]
     pub(crate) parallel: Vec<i64>,
     /// Requests a second, arriving at random times; -1 is as fast as `--parallel` allows. May be below 1 [default: -1].
-    #[arg(long, value_name = "PER_SECOND", num_args = 1.., allow_negative_numbers = true)]
+    #[arg(long, value_name = "PER_SECOND", num_args = 1.., action = ArgAction::Set, allow_negative_numbers = true)]
     pub(crate) rate: Vec<f64>,
     /// Send at `--rate` whatever is in flight: no `--parallel`, and `--rate` may be a list.
     #[arg(long)]
@@ -154,7 +154,8 @@ pub(crate) struct PromptArgs {
         allow_negative_numbers = true
     )]
     pub(crate) dataset_offset: i64,
-    /// Options of the data set, as a JSON object.
+    /// Options of the data set, as a JSON object: `{"target_input_len": N}` fits real prompts to a length; for `random`,
+    /// `{"input": 512, "output": {"distribution": "log_normal", "median": 200, "sigma": 0.8, "min": 1, "max": 2000}}`.
     #[arg(long, value_name = "JSON")]
     pub(crate) dataset_args: Option<String>,
     /// Longest prompt, inclusive: tokens where a tokenizer is set, else characters.
@@ -184,7 +185,7 @@ pub(crate) struct PromptArgs {
     /// One text for all requests, in place of a data set; `@FILE` reads it from a file.
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(crate) prompt: Option<String>,
-    /// Request body to start from, as JSON; its messages are replaced by the prompt, and the other flags win.
+    /// Request body to start from, as JSON; its messages are replaced by the prompt, and flags that are given win.
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) query_template: Option<String>,
     /// Send prompts as messages, and count lengths after the chat template [default: where the URL ends in
@@ -213,9 +214,9 @@ pub(crate) enum DataSource {
 /// What is asked of the model.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GenerationArgs {
-    /// Longest answer in tokens; two values are the range from which each request draws its own.
-    #[arg(long, value_name = "N", num_args = 1.., default_value = "2048", allow_negative_numbers = true)]
-    pub(crate) max_tokens: Vec<i64>,
+    /// Longest answer in tokens; two values are the range from which each request draws its own [default: 2048].
+    #[arg(long, value_name = "N", num_args = 1.., action = ArgAction::Set, allow_negative_numbers = true)]
+    pub(crate) max_tokens: Option<Vec<i64>>,
     /// Shortest answer in tokens.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) min_tokens: Option<i64>,
@@ -235,10 +236,10 @@ pub(crate) struct GenerationArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<i64>,
     /// Texts that end an answer.
-    #[arg(long, value_name = "TEXT", num_args = 0..)]
+    #[arg(long, value_name = "TEXT", num_args = 0.., action = ArgAction::Set)]
     pub(crate) stop: Option<Vec<String>>,
     /// Token ids that end an answer.
-    #[arg(long, value_name = "ID", num_args = 0.., allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", num_args = 0.., action = ArgAction::Set, allow_negative_numbers = true)]
     pub(crate) stop_token_ids: Option<Vec<i64>>,
     /// Ask for the answer token by token; the default.
     #[arg(long, overrides_with = "no_stream")]
@@ -246,14 +247,9 @@ pub(crate) struct GenerationArgs {
     /// Ask for the answer in one piece.
     #[arg(long)]
     pub(crate) no_stream: bool,
-    /// `temperature` of the request.
-    #[arg(
-        long,
-        value_name = "X",
-        default_value = "0",
-        allow_negative_numbers = true
-    )]
-    pub(crate) temperature: f64,
+    /// `temperature` of the request [default: 0].
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) temperature: Option<f64>,
     /// `top_p` of the request.
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f64>,

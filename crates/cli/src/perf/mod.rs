@@ -13,7 +13,7 @@ use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::{console, moment, signals};
+use crate::{moment, signals};
 use args::PerfArgs;
 use plan::Surroundings;
 use session::Session;
@@ -30,9 +30,6 @@ pub(crate) fn run(args: &PerfArgs) -> Result<Exit, Problem> {
 /// The same, ended early by whoever holds `stop`.
 pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     let translation = plan::translate(args, &surroundings())?;
-    for note in &translation.notes {
-        console::tell(&format!("note: {note}"));
-    }
     let mut session = Session::new(args, &translation);
     session.announce();
     let outcome = run_plan(&translation.plan, stop, &mut |event| session.see(event));

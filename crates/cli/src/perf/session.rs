@@ -7,8 +7,9 @@ use crestline_core::health::HealthVerdict;
 use crestline_core::request::LoadPoint;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
-use crestline_experiment::event::{Event, PointResult};
-use crestline_experiment::run::{DATABASE, Outcome, RunError, point_folders};
+use crestline_experiment::error::RunError;
+use crestline_experiment::event::{Event, PointResult, Progress};
+use crestline_experiment::run::{DATABASE, Outcome, point_folders};
 use crestline_report::load_tables as tables;
 use crestline_store::runs::RunReader;
 
@@ -32,6 +33,9 @@ pub(super) struct Session<'a> {
     args: &'a PerfArgs,
     translation: &'a Translation,
     watch: Watch,
+    /// Decides which lines of progress are logged.
+    log_watch: Watch,
+    log: files::Log,
     tracker: Option<files::Progress>,
     /// Counted and warm-up requests of the loads before this one.
     requests_before: u64,
@@ -54,6 +58,8 @@ impl<'a> Session<'a> {
             args,
             translation,
             watch: Watch::new(screen),
+            log_watch: Watch::new(Screen::Log),
+            log: files::Log::default(),
             tracker: None,
             requests_before: 0,
             begun: false,
@@ -64,8 +70,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Says what is going to happen.
-    pub(super) fn announce(&self) {
+    /// Says how the flags were read, and what is going to happen.
+    pub(super) fn announce(&mut self) {
+        for note in &self.translation.notes {
+            self.tell(&format!("note: {note}"));
+        }
         let plan = &self.translation.plan;
         let loads = if plan.points.len() == 1 {
             "1 load"
@@ -77,10 +86,9 @@ impl<'a> Session<'a> {
             Place::Live(_) => "",
             Place::Virtual(_) => " in virtual time",
         };
-        console::tell(&format!(
-            "{title}: {loads} on {}{virtual_time}, results in {}",
-            self.translation.address.shown(),
-            plan.output.folder.display()
+        self.tell(&format!(
+            "{title}: {loads} on {}{virtual_time}",
+            self.translation.address.shown()
         ));
     }
 
@@ -91,18 +99,7 @@ impl<'a> Session<'a> {
             Event::PointStarted {
                 number, of, point, ..
             } => self.start(number, of, &point),
-            Event::Progress(progress) => {
-                if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
-                    self.tracked = progress.elapsed;
-                    self.track("running", progress.ended);
-                }
-                if let Some(line) = self.watch.line(&progress) {
-                    match self.watch.screen() {
-                        Screen::Terminal => console::redraw(&line),
-                        Screen::Log => console::tell(&line),
-                    }
-                }
-            }
+            Event::Progress(progress) => self.progress(&progress),
             Event::PointDone(result) => self.finish(*result),
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
@@ -112,7 +109,28 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn progress(&mut self, progress: &Progress) {
+        if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
+            self.tracked = progress.elapsed;
+            self.track("running", progress.ended);
+        }
+        if let Some(line) = self.log_watch.line(progress) {
+            self.log.add(&moment::log_stamp(), &line);
+        }
+        if let Some(line) = self.watch.line(progress) {
+            match self.watch.screen() {
+                Screen::Terminal => console::redraw(&line),
+                Screen::Log => console::tell(&line),
+            }
+        }
+    }
+
     fn start(&mut self, number: usize, of: usize, point: &LoadPoint) {
+        if !self.begun {
+            let folder = &self.translation.plan.output.folder;
+            self.log.open(folder);
+            self.tell(&format!("results go to {}", folder.display()));
+        }
         if !self.begun && self.args.output.enable_progress_tracker {
             let total = self.translation.plan.points.iter().map(all_requests).sum();
             self.tracker = Some(files::Progress::new(
@@ -123,8 +141,9 @@ impl<'a> Session<'a> {
         self.begun = true;
         self.tracked = Nanos::ZERO;
         let name = tables::load_name(&point.load);
-        self.watch
-            .start(format!("[{}/{of}] {name}", number + 1), point.duration);
+        let label = format!("[{}/{of}] {name}", number + 1);
+        self.log_watch.start(label.clone(), point.duration);
+        self.watch.start(label, point.duration);
         self.track("running", 0);
     }
 
@@ -190,7 +209,12 @@ impl<'a> Session<'a> {
             text.push_str(line);
             text.push('\n');
         }
-        text.push_str(&tables::health_line(&result.health, &verdict));
+        text.push_str(&match self.translation.address.place {
+            Place::Live(_) => tables::health_line(run, &result.health, &verdict),
+            Place::Virtual(_) => {
+                "Client: none, the service was simulated in virtual time".to_owned()
+            }
+        });
         if result.interrupted {
             text.push_str("\nInterrupted: these are the figures of what had ended by then");
         }
@@ -233,6 +257,14 @@ impl<'a> Session<'a> {
 
     /// Shows the tables over all loads, and gives the exit code.
     pub(super) fn close(mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
+        let ended = self.end(outcome);
+        if let Err(problem) = &ended {
+            self.log.add(&moment::log_stamp(), &problem.to_string());
+        }
+        ended
+    }
+
+    fn end(&mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
         if !self.results.is_empty() {
             self.show_all();
         }
@@ -243,7 +275,7 @@ impl<'a> Session<'a> {
         };
         self.track(status, 0);
         let lost = self.results.iter().any(|result| result.loss.is_some());
-        if let Some(error) = self.unwritten.take() {
+        if let Some(error) = self.unwritten.take().or_else(|| self.log.take_failure()) {
             return Err(Problem::failed("the results are not all written").because(&error));
         }
         let outcome = outcome.map_err(|error| {
@@ -254,7 +286,7 @@ impl<'a> Session<'a> {
             problems::problem(&error, Stage::SetUp)
         })?;
         if outcome.interrupted {
-            console::tell(if self.results.is_empty() {
+            self.tell(if self.results.is_empty() {
                 "interrupted: nothing was measured"
             } else {
                 "interrupted: what was measured until then is above and on disk"
@@ -292,13 +324,21 @@ impl<'a> Session<'a> {
             .iter()
             .map(|result| result.summary.clone())
             .collect();
-        let sound: Vec<RunSummary> = self
+        let (sound, void): (Vec<_>, Vec<_>) = self
             .results
             .iter()
-            .filter(|result| result.health.verdict(&result.summary) == HealthVerdict::Sound)
-            .map(|result| result.summary.clone())
-            .collect();
+            .partition(|result| result.health.verdict(&result.summary) == HealthVerdict::Sound);
+        let [sound, void] = [sound, void].map(|results| {
+            results
+                .into_iter()
+                .map(|result| result.summary.clone())
+                .collect::<Vec<RunSummary>>()
+        });
         let mut text = format!("\n{}", tables::detailed_performance(&all));
+        if let Some(line) = tables::void_line(&void) {
+            text.push_str(&line);
+            text.push('\n');
+        }
         if sound.is_empty() {
             text.push_str("\nNo load is judged: in each of them the client was the bottleneck");
         } else {
@@ -319,16 +359,18 @@ impl<'a> Session<'a> {
     /// Shows a result, and keeps it for `performance_summary.txt`.
     fn say(&mut self, text: &str) {
         console::say(text);
+        self.log.add(&moment::log_stamp(), text);
         self.report.push_str(text);
         self.report.push('\n');
     }
 
     /// Shows something that is no result.
-    fn tell(&self, text: &str) {
+    fn tell(&mut self, text: &str) {
         if self.watch.screen() == Screen::Terminal {
             console::redraw("");
         }
         console::tell(text);
+        self.log.add(&moment::log_stamp(), text);
     }
 
     /// Puts down how far the command is, where that is asked for.

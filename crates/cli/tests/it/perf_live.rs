@@ -1,6 +1,10 @@
 //! `crestline perf` in real time against `crestline sim`, each in a process of its own.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread;
 
 use crate::harness::{Place, Sim, rows};
 
@@ -166,23 +170,98 @@ fn a_key_is_sent_and_written_nowhere() {
     );
     assert!(String::from_utf8_lossy(&output.stderr).contains("OPENAI_API_KEY is sent"));
     place.run(&format!("{line} --name header --headers X-Key=other Authorization=Bearer_wrong --api-key s3cret-k3y")).done();
-    let mut checked = 0;
     for run in ["flag", "variable", "header"] {
-        for file in place.list(&format!("outputs/{run}/parallel_1_number_4")) {
-            let bytes =
-                fs::read(place.path(&format!("outputs/{run}/parallel_1_number_4/{file}"))).unwrap();
-            for secret in ["s3cret-k3y", "Bearer_wrong"] {
-                assert!(
-                    !bytes
-                        .windows(secret.len())
-                        .any(|window| window == secret.as_bytes()),
-                    "{secret} in {run}/{file}"
-                );
-            }
-            checked += 1;
+        let written = written(&place.path(&format!("outputs/{run}")));
+        assert_eq!(written.len(), 6 + 2, "{run}");
+        assert_hidden(&written, &["s3cret-k3y", "Bearer_wrong"]);
+    }
+}
+
+#[test]
+fn a_key_in_the_url_is_sent_and_written_nowhere() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile full-speed");
+    let ran = place
+        .run(&format!(
+            "perf --url {}?api-version=2&api_key=s3cret-k3y {RANDOM} --number 4",
+            sim.base()
+        ))
+        .done();
+    let args = place.json("outputs/m/parallel_1_number_4/benchmark_args.json");
+    let url = args["url"].as_str().unwrap();
+    assert!(
+        url.ends_with("/v1/chat/completions?api-version=2&api_key=***"),
+        "{url}"
+    );
+    let mut all = written(&place.path("outputs/m"));
+    all.push(("console".to_owned(), (ran.out + &ran.err).into_bytes()));
+    assert_hidden(&all, &["s3cret-k3y"]);
+}
+
+/// Some services repeat the key that they refuse.
+#[test]
+fn a_key_that_the_service_repeats_is_written_nowhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut request = vec![0; 65536];
+            let read = connection.read(&mut request).unwrap_or_default();
+            let head = String::from_utf8_lossy(&request[..read]).into_owned();
+            let body = head
+                .lines()
+                .find(|line| line.to_ascii_lowercase().starts_with("authorization"))
+                .unwrap_or("no key")
+                .to_owned();
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {length}\r\n\r\n{body}");
+            drop(connection.write_all(answer.as_bytes()));
+        }
+    });
+    let place = Place::new();
+    let line = format!("perf --url {url} {RANDOM} --number 4 --api-key s3cret-k3y");
+    let refused = place.run(&line);
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    assert!(
+        refused.err.contains("uthorization: Bearer ***"),
+        "{}",
+        refused.err
+    );
+    let ran = place.run(&format!("{line} --no-test-connection --debug"));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.out.contains("uthorization: Bearer ***"), "{}", ran.out);
+    let mut all = written(&place.path("outputs/m"));
+    all.push((
+        "console".to_owned(),
+        (ran.out + &ran.err + &refused.err).into_bytes(),
+    ));
+    assert_hidden(&all, &["s3cret-k3y"]);
+}
+
+/// All files under a folder: names and contents.
+fn written(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            out.extend(written(&path));
+        } else {
+            out.push((path.display().to_string(), fs::read(&path).unwrap()));
         }
     }
-    assert_eq!(checked, 18);
+    out
+}
+
+fn assert_hidden(texts: &[(String, Vec<u8>)], secrets: &[&str]) {
+    for (name, text) in texts {
+        for secret in secrets {
+            let found = text
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} in {name}");
+        }
+    }
 }
 
 #[test]
@@ -239,5 +318,5 @@ fn the_demo_needs_nothing_but_the_binary() {
         "results/{stamp}/demo/parallel_1_number_15/benchmark_summary.json"
     ));
     assert_eq!(summary["Success Requests"], 15);
-    assert_eq!(place.list(&format!("results/{stamp}/demo")).len(), 5);
+    assert_eq!(place.list(&format!("results/{stamp}/demo")).len(), 6);
 }

@@ -25,6 +25,7 @@ fn a_sweep_prints_its_tables_and_writes_its_files() {
     assert_eq!(
         place.list("outputs/model"),
         [
+            "benchmark.log",
             "parallel_2_number_20",
             "parallel_8_number_40",
             "performance_summary.txt"
@@ -57,6 +58,10 @@ fn the_files_of_a_load_hold_its_figures() {
     assert_eq!(summary["Success Requests"], 40);
     assert_eq!(summary["Failed Requests"], 0);
     assert_eq!(summary["Avg Output Tokens"], 32.0);
+    assert!(
+        summary.get("Avg Decoded Tok/Iter").is_none(),
+        "each event is one token"
+    );
     assert_eq!(summary["Avg Input Tokens"], 64.0);
     assert_eq!(summary["crestline_client"]["void"], false);
     let args = place.json("outputs/model/parallel_8_number_40/benchmark_args.json");
@@ -133,6 +138,35 @@ fn an_hour_of_open_loop_load_takes_moments_and_names_its_folder_by_the_rate() {
 }
 
 #[test]
+fn the_log_holds_what_the_console_shows_with_the_time_of_each_message() {
+    let place = Place::new();
+    let ran = place.run(&format!("{SWEEP} --log-every-n-query 5")).done();
+    let log = fs::read_to_string(place.path("outputs/model/benchmark.log")).unwrap();
+    let shape = |line: &str| -> String {
+        line.chars()
+            .map(|letter| if letter.is_ascii_digit() { '9' } else { letter })
+            .take("9999-99-99 99:99:99.999 ".len())
+            .collect()
+    };
+    let stamped = |line: &&str| shape(line) == "9999-99-99 99:99:99.999 ";
+    assert!(
+        log.lines().next().is_some_and(|line| stamped(&line)),
+        "{log}"
+    );
+    let without_times: Vec<&str> = log
+        .lines()
+        .map(|line| if stamped(&line) { &line[24..] } else { line })
+        .collect();
+    for shown in ran.out.lines().chain(ran.err.lines()) {
+        assert!(
+            shown.is_empty() || without_times.contains(&shown),
+            "`{shown}` is not in {log}"
+        );
+    }
+    assert!(!log.contains('\x1b') && !log.contains('\r'), "{log}");
+}
+
+#[test]
 fn a_second_run_into_the_same_folder_is_refused_and_touches_nothing() {
     let place = Place::new();
     place.run(SWEEP).done();
@@ -159,6 +193,7 @@ fn the_same_pair_twice_has_a_folder_each() {
     assert_eq!(
         place.list("outputs/m"),
         [
+            "benchmark.log",
             "parallel_2_number_4",
             "parallel_2_number_4_2",
             "performance_summary.txt"

@@ -34,28 +34,31 @@ pub enum Unit {
     RequestsPerSecond,
     /// A number of things.
     Count,
+    /// How many times one number goes into another.
+    Ratio,
     /// A share in 0..=1.
     Fraction,
 }
 
 impl Unit {
-    /// Whole-number ticks of a [`crate::stats::Sample`] in one unit: nanoseconds for time, millionths for rates.
+    /// Whole-number ticks of a [`crate::stats::Sample`] in one unit: nanoseconds for time, millionths for rates and
+    /// ratios.
     pub fn ticks(self) -> f64 {
         match self {
             Self::Seconds => 1e9,
-            Self::TokensPerSecond | Self::RequestsPerSecond | Self::Fraction => 1e6,
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::Ratio | Self::Fraction => 1e6,
             Self::Tokens | Self::Count => 1.0,
         }
     }
 
-    /// As written behind a number or in a column's head; empty for counts and shares.
+    /// As written behind a number or in a column's head; empty for counts, ratios and shares.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Seconds => "s",
             Self::Tokens => "tokens",
             Self::TokensPerSecond => "tok/s",
             Self::RequestsPerSecond => "req/s",
-            Self::Count | Self::Fraction => "",
+            Self::Count | Self::Ratio | Self::Fraction => "",
         }
     }
 }
@@ -124,7 +127,7 @@ const FIRST_TOKEN: &str = "first event with content";
 const RUN: &str = "first counted request written to the socket";
 const TOKENS: &str = "the server's usage, else the client's tokenizer, else events with content";
 
-const TABLE: [Definition; 21] = [
+const TABLE: [Definition; 22] = [
     Definition {
         metric: Metric::Ttft,
         name: "ttft",
@@ -267,6 +270,15 @@ const TABLE: [Definition; 21] = [
         unit: Unit::Count,
         over: Over::Request,
         formula: "chunks",
+        start: "events with content",
+    },
+    Definition {
+        metric: Metric::TokensPerGap,
+        name: "tokens_per_gap",
+        title: "Tokens per gap",
+        unit: Unit::Ratio,
+        over: Over::Request,
+        formula: "(output_tokens - 1) / gaps",
         start: "events with content",
     },
     Definition {

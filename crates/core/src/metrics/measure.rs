@@ -31,6 +31,7 @@ impl Metric {
             Self::TotalRate => rate(input(record)? + output(record)?, record.latency()),
             Self::DecodeRate => decode_rate(record),
             Self::ChunksPerRequest => Some(u64::from(record.chunks)),
+            Self::TokensPerGap => tokens_per_gap(record),
             Self::Itl
             | Self::Duration
             | Self::RequestThroughput
@@ -66,4 +67,14 @@ fn decode_rate(record: &RequestRecord) -> Option<u64> {
     record.tpot()?;
     let span = record.last_token?.saturating_sub(record.first_token?);
     rate(output(record)? - 1, span)
+}
+
+/// Millionths, rounded; `None` for an answer that was not streamed, or that came in one event.
+fn tokens_per_gap(record: &RequestRecord) -> Option<u64> {
+    let gaps = u128::try_from(record.gaps.len()).ok()?;
+    if !record.streamed || gaps == 0 {
+        return None;
+    }
+    let tokens = u128::from(output(record)?.saturating_sub(1));
+    u64::try_from((tokens * MILLIONTHS + gaps / 2) / gaps).ok()
 }

@@ -46,6 +46,8 @@ pub enum Metric {
     DecodeRate,
     /// Events of one answer.
     ChunksPerRequest,
+    /// Tokens that come with each event after the first.
+    TokensPerGap,
     /// How long the run took.
     Duration,
     /// Successful requests a second.

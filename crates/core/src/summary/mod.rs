@@ -232,6 +232,22 @@ impl RunSummary {
         self.succeeded() as f64 / self.total as f64
     }
 
+    /// Whether an event of any streamed success brought more than one token.
+    pub fn has_several_tokens_an_event(&self) -> bool {
+        let one = Metric::TokensPerGap.unit().ticks();
+        let most = self.sample(Metric::TokensPerGap).max();
+        most.is_some_and(|most| most as f64 > one)
+    }
+
+    /// Share of the tokens that came without a step of their own, in 0..=1: `1 - 1 / L`, where `L` is the mean of
+    /// [`Metric::TokensPerGap`]. With speculative decoding that is about the share of draft tokens among all.
+    pub fn share_without_step(&self) -> Option<f64> {
+        let tokens = self
+            .mean(Metric::TokensPerGap)
+            .filter(|&tokens| tokens > 0.0)?;
+        Some((1.0 - 1.0 / tokens).clamp(0.0, 1.0))
+    }
+
     /// Prompt tokens of successes.
     pub fn input(&self) -> &TokenTotal {
         &self.input

@@ -245,3 +245,29 @@ proptest! {
         prop_assert_eq!(json(&read), json(&whole));
     }
 }
+
+#[test]
+fn several_tokens_an_event_are_seen_and_one_is_not() {
+    let plain = summary(&[record(0, 10)]);
+    check(plain.mean(Metric::TokensPerGap), 1.0);
+    assert!(!plain.has_several_tokens_an_event());
+    check(plain.share_without_step(), 0.0);
+    let merged = RequestRecord {
+        gaps: Gaps::from_iter([Nanos(5); 3]),
+        chunks: 4,
+        ..record(0, 10)
+    };
+    let whole = RequestRecord {
+        streamed: false,
+        ..record(0, 10)
+    };
+    let one_event = RequestRecord {
+        gaps: Gaps::default(),
+        ..record(0, 10)
+    };
+    let run = summary(&[record(0, 10), merged, whole, one_event]);
+    assert!(run.has_several_tokens_an_event());
+    check(run.mean(Metric::TokensPerGap), 2.0);
+    check(run.share_without_step(), 0.5);
+    assert_eq!(summary([]).share_without_step(), None);
+}

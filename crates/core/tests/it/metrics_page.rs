@@ -73,6 +73,7 @@ fn each_section_gives_formula_unit_and_start_of_its_metric() {
         let metric = Metric::named(name).unwrap();
         let unit = match metric.unit() {
             Unit::Count => "a number",
+            Unit::Ratio => "a ratio",
             Unit::Fraction => "a share",
             unit => unit.symbol(),
         };

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 
-use crate::target::Secret;
+use crate::target::{Secret, masked_url};
 
 /// The parts of an endpoint's URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +50,14 @@ pub enum AddressError {
 impl Address {
     /// Takes a URL apart.
     pub fn parse(url: &str) -> Result<Self, AddressError> {
-        let wrong = || AddressError::NotAUrl(url.to_owned());
+        let wrong = || AddressError::NotAUrl(masked_url(url));
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
             Some(scheme) => {
                 return Err(AddressError::Scheme {
-                    url: url.to_owned(),
+                    url: masked_url(url),
                     scheme: scheme.to_owned(),
                 });
             }

@@ -8,6 +8,7 @@ use crestline_core::record::TokenSource;
 use crestline_core::stats::{Histogram, RELATIVE_ERROR, Sample};
 use crestline_core::summary::{RunSummary, TokenTotal};
 
+use super::{by_load, load_name};
 use crate::number::{fixed, trimmed};
 
 /// All lines of a run: failures, latency from due, reconnects, token counts, percentiles from a histogram.
@@ -140,8 +141,23 @@ fn histogram_line(run: &RunSummary) -> Option<String> {
     })
 }
 
-/// One line on the client; where it was the bottleneck, further lines with the reasons and what to do.
-pub fn health_line(health: &ClientHealth, verdict: &HealthVerdict) -> String {
+/// Which of a table's rows are void; `None` where none is.
+pub fn void_line(void: &[RunSummary]) -> Option<String> {
+    let names: Vec<_> = by_load(void)
+        .iter()
+        .map(|run| load_name(&run.point().load))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "VOID: {}: the client was the bottleneck there, so these rows do not show what the service can do",
+            names.join("; ")
+        )
+    })
+}
+
+/// One line on the client; where it was the bottleneck, further lines with the reasons and what to do. Rates of sending
+/// are shown only for loads with arrivals, because nothing else was asked for.
+pub fn health_line(run: &RunSummary, health: &ClientHealth, verdict: &HealthVerdict) -> String {
     let facts: Vec<_> = [
         lag_of_sample("send lag", &health.send_lag),
         lag_of_histogram("read lag", &health.read_lag),
@@ -156,6 +172,7 @@ pub fn health_line(health: &ClientHealth, verdict: &HealthVerdict) -> String {
             .pace
             .achieved()
             .zip(health.pace.asked())
+            .filter(|_| run.point().load.rate().is_some())
             .map(|(achieved, asked)| format!("{achieved:.2} req/s sent, {asked:.2} due")),
     ]
     .into_iter()

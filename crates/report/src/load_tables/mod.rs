@@ -8,7 +8,9 @@ mod one_load;
 mod several_loads;
 
 pub use advice::recommendations;
-pub use lines::{due_line, failures_line, health_line, reconnects_line, run_lines, token_lines};
+pub use lines::{
+    due_line, failures_line, health_line, reconnects_line, run_lines, token_lines, void_line,
+};
 pub use one_load::{PERCENTILES, benchmarking_summary, percentile_results};
 pub use several_loads::{best_configuration, detailed_performance};
 

@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 
 use super::{
     benchmarking_summary, best_configuration, detailed_performance, health_line, load_name,
-    percentile_results, recommendations, run_lines,
+    percentile_results, recommendations, run_lines, void_line,
 };
 
 fn closed(concurrency: u32) -> Load {
@@ -440,12 +440,33 @@ fn a_clean_closed_loop_has_no_lines() {
 }
 
 #[test]
+fn void_loads_are_named_under_the_table_of_all() {
+    assert_eq!(void_line(&[]), None);
+    let void = [closed_run(8, 5, 500), closed_run(2, 5, 500)];
+    check(&void_line(&void).unwrap(), &expect!["VOID: Concurrency 2; Concurrency 8: the client was the bottleneck there, so these rows do not show what the service can do"]);
+}
+
+#[test]
+fn a_closed_loop_asks_for_no_rate_and_shows_none() {
+    let run = closed_run(2, 5, 500);
+    let mut health = ClientHealth::default();
+    for k in 0..200 {
+        health.add(&record(k * 10, 500, 3));
+    }
+    let line = health_line(&run, &health, &health.verdict(&run));
+    assert!(
+        line.contains("send lag") && !line.contains("req/s"),
+        "{line}"
+    );
+}
+
+#[test]
 fn the_health_line_shows_figures_and_reasons() {
     let records: Vec<_> = (0..200).map(|k| record(k * 10, 500, 3)).collect();
     let run = summary(open(100.0), &records);
     let mut health = ClientHealth::default();
     check(
-        &health_line(&health, &health.verdict(&run)),
+        &health_line(&run, &health, &health.verdict(&run)),
         &expect!["Client: sound (nothing observed)"],
     );
     for record in &records {
@@ -459,7 +480,7 @@ fn the_health_line_shows_figures_and_reasons() {
     };
     health.workers = vec![share(30), share(34)];
     check(
-        &health_line(&health, &health.verdict(&run)),
+        &health_line(&run, &health, &health.verdict(&run)),
         &expect![
             "Client: sound (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 0.02 ms, max 0.02 ms; 1.50 events a read; busiest worker 34 % CPU; 100.00 req/s sent, 100.00 due)"
         ],
@@ -467,7 +488,7 @@ fn the_health_line_shows_figures_and_reasons() {
     health.workers.push(share(97));
     health.read_lag.add_many(30_000_000, 9);
     check(
-        &health_line(&health, &health.verdict(&run)),
+        &health_line(&run, &health, &health.verdict(&run)),
         &expect![[r"
             Client: VOID, the client was the bottleneck (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 30 ms, max 30 ms; 1.50 events a read; busiest worker 97 % CPU; 100.00 req/s sent, 100.00 due)
               responses were read late: p99 of the lag 30.0 ms (limit 20.0 ms)

@@ -5,14 +5,11 @@ use std::path::Path;
 use clap::ValueEnum;
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Rate;
+use crestline_load::target::{MASK, is_sensitive};
 use serde_json::{Map, Value, json};
 
 use crate::perf::args::{Arrival, PerfArgs};
 use crate::perf::plan::{Address, Translation, model_id};
-
-const MASK: &str = "***";
-/// Parts of the names of headers whose values are never written.
-const SENSITIVE: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 
 type Arguments = Map<String, Value>;
 
@@ -29,7 +26,7 @@ pub(crate) fn arguments(
     out.append(&mut sla());
     out.append(&mut tuning(args));
     out.append(&mut prompt(args, &translation.address, run));
-    out.append(&mut generation(args));
+    out.append(&mut generation(args, translation));
     out.append(&mut own(args));
     out
 }
@@ -69,12 +66,12 @@ fn headers(typed: &[String]) -> Arguments {
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| {
             let name = name.trim();
-            let lower = name.to_ascii_lowercase();
-            let secret = SENSITIVE.iter().any(|part| lower.contains(part));
-            (
-                name.to_owned(),
-                json!(if secret { MASK } else { value.trim() }),
-            )
+            let shown = if is_sensitive(name) {
+                MASK
+            } else {
+                value.trim()
+            };
+            (name.to_owned(), json!(shown))
         })
         .collect()
 }
@@ -150,23 +147,23 @@ fn prompt(args: &PerfArgs, address: &Address, run: &Run<'_>) -> Arguments {
     }))
 }
 
-fn generation(args: &PerfArgs) -> Arguments {
+fn generation(args: &PerfArgs, translation: &Translation) -> Arguments {
     let typed = &args.generation;
     fields(json!({
         "frequency_penalty": typed.frequency_penalty,
         "repetition_penalty": typed.repetition_penalty,
         "logprobs": typed.logprobs.then_some(true),
-        "max_tokens": match typed.max_tokens[..] {
-            [one] => json!(one),
-            _ => json!(typed.max_tokens),
+        "max_tokens": match translation.plan.workload.max_tokens {
+            Some((min, max)) if min == max => json!(max),
+            range => json!(range),
         },
         "min_tokens": typed.min_tokens,
         "n_choices": typed.n_choices,
         "seed": typed.seed,
         "stop": typed.stop,
         "stop_token_ids": typed.stop_token_ids,
-        "stream": !typed.no_stream,
-        "temperature": typed.temperature,
+        "stream": translation.plan.generation.stream,
+        "temperature": translation.plan.generation.temperature,
         "top_p": typed.top_p,
         "top_k": typed.top_k,
         "extra_args": typed.extra_args.as_deref().map_or(json!({}), parsed),

@@ -30,6 +30,7 @@ pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
             .quantile(q)
             .map(|nanos| rounded(nanos / 1e6, 4))
     };
+    let paced = run.point().load.rate().is_some();
     let mut out = Map::new();
     for (key, value) in [
         ("void", json!(!reasons.is_empty())),
@@ -47,11 +48,11 @@ pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
         ),
         (
             "asked_rate",
-            json!(health.pace.asked().map(|rate| rounded(rate, 4))),
+            json!(paced.then(|| health.pace.asked().map(|rate| rounded(rate, 4)))),
         ),
         (
             "achieved_rate",
-            json!(health.pace.achieved().map(|rate| rounded(rate, 4))),
+            json!(paced.then(|| health.pace.achieved().map(|rate| rounded(rate, 4)))),
         ),
         ("starved_sends", json!(health.starved.sends)),
     ] {

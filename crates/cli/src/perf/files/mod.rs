@@ -5,6 +5,7 @@
 
 mod arguments;
 mod health;
+mod log;
 mod percentiles;
 mod progress;
 mod summary;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub(crate) use arguments::{Run, arguments};
+pub(crate) use log::Log;
 pub(crate) use percentiles::percentiles;
 pub(crate) use progress::Progress;
 pub(crate) use summary::summary;

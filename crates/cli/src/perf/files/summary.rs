@@ -62,6 +62,18 @@ fn compatible(run: &RunSummary) -> Map<String, Value> {
             json!(rounded(share * 100.0, 4)),
         );
     }
+    if run.has_several_tokens_an_event() {
+        out.extend(pairs([
+            ("Avg Decoded Tok/Iter", json!(plain(Metric::TokensPerGap))),
+            (
+                "Spec. Accept Rate",
+                json!(rounded(
+                    run.share_without_step().unwrap_or(NOT_APPLICABLE),
+                    4
+                )),
+            ),
+        ]));
+    }
     out
 }
 

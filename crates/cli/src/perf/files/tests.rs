@@ -107,6 +107,8 @@ fn a_summary_has_evalscopes_keys_in_order_and_then_its_own() {
           "Avg ITL (ms)": 1245.0,
           "Avg Output Tokens": 24.0,
           "Input Throughput (tok/s)": 0.0,
+          "Avg Decoded Tok/Iter": 23.0,
+          "Spec. Accept Rate": 0.9565,
           "crestline_format": 1,
           "crestline_latency_from_due_s": {
             "mean": 1.255,
@@ -156,8 +158,6 @@ fn a_summary_has_evalscopes_keys_in_order_and_then_its_own() {
               "p99": 0.0,
               "max": 0.0
             },
-            "asked_rate": 2.0,
-            "achieved_rate": 2.0,
             "starved_sends": 0
           }
         }"#]]

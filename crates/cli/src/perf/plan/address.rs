@@ -3,7 +3,9 @@
 //! The rules are those of evalscope, with three differences that are told to the user: a missing scheme is `http`, a URL
 //! without a path gets `/v1/…`, and a URL of an API that is not supported is refused.
 
+use crestline_load::client::address::Address as Parts;
 use crestline_load::client::endpoint::Endpoint;
+use crestline_load::target::masked_url;
 use crestline_workload::plan::PromptForm;
 
 use crate::perf::args::PerfArgs;
@@ -30,10 +32,10 @@ pub(crate) enum Place {
 }
 
 impl Address {
-    /// The URL as files and tables show it.
+    /// The URL as files and tables show it, without secrets.
     pub(crate) fn shown(&self) -> String {
         match &self.place {
-            Place::Live(url) => url.clone(),
+            Place::Live(url) => masked_url(url),
             Place::Virtual(profile) => format!("sim:{profile}"),
         }
     }
@@ -104,7 +106,7 @@ fn live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
     let (base, query) = typed
         .split_once('?')
         .map_or((typed.as_str(), None), |(base, query)| (base, Some(query)));
-    let base = with_path(with_scheme(base, typed)?)?;
+    let base = with_path(with_scheme(base, &masked_url(typed))?)?;
     let by_url = match base.strip_suffix(CHAT) {
         Some(_) => Shape::Messages,
         None => Shape::Text,
@@ -121,10 +123,14 @@ fn live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
     } else {
         Endpoint::OpenAiCompletions
     };
-    check_form(form, endpoint, typed)?;
+    check_form(form, endpoint, &masked_url(typed))?;
     let url = query.map_or(base.clone(), |query| format!("{base}?{query}"));
     if url != *typed {
-        notes.push(format!("--url {typed} is read as {url}"));
+        notes.push(format!(
+            "--url {} is read as {}",
+            masked_url(typed),
+            masked_url(&url)
+        ));
     }
     Ok(Address {
         place: Place::Live(url),
@@ -165,7 +171,6 @@ fn form(args: &PerfArgs, shape: Shape) -> PromptForm {
 }
 
 fn with_scheme(base: &str, typed: &str) -> Result<String, Problem> {
-    let base = base.trim_end_matches('/');
     let full = match base.split_once("://") {
         None => format!("http://{base}"),
         Some(("http" | "https", _)) => base.to_owned(),
@@ -191,7 +196,13 @@ fn with_scheme(base: &str, typed: &str) -> Result<String, Problem> {
         return Err(Problem::usage(format!("--url {typed} names no host"))
             .hint("write it as in http://127.0.0.1:8000/v1/chat/completions"));
     }
-    Ok(full)
+    let full = full.trim_end_matches('/').to_owned();
+    match Parts::parse(&full) {
+        Ok(_) => Ok(full),
+        Err(error) => Err(Problem::usage(format!("--url {typed} cannot be used"))
+            .because(&error)
+            .hint("write it as in http://127.0.0.1:8000/v1/chat/completions")),
+    }
 }
 
 /// Adds the endpoint's path where the URL has none.

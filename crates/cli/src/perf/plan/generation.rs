@@ -8,15 +8,12 @@ use crate::perf::args::{GenerationArgs, PerfArgs};
 use crate::problem::Problem;
 
 /// Fields that crestline sets in every body itself, whatever a template says.
-const ALWAYS_SET: [&str; 7] = [
-    "model",
-    "messages",
-    "prompt",
-    "max_tokens",
-    "stream",
-    "stream_options",
-    "temperature",
-];
+const ALWAYS_SET: [&str; 4] = ["model", "messages", "prompt", "stream"];
+
+/// Longest answer where neither a flag nor a template says.
+const DEFAULT_MAX_TOKENS: i64 = 2048;
+/// The same for the temperature.
+const DEFAULT_TEMPERATURE: f64 = 0.0;
 
 pub(super) fn settings(args: &PerfArgs) -> Result<Generation, Problem> {
     let typed = &args.generation;
@@ -28,7 +25,7 @@ pub(super) fn settings(args: &PerfArgs) -> Result<Generation, Problem> {
         .min_tokens
         .map(|tokens| values::count("--min-tokens", tokens))
         .transpose()?;
-    check_min(min_tokens, &typed.max_tokens)?;
+    check_min(min_tokens, longest(args)?)?;
     let choices = typed
         .n_choices
         .map(|choices| values::positive("--n-choices", choices))
@@ -45,19 +42,34 @@ pub(super) fn settings(args: &PerfArgs) -> Result<Generation, Problem> {
         stop: typed.stop.clone(),
         stop_token_ids: stop_token_ids(typed)?,
         stream: !typed.no_stream,
-        temperature: Some(values::finite("--temperature", typed.temperature)?),
+        temperature: finite("--temperature", typed.temperature)?,
         top_p: finite("--top-p", typed.top_p)?,
         top_k: typed.top_k,
         extra,
     };
-    match &args.prompt.query_template {
-        Some(text) => Ok(under_template(settings, &template(text)?)),
-        None => Ok(settings),
+    let template = template(args)?;
+    let stream = match template.get("stream") {
+        Some(value) if !typed.stream && !typed.no_stream => value.as_bool().ok_or_else(|| {
+            Problem::usage("--query-template: `stream` must be true or false")
+                .cause(format!("it is {value}"))
+        })?,
+        _ => settings.stream,
+    };
+    let settings = Generation { stream, ..settings };
+    Ok(under_template(settings, &template, typed))
+}
+
+/// Longest answers as a range, where it is not left to a template.
+pub(super) fn longest(args: &PerfArgs) -> Result<Option<(u32, u32)>, Problem> {
+    match &args.generation.max_tokens {
+        Some(typed) => max_tokens(typed).map(Some),
+        None if template(args)?.contains_key("max_tokens") => Ok(None),
+        None => max_tokens(&[DEFAULT_MAX_TOKENS]).map(Some),
     }
 }
 
-/// Longest answers as a range; one value is a range of itself.
-pub(super) fn max_tokens(typed: &[i64]) -> Result<(u32, u32), Problem> {
+/// One value is a range of itself.
+fn max_tokens(typed: &[i64]) -> Result<(u32, u32), Problem> {
     let read = |value: &i64| {
         u32::try_from(*value)
             .map_err(|_| Problem::usage(format!("--max-tokens must be 0 or more, not {value}")))
@@ -78,10 +90,9 @@ pub(super) fn max_tokens(typed: &[i64]) -> Result<(u32, u32), Problem> {
     }
 }
 
-fn check_min(min: Option<u32>, typed: &[i64]) -> Result<(), Problem> {
-    let (lowest, _) = max_tokens(typed)?;
-    match min {
-        Some(min) if min > lowest => Err(Problem::usage(format!(
+fn check_min(min: Option<u32>, longest: Option<(u32, u32)>) -> Result<(), Problem> {
+    match (min, longest) {
+        (Some(min), Some((lowest, _))) if min > lowest => Err(Problem::usage(format!(
             "--min-tokens {min} is above --max-tokens {lowest}"
         ))
         .hint("lower --min-tokens or raise --max-tokens")),
@@ -99,17 +110,23 @@ fn stop_token_ids(typed: &GenerationArgs) -> Result<Option<Vec<u32>>, Problem> {
         .map(Some)
 }
 
-fn template(text: &str) -> Result<Map<String, Value>, Problem> {
-    values::object(
-        "--query-template",
-        &values::text_or_file("--query-template", text)?,
-    )
+/// The fields of `--query-template`; none without it.
+fn template(args: &PerfArgs) -> Result<Map<String, Value>, Problem> {
+    const FLAG: &str = "--query-template";
+    match &args.prompt.query_template {
+        Some(text) => values::object(FLAG, &values::text_or_file(FLAG, text)?),
+        None => Ok(Map::new()),
+    }
 }
 
 /// A template is a body under all the flags: what a flag sets or a prompt fills is taken from there, and the rest of it
-/// is sent as extra fields, under those of `--extra-args`.
-fn under_template(mut settings: Generation, template: &Map<String, Value>) -> Generation {
-    let set = set_by_flags(&settings);
+/// is sent as extra fields, under those of `--extra-args`. Defaults fill in what neither has.
+fn under_template(
+    mut settings: Generation,
+    template: &Map<String, Value>,
+    typed: &GenerationArgs,
+) -> Generation {
+    let set = set_by_flags(&settings, typed);
     let mut extra: Map<String, Value> = template
         .iter()
         .filter(|(field, _)| {
@@ -119,11 +136,16 @@ fn under_template(mut settings: Generation, template: &Map<String, Value>) -> Ge
         .collect();
     extra.append(&mut settings.extra);
     settings.extra = extra;
+    if !template.contains_key("temperature") {
+        settings.temperature.get_or_insert(DEFAULT_TEMPERATURE);
+    }
     settings
 }
 
-fn set_by_flags(settings: &Generation) -> Vec<&'static str> {
+fn set_by_flags(settings: &Generation, typed: &GenerationArgs) -> Vec<&'static str> {
     let fields = [
+        ("max_tokens", typed.max_tokens.is_some()),
+        ("temperature", settings.temperature.is_some()),
         ("min_tokens", settings.min_tokens.is_some()),
         ("frequency_penalty", settings.frequency_penalty.is_some()),
         ("repetition_penalty", settings.repetition_penalty.is_some()),

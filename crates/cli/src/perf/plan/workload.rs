@@ -38,7 +38,7 @@ pub(super) fn plan(args: &PerfArgs, address: &Address) -> Result<WorkloadPlan, P
         min_prompt_length: min,
         max_prompt_length: max,
         prefix_length: prefix_length(args)?,
-        max_tokens: Some(generation::max_tokens(&args.generation.max_tokens)?),
+        max_tokens: generation::longest(args)?,
         offset: u64::from(offset),
         seed: args.generation.seed.unwrap_or(DEFAULT_SEED).cast_unsigned(),
     })

@@ -87,6 +87,18 @@ fn url_keeps_its_query() {
 }
 
 #[test]
+fn url_is_shown_without_the_keys_in_its_query() {
+    changes(
+        "--url h:1?key=s3cret&v=2",
+        &expect![[r#"
+        subject.live.url = "http://h:1/v1/chat/completions?key=***&v=2"
+        note: --url h:1?key=***&v=2 is read as http://h:1/v1/chat/completions?key=***&v=2"#]],
+    );
+    let translation = translated(&["--url", "http://h/v1?v=2&code=s3cret"]).unwrap();
+    expect!["http://h/v1/chat/completions?v=2&code=***"].assert_eq(&translation.address.shown());
+}
+
+#[test]
 fn url_of_completions_sends_text() {
     changes(
         "--url http://host/v1/completions",
@@ -190,9 +202,9 @@ fn parallel_and_number_pair_by_place() {
 fn rate_in_a_closed_loop_is_random_arrivals_under_the_cap() {
     changes(
         "--rate 0.5 --parallel 8",
-        &expect![[r#"
+        &expect![[r"
         points.0.load.arrivals.poisson = 0.5
-        points.0.load.concurrency = 8"#]],
+        points.0.load.concurrency = 8"]],
     );
 }
 
@@ -205,7 +217,7 @@ fn rate_of_minus_one_is_no_pacing() {
 fn open_loop_has_no_cap_and_sweeps_the_rate() {
     changes(
         "--open-loop --rate 5 10 --number 50 100",
-        &expect![[r#"
+        &expect![[r"
             points.0.load.arrivals.poisson = 5.0
             points.0.load.concurrency = null
             points.0.requests = 50
@@ -213,7 +225,7 @@ fn open_loop_has_no_cap_and_sweeps_the_rate() {
             points.1.load.arrivals.poisson = 10.0
             points.1.load.concurrency = null
             points.1.requests = 100
-            points.1.warmup = 0"#]],
+            points.1.warmup = 0"]],
     );
 }
 
@@ -221,11 +233,11 @@ fn open_loop_has_no_cap_and_sweeps_the_rate() {
 fn open_loop_tells_that_parallel_has_no_effect() {
     changes(
         "--open-loop --rate 5 --number 50 --parallel 3",
-        &expect![[r#"
+        &expect![[r"
             points.0.load.arrivals.poisson = 5.0
             points.0.load.concurrency = null
             points.0.requests = 50
-            note: --open-loop sets no limit on requests in flight: --parallel 3 has no effect"#]],
+            note: --open-loop sets no limit on requests in flight: --parallel 3 has no effect"]],
     );
 }
 
@@ -233,9 +245,9 @@ fn open_loop_tells_that_parallel_has_no_effect() {
 fn arrival_constant_spaces_evenly() {
     changes(
         "--open-loop --rate 5 --arrival constant",
-        &expect![[r#"
+        &expect![[r"
             points.0.load.arrivals.constant = 5.0
-            points.0.load.concurrency = null"#]],
+            points.0.load.concurrency = null"]],
     );
 }
 
@@ -256,9 +268,9 @@ fn warmup_num_below_one_is_a_share() {
 fn warmup_num_share_is_at_least_one_request() {
     changes(
         "--warmup-num 0.001 --number 10",
-        &expect![[r#"
+        &expect![[r"
         points.0.requests = 10
-        points.0.warmup = 1"#]],
+        points.0.warmup = 1"]],
     );
 }
 
@@ -266,9 +278,9 @@ fn warmup_num_share_is_at_least_one_request() {
 fn duration_ends_the_sending() {
     changes(
         "--duration 1.5 --number 10",
-        &expect![[r#"
+        &expect![[r"
         points.0.duration = 1500000000
-        points.0.requests = 10"#]],
+        points.0.requests = 10"]],
     );
 }
 
@@ -276,9 +288,9 @@ fn duration_ends_the_sending() {
 fn duration_alone_tells_of_the_default_number() {
     changes(
         "--duration 60",
-        &expect![[r#"
+        &expect![[r"
         points.0.duration = 60000000000
-        note: without --number a load ends after 1000 requests, also before --duration is over"#]],
+        note: without --number a load ends after 1000 requests, also before --duration is over"]],
     );
 }
 

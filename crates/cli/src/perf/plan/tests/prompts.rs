@@ -6,9 +6,9 @@ use super::*;
 fn dataset_names_the_data() {
     changes(
         "--dataset openqa",
-        &expect![[r#"
+        &expect![[r"
         workload.dataset.open_qa.fit = null
-        workload.dataset.open_qa.path = null"#]],
+        workload.dataset.open_qa.path = null"]],
     );
 }
 
@@ -26,10 +26,10 @@ fn dataset_path_is_where_it_is() {
 fn data_source_tells_that_nothing_is_downloaded() {
     changes(
         "--dataset openqa --data-source huggingface",
-        &expect![[r#"
+        &expect![[r"
             workload.dataset.open_qa.fit = null
             workload.dataset.open_qa.path = null
-            note: --data-source: crestline downloads nothing; --dataset-path and both local hub caches are read"#]],
+            note: --data-source: crestline downloads nothing; --dataset-path and both local hub caches are read"]],
     );
 }
 
@@ -74,10 +74,36 @@ fn prompt_wins_over_the_data_set() {
 fn query_template_is_a_body_under_the_flags() {
     changes(
         r#"--query-template '{"model": "%m", "messages": [], "a": 1, "n": 9, "b": {"c": 2}}' --n-choices 2 --extra-args '{"a": 3}'"#,
-        &expect![[r#"
+        &expect![[r"
             generation.choices = 2
             generation.extra.a = 3
-            generation.extra.b.c = 2"#]],
+            generation.extra.b.c = 2"]],
+    );
+}
+
+#[test]
+fn a_field_of_the_template_stays_where_no_flag_is_given() {
+    let template = r#"--query-template '{"temperature": 0.7, "stream": false, "max_tokens": 5}'"#;
+    changes(
+        template,
+        &expect![[r"
+        generation.extra.max_tokens = 5
+        generation.extra.temperature = 0.7
+        generation.stream = false
+        generation.temperature = null
+        workload.max_tokens = null"]],
+    );
+    changes(
+        &format!("{template} --temperature 0 --stream --max-tokens 6"),
+        &expect!["workload.max_tokens = [6,6]"],
+    );
+}
+
+#[test]
+fn a_prompt_may_begin_with_a_dash_where_it_has_a_blank() {
+    changes(
+        "--prompt '-x y'",
+        &expect![[r#"workload.dataset.fixed = "-x y""#]],
     );
 }
 
@@ -168,9 +194,9 @@ fn n_choices_is_sent() {
 fn seed_is_sent_and_seeds_the_client() {
     changes(
         "--seed 42",
-        &expect![[r#"
+        &expect![[r"
         generation.seed = 42
-        workload.seed = 42"#]],
+        workload.seed = 42"]],
     );
 }
 
@@ -227,9 +253,9 @@ fn top_k_is_sent() {
 fn extra_args_are_merged_last() {
     changes(
         r#"--extra-args '{"ignore_eos": true, "temperature": null}'"#,
-        &expect![[r#"
+        &expect![[r"
             generation.extra.ignore_eos = true
-            generation.extra.temperature = null"#]],
+            generation.extra.temperature = null"]],
     );
 }
 
@@ -318,11 +344,14 @@ fn log_every_n_query_tells_that_it_has_no_effect() {
 #[test]
 fn a_later_duplicate_wins() {
     changes(
-        "--max-tokens 1 --max_tokens 2 --parallel 1 2 --parallel 9",
+        "--max-tokens 1 --max_tokens 2 --parallel 1 2 --parallel 9 -n 1 -n 3 --stop a b --stop c --headers A=1 --headers B=2",
         &expect![[r#"
-            error: the length of --number and --parallel must be the same
-              cause: --number is 1000; --parallel is 1 2 9
-              hint: give one --number for each --parallel"#]],
+            generation.stop = ["c"]
+            points.0.load.concurrency = 9
+            points.0.requests = 3
+            subject.live.headers.0.name = "B"
+            subject.live.headers.0.value = "***"
+            workload.max_tokens = [2,2]"#]],
     );
 }
 

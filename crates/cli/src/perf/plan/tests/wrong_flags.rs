@@ -6,10 +6,10 @@ use super::*;
 fn sla_flags() {
     refuses_more(
         "--sla-auto-tune --sla-params '[]'",
-        &expect![[r#"
+        &expect![[r"
         error: --sla-auto-tune is not supported yet
           cause: nor is --sla-params
-          hint: sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds"#]],
+          hint: sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds"]],
     );
 }
 
@@ -17,10 +17,10 @@ fn sla_flags() {
 fn multi_turn_flags() {
     refuses_more(
         "--multi-turn --min-turns 2 --max-turns 3",
-        &expect![[r#"
+        &expect![[r"
             error: --multi-turn is not supported yet
               cause: nor is --min-turns, --max-turns
-              hint: measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request"#]],
+              hint: measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request"]],
     );
 }
 
@@ -28,9 +28,9 @@ fn multi_turn_flags() {
 fn open_loop_with_multi_turn() {
     refuses_more(
         "--open-loop --multi-turn --rate 1",
-        &expect![[r#"
+        &expect![[r"
             error: --multi-turn is not supported yet
-              hint: measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request"#]],
+              hint: measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request"]],
     );
 }
 
@@ -38,9 +38,9 @@ fn open_loop_with_multi_turn() {
 fn image_flags() {
     refuses_more(
         "--image-width 9",
-        &expect![[r#"
+        &expect![[r"
         error: --image-width is not supported yet
-          hint: line_by_line sends whole request bodies, also with images in them"#]],
+          hint: line_by_line sends whole request bodies, also with images in them"]],
     );
 }
 
@@ -48,9 +48,9 @@ fn image_flags() {
 fn visualizers() {
     refuses_more(
         "--visualizer wandb",
-        &expect![[r#"
+        &expect![[r"
         error: --visualizer is not supported yet
-          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"#]],
+          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"]],
     );
 }
 
@@ -58,9 +58,9 @@ fn visualizers() {
 fn a_visualizers_key() {
     refuses_more(
         "--swanlab-api-key local",
-        &expect![[r#"
+        &expect![[r"
         error: --swanlab-api-key is not supported yet
-          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"#]],
+          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"]],
     );
 }
 
@@ -68,9 +68,9 @@ fn a_visualizers_key() {
 fn several_prefixes() {
     refuses_more(
         "--prefix-count 3",
-        &expect![[r#"
+        &expect![[r"
         error: --prefix-count is not supported yet
-          hint: one prefix is shared by all prompts"#]],
+          hint: one prefix is shared by all prompts"]],
     );
 }
 
@@ -78,9 +78,9 @@ fn several_prefixes() {
 fn scenarios() {
     refuses_more(
         "--scenario agentx",
-        &expect![[r#"
+        &expect![[r"
         error: --scenario is not supported yet
-          hint: describe the load by the flags of `--help`"#]],
+          hint: describe the load by the flags of `--help`"]],
     );
 }
 
@@ -88,9 +88,9 @@ fn scenarios() {
 fn pd_metrics() {
     refuses_more(
         "--enable-pd-metrics",
-        &expect![[r#"
+        &expect![[r"
         error: --enable-pd-metrics is not supported yet
-          hint: every gap between chunks is in benchmark_data.db"#]],
+          hint: every gap between chunks is in benchmark_data.db"]],
     );
 }
 
@@ -98,9 +98,9 @@ fn pd_metrics() {
 fn evalscopes_own_server() {
     refuses_more(
         "--port 8877",
-        &expect![[r#"
+        &expect![[r"
         error: --port is not supported yet
-          hint: it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url"#]],
+          hint: it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url"]],
     );
 }
 
@@ -108,9 +108,9 @@ fn evalscopes_own_server() {
 fn an_unknown_flag() {
     refuses_more(
         "--paralel 1",
-        &expect![[r#"
+        &expect![[r"
         error: unknown argument --paralel
-          hint: did you mean --parallel?"#]],
+          hint: did you mean --parallel?"]],
     );
 }
 
@@ -118,10 +118,10 @@ fn an_unknown_flag() {
 fn an_ambiguous_beginning() {
     refuses_more(
         "--min 1",
-        &expect![[r#"
+        &expect![[r"
         error: --min is not one flag
           cause: it is the beginning of --min-prompt-length, --min-tokens, --min-turns
-          hint: write the name in full"#]],
+          hint: write the name in full"]],
     );
 }
 
@@ -129,9 +129,9 @@ fn an_ambiguous_beginning() {
 fn a_flag_without_its_value() {
     refuses_more(
         "--url",
-        &expect![[r#"
+        &expect![[r"
         error: --url needs a value
-          hint: write --url <URL>"#]],
+          hint: write --url <URL>"]],
     );
 }
 
@@ -139,9 +139,9 @@ fn a_flag_without_its_value() {
 fn a_text_for_a_number() {
     refuses_more(
         "--number many",
-        &expect![[r#"
+        &expect![[r"
         error: --number cannot be many
-          cause: invalid digit found in string"#]],
+          cause: invalid digit found in string"]],
     );
 }
 

@@ -6,9 +6,9 @@ use super::*;
 fn no_model() {
     refuses(
         "--dataset openqa",
-        &expect![[r#"
+        &expect![[r"
         error: --model is required
-          hint: give the name that the service knows the model by; GET /v1/models lists them"#]],
+          hint: give the name that the service knows the model by; GET /v1/models lists them"]],
     );
 }
 
@@ -16,9 +16,9 @@ fn no_model() {
 fn random_without_a_tokenizer() {
     refuses(
         "--model m --dataset random",
-        &expect![[r#"
+        &expect![[r"
         error: --dataset random needs --tokenizer-path
-          hint: give the model's folder or its hub name; `--tokenizer-path builtin` needs no files but is no model's own"#]],
+          hint: give the model's folder or its hub name; `--tokenizer-path builtin` needs no files but is no model's own"]],
     );
 }
 
@@ -26,9 +26,9 @@ fn random_without_a_tokenizer() {
 fn tokenize_prompt_without_a_tokenizer() {
     refuses(
         "--model m --dataset openqa --tokenize-prompt",
-        &expect![[r#"
+        &expect![[r"
             error: --tokenize-prompt needs --tokenizer-path
-              hint: give the model's folder or its hub name; `--tokenizer-path builtin` needs no files but is no model's own"#]],
+              hint: give the model's folder or its hub name; `--tokenizer-path builtin` needs no files but is no model's own"]],
     );
 }
 
@@ -36,10 +36,10 @@ fn tokenize_prompt_without_a_tokenizer() {
 fn number_and_parallel_of_different_lengths() {
     refuses_more(
         "--parallel 1 10 --number 5",
-        &expect![[r#"
+        &expect![[r"
         error: the length of --number and --parallel must be the same
           cause: --number is 5; --parallel is 1 10
-          hint: give one --number for each --parallel"#]],
+          hint: give one --number for each --parallel"]],
     );
 }
 
@@ -47,10 +47,10 @@ fn number_and_parallel_of_different_lengths() {
 fn several_parallels_without_number() {
     refuses_more(
         "--parallel 1 10",
-        &expect![[r#"
+        &expect![[r"
         error: the length of --number and --parallel must be the same
           cause: --number is 1000; --parallel is 1 10
-          hint: give one --number for each --parallel"#]],
+          hint: give one --number for each --parallel"]],
     );
 }
 
@@ -58,9 +58,9 @@ fn several_parallels_without_number() {
 fn parallel_of_zero() {
     refuses_more(
         "--parallel 0",
-        &expect![[r#"
+        &expect![[r"
         error: --parallel must be a number from 1 to 4294967295, not 0
-          hint: for requests in flight without limit use --open-loop with --rate"#]],
+          hint: for requests in flight without limit use --open-loop with --rate"]],
     );
 }
 
@@ -68,9 +68,9 @@ fn parallel_of_zero() {
 fn parallel_of_minus_one_in_a_closed_loop() {
     refuses_more(
         "--parallel -1",
-        &expect![[r#"
+        &expect![[r"
         error: --parallel must be a number from 1 to 4294967295, not -1
-          hint: for requests in flight without limit use --open-loop with --rate"#]],
+          hint: for requests in flight without limit use --open-loop with --rate"]],
     );
 }
 
@@ -86,10 +86,10 @@ fn number_of_zero() {
 fn rates_in_a_closed_loop() {
     refuses_more(
         "--rate 1 2",
-        &expect![[r#"
+        &expect![[r"
         error: --rate takes one value here
           cause: --rate is 1 2, and without --open-loop the sweep is over --parallel
-          hint: add --open-loop to sweep over --rate"#]],
+          hint: add --open-loop to sweep over --rate"]],
     );
 }
 
@@ -97,9 +97,9 @@ fn rates_in_a_closed_loop() {
 fn rate_of_zero() {
     refuses_more(
         "--rate 0",
-        &expect![[r#"
+        &expect![[r"
         error: --rate cannot be 0
-          hint: give requests a second above 0, or -1 in a closed loop for no pacing"#]],
+          hint: give requests a second above 0, or -1 in a closed loop for no pacing"]],
     );
 }
 
@@ -107,10 +107,10 @@ fn rate_of_zero() {
 fn number_and_rate_of_different_lengths_in_an_open_loop() {
     refuses_more(
         "--open-loop --rate 1 2 --number 5",
-        &expect![[r#"
+        &expect![[r"
             error: in open-loop mode the length of --number and --rate must be the same
               cause: --number is 5; --rate is 1 2
-              hint: give one --number for each --rate"#]],
+              hint: give one --number for each --rate"]],
     );
 }
 
@@ -118,9 +118,9 @@ fn number_and_rate_of_different_lengths_in_an_open_loop() {
 fn open_loop_without_rate() {
     refuses_more(
         "--open-loop",
-        &expect![[r#"
+        &expect![[r"
         error: --open-loop needs --rate
-          hint: add --rate with the requests a second; a list is a sweep"#]],
+          hint: add --rate with the requests a second; a list is a sweep"]],
     );
 }
 
@@ -128,10 +128,10 @@ fn open_loop_without_rate() {
 fn a_rate_of_minus_one_in_an_open_loop() {
     refuses_more(
         "--open-loop --rate 5 -1 --number 1 2",
-        &expect![[r#"
+        &expect![[r"
             error: --rate cannot be -1
               cause: in open-loop mode all --rate values must be above 0; --rate is 5 -1
-              hint: give requests a second above 0, or -1 in a closed loop for no pacing"#]],
+              hint: give requests a second above 0, or -1 in a closed loop for no pacing"]],
     );
 }
 
@@ -139,9 +139,9 @@ fn a_rate_of_minus_one_in_an_open_loop() {
 fn constant_arrivals_without_a_rate() {
     refuses_more(
         "--arrival constant",
-        &expect![[r#"
+        &expect![[r"
         error: --arrival constant needs a --rate
-          hint: add --rate with the requests a second"#]],
+          hint: add --rate with the requests a second"]],
     );
 }
 
@@ -149,9 +149,9 @@ fn constant_arrivals_without_a_rate() {
 fn a_negative_warm_up() {
     refuses_more(
         "--warmup-num -1",
-        &expect![[r#"
+        &expect![[r"
         error: --warmup-num must be 0 or more, not -1
-          hint: give a number of requests, or a share of --number below 1"#]],
+          hint: give a number of requests, or a share of --number below 1"]],
     );
 }
 
@@ -183,10 +183,10 @@ fn a_negative_timeout() {
 fn three_max_tokens() {
     refuses_more(
         "--max-tokens 1 2 3",
-        &expect![[r#"
+        &expect![[r"
         error: --max-tokens takes 1 or 2 values
           cause: it is 1 2 3
-          hint: one value is the longest answer, two are the range from which each request draws its own"#]],
+          hint: one value is the longest answer, two are the range from which each request draws its own"]],
     );
 }
 
@@ -194,9 +194,9 @@ fn three_max_tokens() {
 fn max_tokens_upside_down() {
     refuses_more(
         "--max-tokens 9 2",
-        &expect![[r#"
+        &expect![[r"
         error: --max-tokens 9 2 is not a range
-          hint: the first value must not be above the second"#]],
+          hint: the first value must not be above the second"]],
     );
 }
 
@@ -212,9 +212,9 @@ fn negative_max_tokens() {
 fn min_tokens_above_max_tokens() {
     refuses_more(
         "--max-tokens 5 --min-tokens 6",
-        &expect![[r#"
+        &expect![[r"
         error: --min-tokens 6 is above --max-tokens 5
-          hint: lower --min-tokens or raise --max-tokens"#]],
+          hint: lower --min-tokens or raise --max-tokens"]],
     );
 }
 
@@ -255,10 +255,20 @@ fn dataset_args_that_are_not_json() {
 fn dataset_args_with_an_unknown_key() {
     refuses_more(
         r#"--dataset-args '{"inptu": 3}'"#,
-        &expect![[r#"
+        &expect![[r"
             error: the data set cannot be used
               cause: data set `random` has no argument `inptu`
-              hint: it has `input`, `output`, `pairs`"#]],
+              hint: it has `input`, `output`, `pairs`"]],
+    );
+}
+
+#[test]
+fn query_template_with_a_stream_that_is_neither() {
+    refuses_more(
+        r#"--query-template '{"stream": 1}'"#,
+        &expect![[r"
+        error: --query-template: `stream` must be true or false
+          cause: it is 1"]],
     );
 }
 
@@ -277,9 +287,9 @@ fn query_template_that_is_not_json() {
 fn a_file_that_is_not_there() {
     refuses_more(
         "--prompt @/no/such/file",
-        &expect![[r#"
+        &expect![[r"
         error: --prompt: cannot read the file /no/such/file
-          cause: No such file or directory (os error 2)"#]],
+          cause: No such file or directory (os error 2)"]],
     );
 }
 
@@ -287,9 +297,9 @@ fn a_file_that_is_not_there() {
 fn a_header_without_equals() {
     refuses_more(
         "--headers 'X-A: 1'",
-        &expect![[r#"
+        &expect![[r"
         error: --headers has a part without `=`
-          hint: write NAME=VALUE, with quotes where the value has spaces: --headers 'X-Team=a b' X-Run=1"#]],
+          hint: write NAME=VALUE, with quotes where the value has spaces: --headers 'X-Team=a b' X-Run=1"]],
     );
 }
 
@@ -297,9 +307,9 @@ fn a_header_without_equals() {
 fn a_header_name_with_blanks() {
     refuses_more(
         "--headers 'X A=1'",
-        &expect![[r#"
+        &expect![[r"
         error: --headers: `X A` is no name of a header
-          hint: write NAME=VALUE"#]],
+          hint: write NAME=VALUE"]],
     );
 }
 
@@ -307,9 +317,9 @@ fn a_header_name_with_blanks() {
 fn an_api_of_later() {
     refuses_more(
         "--api openai_embedding",
-        &expect![[r#"
+        &expect![[r"
         error: --api openai_embedding is not supported yet
-          hint: `--api openai` speaks chat/completions and completions"#]],
+          hint: `--api openai` speaks chat/completions and completions"]],
     );
 }
 
@@ -317,9 +327,9 @@ fn an_api_of_later() {
 fn an_api_that_is_unknown() {
     refuses_more(
         "--api opneai",
-        &expect![[r#"
+        &expect![[r"
         error: --api opneai is not known
-          hint: `--api openai` speaks chat/completions and completions"#]],
+          hint: `--api openai` speaks chat/completions and completions"]],
     );
 }
 
@@ -327,10 +337,10 @@ fn an_api_that_is_unknown() {
 fn a_dataset_that_is_unknown() {
     refuses_more(
         "--dataset radnom",
-        &expect![[r#"
+        &expect![[r"
             error: the data set cannot be used
               cause: no data set is called `radnom`
-              hint: did you mean `random`?"#]],
+              hint: did you mean `random`?"]],
     );
 }
 
@@ -338,9 +348,9 @@ fn a_dataset_that_is_unknown() {
 fn a_dataset_of_later() {
     refuses_more(
         "--dataset workload_trace",
-        &expect![[r#"
+        &expect![[r"
             error: the data set cannot be used
-              cause: data set `workload_trace` is not supported yet"#]],
+              cause: data set `workload_trace` is not supported yet"]],
     );
 }
 
@@ -348,10 +358,10 @@ fn a_dataset_of_later() {
 fn a_url_of_another_api() {
     refuses_more(
         "--url http://h/v1/embeddings",
-        &expect![[r#"
+        &expect![[r"
         error: an API of `embeddings` is not supported yet
           cause: --url is http://h/v1/embeddings
-          hint: use a URL that ends in /v1/chat/completions or /v1/completions"#]],
+          hint: use a URL that ends in /v1/chat/completions or /v1/completions"]],
     );
 }
 
@@ -359,10 +369,10 @@ fn a_url_of_another_api() {
 fn a_url_of_another_scheme() {
     refuses_more(
         "--url ftp://h/v1",
-        &expect![[r#"
+        &expect![[r"
         error: --url ftp://h/v1 cannot be used
           cause: its scheme is `ftp`
-          hint: write http://, https:// or sim:"#]],
+          hint: write http://, https:// or sim:"]],
     );
 }
 
@@ -370,9 +380,9 @@ fn a_url_of_another_scheme() {
 fn a_url_with_a_password() {
     refuses_more(
         "--url http://me:pw@h/v1",
-        &expect![[r#"
+        &expect![[r"
         error: --url must not hold a user name or password
-          hint: the URL is written to files; send `--headers 'Authorization=Basic …'` instead"#]],
+          hint: the URL is written to files; send `--headers 'Authorization=Basic …'` instead"]],
     );
 }
 
@@ -380,9 +390,30 @@ fn a_url_with_a_password() {
 fn a_url_without_host() {
     refuses_more(
         "--url http:///v1",
-        &expect![[r#"
+        &expect![[r"
         error: --url http:///v1 names no host
-          hint: write it as in http://127.0.0.1:8000/v1/chat/completions"#]],
+          hint: write it as in http://127.0.0.1:8000/v1/chat/completions"]],
+    );
+}
+
+#[test]
+fn a_url_of_nothing_but_a_scheme() {
+    refuses_more(
+        "--url http://",
+        &expect![[r"
+        error: --url http:// names no host
+          hint: write it as in http://127.0.0.1:8000/v1/chat/completions"]],
+    );
+}
+
+#[test]
+fn a_url_with_an_impossible_port_keeps_its_key_to_itself() {
+    refuses_more(
+        "--url http://127.0.0.1:99999/v1?api_key=k3y",
+        &expect![[r"
+            error: --url http://127.0.0.1:99999/v1?api_key=*** cannot be used
+              cause: `http://127.0.0.1:99999/v1` is not a URL such as http://127.0.0.1:8000/v1/chat/completions
+              hint: write it as in http://127.0.0.1:8000/v1/chat/completions"]],
     );
 }
 
@@ -390,9 +421,9 @@ fn a_url_without_host() {
 fn a_sim_url_without_profile() {
     refuses_more(
         "--url sim:",
-        &expect![[r#"
+        &expect![[r"
         error: --url sim: names no profile
-          hint: write sim:NAME with a name that `crestline sim --list` shows, or sim:FILE.toml"#]],
+          hint: write sim:NAME with a name that `crestline sim --list` shows, or sim:FILE.toml"]],
     );
 }
 
@@ -400,10 +431,10 @@ fn a_sim_url_without_profile() {
 fn plain_text_to_a_chat_url() {
     refuses_more(
         "--no-apply-chat-template",
-        &expect![[r#"
+        &expect![[r"
         error: --no-apply-chat-template does not fit the URL
           cause: --url http://127.0.0.1:8877/v1/chat/completions takes messages, not plain text
-          hint: use a URL that ends in /v1/completions"#]],
+          hint: use a URL that ends in /v1/completions"]],
     );
 }
 
@@ -411,10 +442,10 @@ fn plain_text_to_a_chat_url() {
 fn messages_to_a_completions_url() {
     refuses_more(
         "--apply-chat-template --url http://h/v1/completions",
-        &expect![[r#"
+        &expect![[r"
             error: --apply-chat-template does not fit the URL
               cause: --url http://h/v1/completions takes plain text, not messages
-              hint: use a URL that ends in /v1/chat/completions, or add --tokenize-prompt"#]],
+              hint: use a URL that ends in /v1/chat/completions, or add --tokenize-prompt"]],
     );
 }
 
@@ -422,9 +453,9 @@ fn messages_to_a_completions_url() {
 fn prompt_lengths_upside_down() {
     refuses_more(
         "--min-prompt-length 9 --max-prompt-length 3",
-        &expect![[r#"
+        &expect![[r"
             error: --min-prompt-length 9 is above --max-prompt-length 3
-              hint: lower the first or raise the second"#]],
+              hint: lower the first or raise the second"]],
     );
 }
 
@@ -442,9 +473,9 @@ fn a_prefix_for_real_data() {
 fn data_source_local_without_a_path() {
     refuses_more(
         "--dataset openqa --data-source local",
-        &expect![[r#"
+        &expect![[r"
             error: --data-source local needs --dataset-path
-              hint: give the file or folder of the data set"#]],
+              hint: give the file or folder of the data set"]],
     );
 }
 
