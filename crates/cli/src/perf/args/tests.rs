@@ -20,95 +20,25 @@ fn the_help_text_is_as_reviewed() {
     expect_file!["perf_help.txt"].assert_eq(&perf().render_long_help().to_string());
 }
 
+/// The flags of `evalscope perf`, release 1.14.1.
+const EVALSCOPE: &str = "\
+    model attn-implementation api tokenizer-path url port headers api-key connect-timeout read-timeout \
+    total-timeout no-test-connection scenario number parallel rate warmup-num enable-pd-metrics open-loop \
+    sleep-interval duration sla-auto-tune sla-variable sla-params sla-num-runs sla-upper-bound \
+    sla-lower-bound sla-fixed-parallel sla-number-multiplier db-commit-interval queue-size-multiplier \
+    in-flight-task-multiplier num-workers log-every-n-query debug visualizer wandb-api-key swanlab-api-key \
+    swanlab-host name alias enable-progress-tracker max-prompt-length min-prompt-length prefix-length \
+    prefix-count prompt query-template apply-chat-template no-apply-chat-template image-width image-height \
+    image-format image-num image-patch-size outputs-dir no-timestamp dataset dataset-path data-source \
+    dataset-offset dataset-args frequency-penalty repetition-penalty logprobs max-tokens min-tokens \
+    n-choices seed stop stop-token-ids stream no-stream temperature top-p top-k extra-args tokenize-prompt \
+    multi-turn min-turns max-turns multi-turn-args";
+
 #[test]
 fn every_flag_of_evalscope_is_known() {
-    let reference = [
-        "model",
-        "attn-implementation",
-        "api",
-        "tokenizer-path",
-        "url",
-        "port",
-        "headers",
-        "api-key",
-        "connect-timeout",
-        "read-timeout",
-        "total-timeout",
-        "no-test-connection",
-        "scenario",
-        "number",
-        "parallel",
-        "rate",
-        "warmup-num",
-        "enable-pd-metrics",
-        "open-loop",
-        "sleep-interval",
-        "duration",
-        "sla-auto-tune",
-        "sla-variable",
-        "sla-params",
-        "sla-num-runs",
-        "sla-upper-bound",
-        "sla-lower-bound",
-        "sla-fixed-parallel",
-        "sla-number-multiplier",
-        "db-commit-interval",
-        "queue-size-multiplier",
-        "in-flight-task-multiplier",
-        "num-workers",
-        "log-every-n-query",
-        "debug",
-        "visualizer",
-        "wandb-api-key",
-        "swanlab-api-key",
-        "swanlab-host",
-        "name",
-        "alias",
-        "enable-progress-tracker",
-        "max-prompt-length",
-        "min-prompt-length",
-        "prefix-length",
-        "prefix-count",
-        "prompt",
-        "query-template",
-        "apply-chat-template",
-        "no-apply-chat-template",
-        "image-width",
-        "image-height",
-        "image-format",
-        "image-num",
-        "image-patch-size",
-        "outputs-dir",
-        "no-timestamp",
-        "dataset",
-        "dataset-path",
-        "data-source",
-        "dataset-offset",
-        "dataset-args",
-        "frequency-penalty",
-        "repetition-penalty",
-        "logprobs",
-        "max-tokens",
-        "min-tokens",
-        "n-choices",
-        "seed",
-        "stop",
-        "stop-token-ids",
-        "stream",
-        "no-stream",
-        "temperature",
-        "top-p",
-        "top-k",
-        "extra-args",
-        "tokenize-prompt",
-        "multi-turn",
-        "min-turns",
-        "max-turns",
-        "multi-turn-args",
-    ];
     let perf = perf();
     let known: Vec<&str> = perf.get_arguments().filter_map(Arg::get_long).collect();
-    for flag in reference {
+    for flag in EVALSCOPE.split_whitespace() {
         assert!(known.contains(&flag), "--{flag}");
     }
 }
@@ -137,10 +67,9 @@ fn table(command: &clap::Command) -> String {
     {
         if heading != arg.get_help_heading() {
             heading = arg.get_help_heading();
-            out += &format!(
-                "\n### {}\n\n| flag | default | meaning |\n| --- | --- | --- |\n",
-                heading.unwrap_or_default()
-            );
+            out.push_str("\n### ");
+            out.push_str(heading.unwrap_or_default());
+            out.push_str("\n\n| flag | default | meaning |\n| --- | --- | --- |\n");
         }
         out += &row(arg);
     }
@@ -157,12 +86,16 @@ fn row(arg: &Arg) -> String {
             .get_value_names()
             .unwrap_or_default()
             .iter()
-            .map(|name| name.as_str())
+            .map(clap::builder::Str::as_str)
             .collect();
         let several = arg
             .get_num_args()
             .is_some_and(|count| count.max_values() > 1);
-        flag += &format!(" {}{}", names.join(" "), if several { " …" } else { "" });
+        flag = format!(
+            "{flag} {}{}",
+            names.join(" "),
+            if several { " …" } else { "" }
+        );
     }
     let default: Vec<String> = arg
         .get_default_values()
