@@ -3,6 +3,8 @@
 //! Not a part of the usual tests, because the engine and the model have to be installed first: `just real` does both.
 //! Speed is not judged here, only that no request fails and that tokens are counted as the server counts them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
