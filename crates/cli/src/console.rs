@@ -2,16 +2,45 @@
 //!
 //! A reader that has gone away (`crestline … | head`) is no error: what cannot be written is dropped.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+
+/// A text in which nothing steers the terminal: services are quoted, and what they send is theirs to choose.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().fold(String::new(), |mut out, letter| {
+        if steers(letter) {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+        out
+    });
+    Cow::Owned(escaped)
+}
+
+/// Not more than so many letters of a text, on one line.
+pub(crate) fn brief(text: &str, letters: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= letters {
+        return line;
+    }
+    let mut cut: String = line.chars().take(letters).collect();
+    cut.push('…');
+    cut
+}
 
 /// Results, on standard output.
 pub(crate) fn say(text: &str) {
-    write_line(&mut io::stdout().lock(), text);
+    write_line(&mut io::stdout().lock(), &plain(text));
 }
 
 /// Everything that is not a result (progress, notes, problems), on standard error.
 pub(crate) fn tell(text: &str) {
-    write_line(&mut io::stderr().lock(), text);
+    write_line(&mut io::stderr().lock(), &plain(text));
 }
 
 /// Replaces the last line of a terminal by this one, without a line end; an empty text clears it. What does not fit into
@@ -30,4 +59,21 @@ pub(crate) fn is_watched() -> bool {
 fn write_line(out: &mut impl Write, text: &str) {
     drop(writeln!(out, "{text}"));
     drop(out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_as_text() {
+        assert_eq!(plain("a\nb\tc é 测"), "a\nb\tc é 测");
+        assert_eq!(plain("\x1b]0;x\x07\r"), "\\u{1b}]0;x\\u{7}\\r");
+    }
+
+    #[test]
+    fn a_long_text_of_many_lines_becomes_one_short_line() {
+        assert_eq!(brief("a\n  b\r\nc", 9), "a b c");
+        assert_eq!(brief("héllo wörld", 4), "héll…");
+    }
 }

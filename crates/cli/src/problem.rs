@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::exit::Exit;
 
+/// Letters of an error's own text that are shown: a service may answer with a whole page.
+const LONGEST_CAUSE: usize = 600;
+
 /// A failure as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -51,6 +54,9 @@ impl Problem {
             text.push_str(": ");
             text.push_str(&deeper.to_string());
             source = deeper.source();
+        }
+        if text.chars().count() > LONGEST_CAUSE {
+            text = crate::console::brief(&text, LONGEST_CAUSE);
         }
         self.cause(text)
     }

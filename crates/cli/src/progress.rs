@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use crestline_core::units::Nanos;
 use crestline_experiment::event::Progress;
 
-/// Over which rates are shown: those of a moment jump about.
+/// Over which the rates of a redrawn line are shown: those of a moment jump about. Lines that stay show the rates since
+/// the line before.
 const WINDOW: Nanos = Nanos::from_secs(3);
 /// Between two lines that stay.
 const REPEAT: Nanos = Nanos::from_secs(10);
@@ -59,7 +60,11 @@ impl Watch {
     /// The line to show, when it is time for one.
     pub(crate) fn line(&mut self, progress: &Progress) -> Option<String> {
         self.recent.push_back(*progress);
-        let since = progress.elapsed.saturating_sub(WINDOW);
+        let window = match self.screen {
+            Screen::Terminal => WINDOW,
+            Screen::Log => REPEAT,
+        };
+        let since = progress.elapsed.saturating_sub(window);
         while self.recent.front().is_some_and(|old| old.elapsed < since) {
             self.recent.pop_front();
         }

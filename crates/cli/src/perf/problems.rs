@@ -2,6 +2,7 @@
 
 use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
+use crestline_load::engine::EngineError;
 
 use crate::problem::Problem;
 
@@ -43,6 +44,9 @@ fn hint(error: &RunError) -> Option<String> {
         RunError::Files(_) => {
             Some("raise the limit with `ulimit -n`, or lower --parallel".to_owned())
         }
+        RunError::Engine(EngineError::Unreachable(failure)) => {
+            Some(refused(failure.kind).to_owned())
+        }
         RunError::Engine(_) => None,
         RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),
         RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
@@ -64,18 +68,21 @@ fn refused(kind: FailureKind) -> &'static str {
         }
         FailureKind::Connect => "check --url and the proxy variables",
         FailureKind::Tls => {
-            "check whether --url is https, and whether the certificate is one that this machine trusts"
+            "check whether --url should be http, and whether the certificate is one that this machine trusts"
         }
         FailureKind::Unauthorized => "give the key with --api-key or in OPENAI_API_KEY",
         FailureKind::ClientError => {
-            "check the path of --url (it should end in /v1/chat/completions or /v1/completions) and --model \
-             (GET /v1/models lists the names that the service knows)"
+            "check the path of --url (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \
+             lists the names that the service knows), and the fields that the flags and --extra-args put into the body"
         }
         FailureKind::RateLimited => {
             "the service is busy or limits this key; --no-test-connection starts all the same"
         }
         FailureKind::ReadTimeout => "raise --read-timeout",
         FailureKind::TotalTimeout => "raise --total-timeout",
+        FailureKind::UnexpectedStatus | FailureKind::MalformedJson | FailureKind::EmptyAnswer => {
+            "check --url: this does not answer as an OpenAI API does; it may be another service or a proxy's own page"
+        }
         FailureKind::MalformedHttp => "check whether --url should be https",
         _ => "see the service's log; --no-test-connection starts all the same",
     }

@@ -10,6 +10,7 @@ use crestline_core::units::Nanos;
 use crestline_experiment::error::RunError;
 use crestline_experiment::event::{Event, PointResult, Progress};
 use crestline_experiment::run::{DATABASE, Outcome, point_folders};
+use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
 use crestline_store::runs::RunReader;
 
@@ -25,6 +26,9 @@ use crate::{console, moment};
 /// Failures whose text is shown of a load, without `--debug`.
 const FAILURES_SHOWN: usize = 3;
 
+/// Letters of such a text at most; the database has it whole.
+const FAILURE_LETTERS: usize = 300;
+
 /// Between two writes of `progress.json` inside a load.
 const TRACK_EVERY: Nanos = Nanos::from_secs(1);
 
@@ -32,6 +36,9 @@ const TRACK_EVERY: Nanos = Nanos::from_secs(1);
 pub(super) struct Session<'a> {
     args: &'a PerfArgs,
     translation: &'a Translation,
+    stop: &'a Stop,
+    /// It has been told that the command is ending early.
+    told_of_stop: bool,
     watch: Watch,
     /// Decides which lines of progress are logged.
     log_watch: Watch,
@@ -48,7 +55,7 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(args: &'a PerfArgs, translation: &'a Translation) -> Self {
+    pub(super) fn new(args: &'a PerfArgs, translation: &'a Translation, stop: &'a Stop) -> Self {
         let screen = if console::is_watched() {
             Screen::Terminal
         } else {
@@ -57,6 +64,8 @@ impl<'a> Session<'a> {
         Self {
             args,
             translation,
+            stop,
+            told_of_stop: false,
             watch: Watch::new(screen),
             log_watch: Watch::new(Screen::Log),
             log: files::Log::default(),
@@ -90,6 +99,9 @@ impl<'a> Session<'a> {
             "{title}: {loads} on {}{virtual_time}",
             self.translation.address.shown()
         ));
+        if plan.test_connection && matches!(self.translation.address.place, Place::Live(_)) {
+            self.tell("waiting for the answer to one test request");
+        }
     }
 
     /// Shows an event, and writes what it completes.
@@ -110,6 +122,14 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        if self.stop.is_asked() && !self.told_of_stop {
+            self.told_of_stop = true;
+            self.tell(&format!(
+                "interrupted: nothing more is sent; {} requests in flight have {} s to end, a second Ctrl-C gives them up",
+                progress.in_flight(),
+                self.args.load.grace
+            ));
+        }
         if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
             self.tracked = progress.elapsed;
             self.track("running", progress.ended);
@@ -175,7 +195,7 @@ impl<'a> Session<'a> {
                         .because(&error)
                         .to_string(),
                 );
-                return (Timeline::of([]), failures);
+                return (Timeline::of([]), Vec::new());
             }
         };
         let records = reader.records().map_while(Result::ok).inspect(|record| {
@@ -184,16 +204,20 @@ impl<'a> Session<'a> {
                 .as_ref()
                 .filter(|_| all || failures.len() < FAILURES_SHOWN)
             {
-                failures.push(format!(
-                    "  request {}: {}: {}",
-                    record.index,
+                let (name, text) = (
                     failure.kind.name(),
-                    failure.text
+                    console::brief(&failure.text, FAILURE_LETTERS),
+                );
+                failures.push((
+                    record.index,
+                    format!("  request {}: {name}: {text}", record.index),
                 ));
             }
         });
         let timeline = Timeline::of(records);
-        (timeline, failures)
+        failures.sort();
+        let lines = failures.into_iter().map(|(_, line)| line).collect();
+        (timeline, lines)
     }
 
     fn show_load(&mut self, result: &PointResult, failures: &[String]) {
@@ -205,7 +229,10 @@ impl<'a> Session<'a> {
             tables::benchmarking_summary(run),
             tables::percentile_results(run)
         );
-        for line in tables::run_lines(run).iter().chain(failures) {
+        let lines = tables::run_lines(run);
+        let of_failures = lines.len().min(usize::from(run.failed() > 0));
+        let (first, rest) = lines.split_at(of_failures);
+        for line in first.iter().chain(failures).chain(rest) {
             text.push_str(line);
             text.push('\n');
         }
@@ -259,7 +286,8 @@ impl<'a> Session<'a> {
     pub(super) fn close(mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
         let ended = self.end(outcome);
         if let Err(problem) = &ended {
-            self.log.add(&moment::log_stamp(), &problem.to_string());
+            self.log
+                .add(&moment::log_stamp(), &console::plain(&problem.to_string()));
         }
         ended
     }
@@ -286,12 +314,21 @@ impl<'a> Session<'a> {
             problems::problem(&error, Stage::SetUp)
         })?;
         if outcome.interrupted {
+            self.clear_away();
             self.tell(if self.results.is_empty() {
                 "interrupted: nothing was measured"
             } else {
                 "interrupted: what was measured until then is above and on disk"
             });
             return Ok(Exit::Interrupted);
+        }
+        if self
+            .results
+            .iter()
+            .all(|result| result.summary.total() == 0)
+        {
+            return Err(Problem::failed("no request was sent")
+                .hint("--duration ended before the first request was due: raise it, or --rate"));
         }
         if self
             .results
@@ -305,7 +342,7 @@ impl<'a> Session<'a> {
         Ok(if lost { Exit::Failed } else { Exit::Done })
     }
 
-    /// Removes the folders of a run that never began; one that holds something stays.
+    /// Removes the folders of loads that never began; one that holds something stays.
     fn clear_away(&self) {
         let plan = &self.translation.plan;
         let folder = &plan.output.folder;
@@ -358,6 +395,7 @@ impl<'a> Session<'a> {
 
     /// Shows a result, and keeps it for `performance_summary.txt`.
     fn say(&mut self, text: &str) {
+        let text = &console::plain(text);
         console::say(text);
         self.log.add(&moment::log_stamp(), text);
         self.report.push_str(text);
@@ -369,6 +407,7 @@ impl<'a> Session<'a> {
         if self.watch.screen() == Screen::Terminal {
             console::redraw("");
         }
+        let text = &console::plain(text);
         console::tell(text);
         self.log.add(&moment::log_stamp(), text);
     }

@@ -1,5 +1,7 @@
 //! What is left of a run that is ended early: by Ctrl-C, by SIGTERM, by a kill.
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::Signal;
@@ -57,10 +59,8 @@ fn an_interrupt_keeps_and_shows_what_was_measured() {
         );
         assert_eq!(rows(&place.path(FOLDER).join("benchmark_data.db")), total);
         assert!(
-            !place
-                .path("outputs/m/parallel_1_number_9/benchmark_data.db")
-                .exists(),
-            "the next load is not begun"
+            !place.path("outputs/m/parallel_1_number_9").exists(),
+            "the next load is not begun and leaves no folder"
         );
     }
 }
@@ -81,6 +81,11 @@ fn a_second_interrupt_does_not_wait_for_what_is_in_flight() {
     signal(&child, Signal::SIGINT);
     let ran = ended(child);
     assert_eq!(ran.code, Some(130), "{ran:#?}");
+    assert!(
+        ran.err.contains("requests in flight have 3600 s to end"),
+        "{}",
+        ran.err
+    );
     let summary = place.json(&format!("{WIDE_FOLDER}/benchmark_summary.json"));
     assert!(
         summary["crestline_failures"]["cancelled"]
@@ -88,6 +93,28 @@ fn a_second_interrupt_does_not_wait_for_what_is_in_flight() {
             .is_some_and(|count| count > 0),
         "{summary:#}"
     );
+}
+
+#[test]
+fn a_service_that_never_answers_is_waited_for_aloud_and_can_be_left() {
+    let place = Place::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", silent.local_addr().unwrap());
+    let mut child = place
+        .command(&format!("perf --url {url} {LOAD} --parallel 4 1"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = said.lines().map(Result::unwrap);
+    assert!(
+        lines.any(|line| line == "waiting for the answer to one test request"),
+        "it says what it waits for"
+    );
+    signal(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(lines.any(|line| line == "interrupted: nothing was measured"));
+    assert!(!place.path("outputs/m").exists(), "nothing is left behind");
 }
 
 #[test]

@@ -84,6 +84,22 @@ fn the_path_is_wrong() {
 }
 
 #[test]
+fn what_a_service_sends_cannot_steer_the_terminal() {
+    let url = answering(
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 18\r\n\r\nno\x1b]0;mine\x07\x1b[2Jno",
+    );
+    let place = Place::new();
+    let refused = place.run(&perf(&url));
+    let ran = place.run(&format!("{} --no-test-connection", perf(&url)));
+    for text in [refused.err, ran.out, ran.err] {
+        assert!(
+            !text.contains(['\x1b', '\x07']),
+            "a control character is in {text:?}"
+        );
+    }
+}
+
+#[test]
 fn the_service_is_not_http() {
     let url = answering("SSH-2.0-OpenSSH_9.2\r\n");
     refused(

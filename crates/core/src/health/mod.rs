@@ -56,7 +56,7 @@ impl WorkerUse {
         if self.wall == Nanos::ZERO {
             return 0.0;
         }
-        self.cpu.as_secs_f64() / self.wall.as_secs_f64()
+        (self.cpu.as_secs_f64() / self.wall.as_secs_f64()).min(1.0)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Compares runs with an allowance for noise. Knows no SLA and no flags: it says what to try, not how to type it.
 
 use crestline_core::metrics::Metric;
+use crestline_core::record::FailureKind;
 use crestline_core::summary::RunSummary;
 
 use super::lines::failure_kinds;
@@ -18,6 +19,9 @@ const LATENCY_GROWTH: f64 = 3.0;
 const P99_REQUESTS: u64 = 100;
 /// Requests a slot below which start and drain weigh heavily.
 const REQUESTS_PER_SLOT: u64 = 5;
+
+/// Loads that a line names; of more it says how many.
+const NAMES_SHOWN: usize = 4;
 
 /// `Performance Recommendations:` and a line each. Void runs are for the caller to leave out.
 pub fn recommendations(runs: &[RunSummary]) -> String {
@@ -58,6 +62,13 @@ fn on_throughput(usable: &[&RunSummary]) -> String {
 /// For loads without a schedule: where more load no longer gives more throughput.
 fn on_growth(usable: &[&RunSummary]) -> String {
     let (first, last) = (usable[0], usable[usable.len() - 1]);
+    if first.point().load == last.point().load {
+        return format!(
+            "Only {} was measured, {} times: measure several loads to see where throughput stops growing",
+            name(first),
+            usable.len()
+        );
+    }
     let best = usable
         .iter()
         .copied()
@@ -137,16 +148,25 @@ fn on_latency(usable: &[&RunSummary]) -> Option<String> {
     })
 }
 
+/// Requests that the user called off are no fault of the service.
 fn on_failures(run: &RunSummary) -> Option<String> {
-    (run.failed() > 0).then(|| {
-        format!(
-            "{} of {} requests failed at {} ({}): latencies are those of the rest, find the cause first",
-            run.failed(),
-            run.total(),
-            name(run),
-            failure_kinds(run)
-        )
-    })
+    let cancelled = run
+        .failures()
+        .get(&FailureKind::Cancelled)
+        .copied()
+        .unwrap_or_default();
+    let what_holds = match (run.failed() - cancelled, run.succeeded()) {
+        (0, _) => return None,
+        (_, 0) => "nothing was measured, find the cause first",
+        _ => "latencies are those of the rest, find the cause first",
+    };
+    Some(format!(
+        "{} of {} requests failed at {} ({}): {what_holds}",
+        run.failed(),
+        run.total(),
+        name(run),
+        failure_kinds(run)
+    ))
 }
 
 fn on_short_runs(usable: &[&RunSummary]) -> Vec<String> {
@@ -156,7 +176,7 @@ fn on_short_runs(usable: &[&RunSummary]) -> Vec<String> {
             .filter(|run| short(run))
             .map(|run| name(run))
             .collect();
-        (!names.is_empty()).then(|| names.join("; "))
+        (!names.is_empty()).then(|| some_of(names))
     };
     let few = names(&|run| run.succeeded() < P99_REQUESTS).map(|names| {
         format!("Fewer than {P99_REQUESTS} requests succeeded at {names}: their P99 is close to the slowest request")
@@ -168,6 +188,18 @@ fn on_short_runs(usable: &[&RunSummary]) -> Vec<String> {
         )
     });
     few.into_iter().chain(brief).collect()
+}
+
+/// The names, each once; of many the first few and how many more there are.
+fn some_of(mut names: Vec<String>) -> String {
+    names.dedup();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
+    let shown = names.join("; ");
+    match more {
+        0 => shown,
+        _ => format!("{shown} and {more} more"),
+    }
 }
 
 fn start_and_drain_weigh(run: &RunSummary) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A line is only there where there is something to say.
 
-use crestline_core::health::{ClientHealth, HealthVerdict};
+use crestline_core::health::{BUSY_WALL, ClientHealth, HealthVerdict};
 use crestline_core::metrics::Metric;
 use crestline_core::record::TokenSource;
 use crestline_core::stats::{Histogram, RELATIVE_ERROR, Sample};
@@ -167,6 +167,7 @@ pub fn health_line(run: &RunSummary, health: &ClientHealth, verdict: &HealthVerd
             .map(|events| format!("{events:.2} events a read")),
         health
             .busiest()
+            .filter(|worker| worker.wall > BUSY_WALL)
             .map(|worker| format!("busiest worker {:.0} % CPU", worker.share() * 100.0)),
         health
             .pace

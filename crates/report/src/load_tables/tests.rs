@@ -375,6 +375,43 @@ fn rates_are_judged_by_whether_the_service_kept_up() {
 }
 
 #[test]
+fn equal_loads_are_named_once_and_of_many_loads_the_first_few() {
+    let same = [closed_run(1, 20, 500), closed_run(1, 20, 500)];
+    check(
+        &recommendations(&same),
+        &expect![[r"
+        Performance Recommendations:
+        • Only Concurrency 1 was measured, 2 times: measure several loads to see where throughput stops growing
+        • Fewer than 100 requests succeeded at Concurrency 1: their P99 is close to the slowest request
+    "]],
+    );
+    let many: Vec<_> = (1..=9).map(|slots| closed_run(slots, 5, 500)).collect();
+    let lines = recommendations(&many);
+    assert!(
+        lines.contains(
+            "succeeded at Concurrency 1; Concurrency 2; Concurrency 3; Concurrency 4 and 5 more:"
+        ),
+        "{lines}"
+    );
+}
+
+#[test]
+fn requests_that_the_user_called_off_are_no_failures_of_the_service() {
+    let with = |kind| {
+        let mut records: Vec<_> = (0..120).map(|k| record(k * 500, 500, 21)).collect();
+        records.push(failed(kind));
+        recommendations(&[summary(closed(2), &records)])
+    };
+    assert!(!with(FailureKind::Cancelled).contains("failed"));
+    assert!(with(FailureKind::ReadTimeout).contains("latencies are those of the rest"));
+    let all = recommendations(&[summary(closed(2), &[failed(FailureKind::ReadTimeout)])]);
+    assert!(
+        all.contains("(read_timeout 1): nothing was measured"),
+        "{all}"
+    );
+}
+
+#[test]
 fn recommendations_on_nothing_say_so() {
     check(
         &recommendations(&[]),
@@ -443,7 +480,12 @@ fn a_clean_closed_loop_has_no_lines() {
 fn void_loads_are_named_under_the_table_of_all() {
     assert_eq!(void_line(&[]), None);
     let void = [closed_run(8, 5, 500), closed_run(2, 5, 500)];
-    check(&void_line(&void).unwrap(), &expect!["VOID: Concurrency 2; Concurrency 8: the client was the bottleneck there, so these rows do not show what the service can do"]);
+    check(
+        &void_line(&void).unwrap(),
+        &expect![
+            "VOID: Concurrency 2; Concurrency 8: the client was the bottleneck there, so these rows do not show what the service can do"
+        ],
+    );
 }
 
 #[test]

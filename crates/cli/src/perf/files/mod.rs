@@ -54,9 +54,13 @@ pub(crate) fn write_text(path: &Path, text: &[u8]) -> Result<(), WriteError> {
     let draft = PathBuf::from(draft);
     fs::write(&draft, text)
         .and_then(|()| fs::rename(&draft, path))
-        .map_err(|source| WriteError {
-            path: path.to_owned(),
-            source,
+        .map_err(|source| {
+            // Half a file is of no use; where it cannot be removed either, the error told is the first.
+            drop(fs::remove_file(&draft));
+            WriteError {
+                path: path.to_owned(),
+                source,
+            }
         })
 }
 

@@ -137,9 +137,16 @@ fn headers(typed: &[String]) -> Result<Vec<Header>, Problem> {
         .collect()
 }
 
+/// Headers that say how long the body of the request is.
+const OWN_HEADERS: [&str; 2] = ["content-length", "transfer-encoding"];
+
 fn header_name(name: &str) -> Result<String, Problem> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.is_empty() && name.bytes().all(token) {
+    if OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        Err(Problem::usage(format!("--headers cannot set {name}"))
+            .cause("crestline sets it to fit each request")
+            .hint("leave it out"))
+    } else if !name.is_empty() && name.bytes().all(token) {
         Ok(name.to_owned())
     } else {
         Err(

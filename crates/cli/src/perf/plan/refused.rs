@@ -133,6 +133,7 @@ pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
         ("--api-key", connection.api_key.is_some()),
         ("--connect-timeout", connection.connect_timeout.is_some()),
         ("--read-timeout", connection.read_timeout.is_some()),
+        ("--no-test-connection", connection.no_test_connection),
         ("--workers", args.tuning.workers.is_some()),
     ];
     let idle: Vec<&str> = given
@@ -142,8 +143,9 @@ pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
         .collect();
     if !idle.is_empty() {
         notes.push(format!(
-            "virtual time has no connections: {} has no effect",
-            idle.join(", ")
+            "virtual time has no connections: {} {} no effect",
+            idle.join(", "),
+            if idle.len() == 1 { "has" } else { "have" }
         ));
     }
 }

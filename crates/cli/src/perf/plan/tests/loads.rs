@@ -309,7 +309,7 @@ fn url_sim_tells_which_flags_have_no_effect() {
     changes(
         "--url sim:noisy --api-key k --headers A=1",
         &expect![[r#"
-        subject.virtual = "noisy"
-        note: virtual time has no connections: --headers, --api-key has no effect"#]],
+            subject.virtual = "noisy"
+            note: virtual time has no connections: --headers, --api-key have no effect"#]],
     );
 }

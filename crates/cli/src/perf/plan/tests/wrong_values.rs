@@ -397,6 +397,17 @@ fn a_url_without_host() {
 }
 
 #[test]
+fn a_header_that_says_how_long_the_body_is() {
+    refuses_more(
+        "--headers Content-Length=3",
+        &expect![[r"
+        error: --headers cannot set Content-Length
+          cause: crestline sets it to fit each request
+          hint: leave it out"]],
+    );
+}
+
+#[test]
 fn a_url_of_nothing_but_a_scheme() {
     refuses_more(
         "--url http://",
