@@ -19,8 +19,10 @@ mod throughput;
 use anyhow::bail;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+type Section = (&'static str, fn() -> anyhow::Result<()>);
+
 /// The sections in the order in which they run.
-const SECTIONS: [(&str, fn() -> anyhow::Result<()>); 5] = [
+const SECTIONS: [Section; 5] = [
     ("throughput", throughput::run),
     ("accuracy", accuracy::run),
     ("open-loop", open_loop::run),

@@ -91,7 +91,7 @@ fn row(case: &Case, departures: &[Departure], health: String) -> [String; 14] {
         times(|departure| departure.sent),
     );
     let gaps: Vec<f64> = sent.windows(2).map(|two| two[1] - two[0]).collect();
-    let share = rate(&sent) / rate(&due);
+    let achieved = rate(&sent) / rate(&due);
     let cv = deviation(&gaps) / mean(&gaps);
     let distance = distance_from_exponential(&gaps, asked);
     let lags: Vec<f64> = departures
@@ -110,8 +110,8 @@ fn row(case: &Case, departures: &[Departure], health: String) -> [String; 14] {
         format!("{asked}"),
         format!("{:.2}", rate(&due)),
         format!("{:.2}", rate(&sent)),
-        format!("{share:.4}"),
-        verdict(((share - 1.0).abs() <= 0.005).into(), "± 0.5 %"),
+        format!("{achieved:.4}"),
+        verdict(((achieved - 1.0).abs() <= 0.005).into(), "± 0.5 %"),
         format!("{cv:.3}"),
         shape((cv - 1.0).abs() <= 0.05, "1 ± 0.05"),
         format!("{distance:.4}"),
