@@ -38,7 +38,7 @@ pub(crate) struct ModelArgs {
     /// Protocol of the service: `openai` (chat/completions and completions).
     #[arg(long, value_name = "NAME", default_value = "openai")]
     pub(crate) api: String,
-    /// Tokenizer: a folder or `tokenizer.json`, a tiktoken file, a name in the local Hugging Face or `ModelScope`
+    /// Tokenizer: a folder or `tokenizer.json`, a tiktoken file, a name in the local Hugging Face or ModelScope
     /// cache, or `builtin`. Needed by `--dataset random` and by `--tokenize-prompt`.
     #[arg(long, value_name = "PATH|NAME")]
     pub(crate) tokenizer_path: Option<String>,
@@ -203,7 +203,7 @@ pub(crate) struct PromptArgs {
 /// Where a data set was downloaded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DataSource {
-    /// `ModelScope`'s cache.
+    /// ModelScope's cache.
     Modelscope,
     /// Hugging Face's cache.
     Huggingface,
@@ -390,10 +390,10 @@ pub(crate) struct UnsupportedArgs {
     /// Key for W&B.
     #[arg(long, value_name = "KEY")]
     pub(crate) wandb_api_key: Option<String>,
-    /// Key for `SwanLab`.
+    /// Key for SwanLab.
     #[arg(long, value_name = "KEY")]
     pub(crate) swanlab_api_key: Option<String>,
-    /// Address of a `SwanLab` of one's own.
+    /// Address of a SwanLab of one's own.
     #[arg(long, value_name = "URL")]
     pub(crate) swanlab_host: Option<String>,
     /// Attention implementation of evalscope's own server.

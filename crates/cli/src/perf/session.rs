@@ -223,9 +223,13 @@ impl<'a> Session<'a> {
     fn show_load(&mut self, result: &PointResult, failures: &[String]) {
         let run = &result.summary;
         let verdict = result.health.verdict(run);
+        let name = tables::load_name(&run.point().load);
+        if run.total() == 0 {
+            self.say(&format!("\n{name}\nNo counted request was sent"));
+            return;
+        }
         let mut text = format!(
-            "\n{}\n{}\n{}",
-            tables::load_name(&run.point().load),
+            "\n{name}\n{}\n{}",
             tables::benchmarking_summary(run),
             tables::percentile_results(run)
         );
@@ -293,7 +297,7 @@ impl<'a> Session<'a> {
     }
 
     fn end(&mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
-        if !self.results.is_empty() {
+        if self.results.iter().any(|result| result.summary.total() > 0) {
             self.show_all();
         }
         let status = if outcome.is_ok() {
@@ -313,9 +317,13 @@ impl<'a> Session<'a> {
             self.clear_away();
             problems::problem(&error, Stage::SetUp)
         })?;
+        let nothing = self
+            .results
+            .iter()
+            .all(|result| result.summary.total() == 0);
         if outcome.interrupted {
             self.clear_away();
-            self.tell(if self.results.is_empty() {
+            self.tell(if nothing {
                 "interrupted: nothing was measured"
             } else {
                 "interrupted: what was measured until then is above and on disk"
@@ -356,34 +364,7 @@ impl<'a> Session<'a> {
     }
 
     fn show_all(&mut self) {
-        let all: Vec<RunSummary> = self
-            .results
-            .iter()
-            .map(|result| result.summary.clone())
-            .collect();
-        let (sound, void): (Vec<_>, Vec<_>) = self
-            .results
-            .iter()
-            .partition(|result| result.health.verdict(&result.summary) == HealthVerdict::Sound);
-        let [sound, void] = [sound, void].map(|results| {
-            results
-                .into_iter()
-                .map(|result| result.summary.clone())
-                .collect::<Vec<RunSummary>>()
-        });
-        let mut text = format!("\n{}", tables::detailed_performance(&all));
-        if let Some(line) = tables::void_line(&void) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        if sound.is_empty() {
-            text.push_str("\nNo load is judged: in each of them the client was the bottleneck");
-        } else {
-            text.push('\n');
-            text.push_str(&tables::best_configuration(&sound));
-            text.push('\n');
-            text.push_str(tables::recommendations(&sound).trim_end());
-        }
+        let text = format!("\n{}", conclusion(&self.results));
         self.say(&text);
         let folder = self.translation.plan.output.folder.clone();
         let path = folder.join("performance_summary.txt");
@@ -423,7 +404,92 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The tables over all loads of which something was measured. Void ones are in the table, named as such, and in no
+/// judgement.
+fn conclusion(results: &[PointResult]) -> String {
+    let is_sound =
+        |result: &&PointResult| result.health.verdict(&result.summary) == HealthVerdict::Sound;
+    let measured = || results.iter().filter(|result| result.summary.total() > 0);
+    let (sound, void): (Vec<_>, Vec<_>) = measured().partition(is_sound);
+    let summaries = |results: Vec<&PointResult>| -> Vec<RunSummary> {
+        results
+            .into_iter()
+            .map(|result| result.summary.clone())
+            .collect()
+    };
+    let mut text = tables::detailed_performance(&summaries(measured().collect()));
+    if let Some(line) = tables::void_line(&summaries(void)) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let sound = summaries(sound);
+    if sound.is_empty() {
+        text.push_str("\nNo load is judged: in each of them the client was the bottleneck");
+    } else {
+        text.push('\n');
+        text.push_str(&tables::best_configuration(&sound));
+        text.push('\n');
+        text.push_str(tables::recommendations(&sound).trim_end());
+    }
+    text
+}
+
 /// Requests of a load, warm-up included.
 fn all_requests(point: &LoadPoint) -> u64 {
     point.warmup + point.requests
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::path::PathBuf;
+
+    use crestline_core::health::ClientHealth;
+    use crestline_core::record::{Phase, RequestRecord};
+    use crestline_core::request::Load;
+
+    use super::*;
+
+    /// A load of 20 requests of half a second each, sent so late.
+    fn result(slots: u32, lag: Nanos) -> PointResult {
+        let load = Load::closed(NonZeroU32::new(slots).unwrap());
+        let mut summary = RunSummary::new(LoadPoint {
+            load,
+            requests: 20,
+            warmup: 0,
+            duration: None,
+        });
+        let mut health = ClientHealth::default();
+        for index in 0..20 {
+            let due = Nanos::from_millis(500 * index / u64::from(slots));
+            let record = RequestRecord {
+                due,
+                sent: due + lag,
+                end: due + lag + Nanos::from_millis(500),
+                ..RequestRecord::new(index, Phase::Measured)
+            };
+            summary.add(&record);
+            health.add(&record);
+        }
+        PointResult {
+            summary,
+            health,
+            folder: PathBuf::new(),
+            interrupted: false,
+            loss: None,
+        }
+    }
+
+    #[test]
+    fn a_void_load_is_named_under_the_table_and_is_never_the_best() {
+        let (sound, void) = (result(2, Nanos::ZERO), result(8, Nanos::from_secs(1)));
+        let text = conclusion(&[sound.clone(), void.clone()]);
+        let (table, rest) = text.split_once("VOID: Concurrency 8:").unwrap();
+        assert!(table.contains("Detailed Performance Metrics"), "{text}");
+        let (_, judged) = rest.split_once("Best Performance Configuration").unwrap();
+        assert!(judged.contains("Concurrency 2"), "{text}");
+        assert!(!judged.contains("Concurrency 8"), "{text}");
+        assert!(!conclusion(&[sound]).contains("VOID"));
+        assert!(conclusion(&[void]).contains("No load is judged"));
+    }
 }

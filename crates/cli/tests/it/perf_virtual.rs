@@ -167,6 +167,27 @@ fn the_log_holds_what_the_console_shows_with_the_time_of_each_message() {
 }
 
 #[test]
+fn a_load_that_ended_before_its_first_request_shows_no_figures() {
+    let place = Place::new();
+    let ran = place.run(
+        "perf --url sim:gpu-small --model m --prompt hello --tokenizer-path builtin --no-timestamp --number 2 \
+         --open-loop --rate 0.0001 --duration 1",
+    );
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.err.contains("error: no request was sent"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.out.contains("No counted request was sent"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("Benchmarking summary"), "{}", ran.out);
+}
+
+#[test]
 fn a_second_run_into_the_same_folder_is_refused_and_touches_nothing() {
     let place = Place::new();
     place.run(SWEEP).done();

@@ -128,17 +128,17 @@ fn warn_of_unknown(total: &TokenTotal, name: &str, of: u64) -> Option<String> {
 
 fn histogram_line(run: &RunSummary) -> Option<String> {
     let counted = |metric: &Metric| !run.sample(*metric).is_exact();
-    let names: Vec<_> = Metric::sampled()
-        .filter(counted)
-        .map(Metric::name)
-        .collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "Note: percentiles of {} are from histograms, within {} %",
-            names.join(", "),
-            trimmed(Some(RELATIVE_ERROR * 100.0), 3)
-        )
-    })
+    let of_requests = Metric::sampled().any(|metric| metric != Metric::Itl && counted(&metric));
+    let what = match (of_requests, counted(&Metric::Itl)) {
+        (false, false) => return None,
+        (false, true) => "percentiles of gaps",
+        (true, false) => "percentiles, but for those of gaps,",
+        (true, true) => "percentiles",
+    };
+    Some(format!(
+        "Note: {what} are from histograms, within {} %",
+        trimmed(Some(RELATIVE_ERROR * 100.0), 3)
+    ))
 }
 
 /// Which of a table's rows are void; `None` where none is.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crestline_core::health::{ClientHealth, WorkerUse};
 use crestline_core::record::{Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::{Arrivals, Load, LoadPoint};
-use crestline_core::summary::RunSummary;
+use crestline_core::summary::{EXACT_REQUESTS, RunSummary};
 use crestline_core::units::{Nanos, Rate};
 use expect_test::{Expect, expect};
 
@@ -474,6 +474,16 @@ fn lines_below_the_tables_tell_what_a_reader_must_know() {
 #[test]
 fn a_clean_closed_loop_has_no_lines() {
     assert_eq!(run_lines(&closed_run(2, 5, 500)), Vec::<String>::new());
+}
+
+#[test]
+fn percentiles_of_very_long_runs_are_said_to_come_from_histograms() {
+    let mut run = summary(closed(2), &[]);
+    let one = record(0, 500, 2);
+    for _ in 0..=EXACT_REQUESTS {
+        run.add(&one);
+    }
+    check(&run_lines(&run).join("\n"), &expect!["Note: percentiles, but for those of gaps, are from histograms, within 0.049 %"]);
 }
 
 #[test]
