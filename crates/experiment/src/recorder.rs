@@ -27,6 +27,7 @@ pub(crate) struct Recorder<'a> {
     total: u64,
     began: Option<Nanos>,
     last: (Nanos, Live),
+    loss_told: bool,
     each: &'a mut dyn FnMut(Event),
 }
 
@@ -45,6 +46,7 @@ impl<'a> Recorder<'a> {
             total: point.warmup + point.requests,
             began: None,
             last: (Nanos::ZERO, Live::default()),
+            loss_told: false,
             each,
         }
     }
@@ -66,6 +68,7 @@ impl<'a> Recorder<'a> {
         if since < REPORT_EVERY {
             return;
         }
+        self.tell_loss();
         let per_s = |now: u64, before: u64| now.saturating_sub(before) as f64 / since.as_secs_f64();
         let ttft = |q| self.ttft.quantile(q).map(|ttft| Nanos(ttft as u64));
         let progress = Progress {
@@ -81,6 +84,19 @@ impl<'a> Recorder<'a> {
         };
         self.last = (now, live);
         (self.each)(Event::Progress(progress));
+    }
+
+    /// Tells once that the database cannot be written, as soon as that is known: the user may want to make room.
+    fn tell_loss(&mut self) {
+        if self.loss_told {
+            return;
+        }
+        if let Some(error) = self.writer.status().error {
+            self.loss_told = true;
+            (self.each)(Event::Note(format!(
+                "the database cannot be written ({error}): the measurement goes on, requests are missing from the database"
+            )));
+        }
     }
 
     /// Closes the store. Tells in words what it could not write.

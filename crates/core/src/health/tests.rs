@@ -194,7 +194,7 @@ fn a_late_event_loop_voids_a_run() {
     let found = reasons(&health, &summary);
     assert_eq!(found.len(), 1);
     assert!(
-        found[0].starts_with("responses waited to be read: p99 of the lag 2000.0 ms (limit "),
+        found[0].starts_with("the client's event loop was late: p99 of the lag 2000.0 ms (limit "),
         "{found:?}"
     );
 }

@@ -219,7 +219,9 @@ impl fmt::Display for VoidReason {
             ),
             Self::SendLag { p99, limit } => lag(out, "requests were sent late", *p99, *limit),
             Self::ReadLag { p99, limit } => lag(out, "responses were read late", *p99, *limit),
-            Self::LoopLag { p99, limit } => lag(out, "responses waited to be read", *p99, *limit),
+            Self::LoopLag { p99, limit } => {
+                lag(out, "the client's event loop was late", *p99, *limit)
+            }
             Self::Busy { share, workers } => write!(
                 out,
                 "{workers} of the client's workers had no time left: processor use {:.0} % (limit {:.0} %)",

@@ -6,8 +6,9 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use crestline_core::record::Failure;
-use crestline_core::request::{Item, Message, Prompt};
+use crestline_core::request::{Generation, Item, Message, Prompt};
 use crestline_core::units::Nanos;
+use serde_json::Value;
 
 use super::Engine;
 use crate::client::answer::Answer;
@@ -24,7 +25,7 @@ pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
         Endpoint::OpenAiChat => Prompt::Messages(vec![Message::user(text)]),
         Endpoint::OpenAiCompletions => Prompt::Text(text),
     };
-    let max_tokens = setup.workload.item(0).max_tokens;
+    let max_tokens = Some(fewest_tokens(&setup.generation));
     let item = Item {
         index: 0,
         prompt,
@@ -39,6 +40,13 @@ pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
         End::Complete => Ok(()),
         End::Failed(failure) | End::ClosedUnanswered(failure) => Err(failure),
     }
+}
+
+/// The shortest answer that the settings allow: the service should not go on working after the test.
+fn fewest_tokens(with: &Generation) -> u32 {
+    let extra = with.extra.get("min_tokens").and_then(Value::as_u64);
+    let extra = extra.and_then(|least| u32::try_from(least).ok());
+    extra.or(with.min_tokens).unwrap_or(1).max(1)
 }
 
 /// Sends the request over a connection of its own.
@@ -75,5 +83,20 @@ fn until_spoken(poll: impl FnOnce(&mut dyn FnMut(Nanos, &Answer)) -> Poll<End>) 
     match poll(&mut |_, answer| spoke |= answer.progress().1.is_some()) {
         Poll::Pending if spoke => Poll::Ready(End::Complete),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_asks_for_the_shortest_answer_that_the_settings_allow() {
+        let mut with = Generation::default();
+        assert_eq!(fewest_tokens(&with), 1);
+        with.min_tokens = Some(7);
+        assert_eq!(fewest_tokens(&with), 7);
+        with.extra.insert("min_tokens".to_owned(), Value::from(9));
+        assert_eq!(fewest_tokens(&with), 9);
     }
 }
