@@ -483,7 +483,10 @@ fn percentiles_of_very_long_runs_are_said_to_come_from_histograms() {
     for _ in 0..=EXACT_REQUESTS {
         run.add(&one);
     }
-    check(&run_lines(&run).join("\n"), &expect!["Note: percentiles, but for those of gaps, are from histograms, within 0.049 %"]);
+    check(
+        &run_lines(&run).join("\n"),
+        &expect!["Note: percentiles, but for those of gaps, are from histograms, within 0.049 %"],
+    );
 }
 
 #[test]
