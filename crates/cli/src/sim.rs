@@ -1,5 +1,6 @@
 //! `crestline sim`: the simulated engine behind HTTP, until it is interrupted.
 
+use std::fs::File;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -97,6 +98,13 @@ pub(crate) fn run(args: SimArgs) -> Result<Exit, Problem> {
     let address = address(&args.host, args.port)?;
     let options = options(args)?;
     let name = options.model.clone();
+    for file in options.truth.iter().chain(&options.truth_chunks) {
+        File::create(file).map_err(|error| {
+            Problem::usage(format!("cannot write the truth file {}", file.display()))
+                .because(&error)
+                .hint("name a file in a folder that is there")
+        })?;
+    }
     let listener = server::bind(address).map_err(|error| {
         Problem::usage(format!("cannot listen at {address}"))
             .because(&error)

@@ -64,14 +64,9 @@ pub(crate) struct ConnectionArgs {
     /// Longest silence inside a response.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) read_timeout: Option<f64>,
-    /// Longest time for one request in all.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "21600",
-        allow_negative_numbers = true
-    )]
-    pub(crate) total_timeout: f64,
+    /// Longest time for one request in all [default: 21600].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) total_timeout: Option<f64>,
     /// Do not send one request before each load to see whether the service answers.
     #[arg(long)]
     pub(crate) no_test_connection: bool,

@@ -2,6 +2,7 @@
 
 use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
+use crestline_load::client::connect::RouteError;
 use crestline_load::engine::EngineError;
 
 use crate::problem::Problem;
@@ -29,6 +30,9 @@ fn title(error: &RunError) -> &'static str {
     match error {
         RunError::Workload(_) => "the prompts cannot be made",
         RunError::Profile(_) => "the simulated engine cannot be used",
+        RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
+            "the service cannot be reached"
+        }
         RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::Folder { .. } | RunError::Store(_) => "the results cannot be written",
@@ -46,6 +50,12 @@ fn hint(error: &RunError) -> Option<String> {
         }
         RunError::Engine(EngineError::Unreachable(failure)) => {
             Some(refused(failure.kind).to_owned())
+        }
+        RunError::Engine(EngineError::Route(RouteError::Dns { .. })) => {
+            Some(refused(FailureKind::Dns).to_owned())
+        }
+        RunError::Engine(EngineError::Route(_)) => {
+            Some("check --url and the proxy variables".to_owned())
         }
         RunError::Engine(_) => None,
         RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),

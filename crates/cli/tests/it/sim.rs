@@ -24,6 +24,19 @@ fn it_stops_on_a_signal_and_writes_the_truth_to_its_end() {
 }
 
 #[test]
+fn a_truth_file_that_cannot_be_written_is_told_before_it_listens() {
+    let ran = Place::new().run("sim --port 0 --truth no/such/folder/truth.csv");
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert_eq!(ran.out, "");
+    for text in [
+        "cannot write the truth file no/such/folder/truth.csv",
+        "hint: ",
+    ] {
+        assert!(ran.err.contains(text), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_port_in_use_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -62,6 +62,19 @@ fn nobody_listens() {
 }
 
 #[test]
+fn the_host_has_no_address() {
+    refused(
+        &Place::new(),
+        &perf("http://no.such.host.invalid/v1"),
+        &[
+            "the service cannot be reached",
+            "no.such.host.invalid",
+            "hint: check the host name in --url",
+        ],
+    );
+}
+
+#[test]
 fn the_key_is_wrong() {
     let url = answering(
         "HTTP/1.1 401 Unauthorized\r\nContent-Length: 23\r\n\r\n{\"error\":\"no such key\"}",

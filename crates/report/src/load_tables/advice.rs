@@ -46,7 +46,7 @@ fn on_throughput(usable: &[&RunSummary]) -> String {
     match usable {
         [] => "No request succeeded at any load: nothing can be said about the service".to_owned(),
         [one] => format!(
-            "Only {} was measured: measure several loads to see where throughput stops growing",
+            "Only {} can be judged: measure several loads to see where throughput stops growing",
             name(one)
         ),
         _ if usable
@@ -64,7 +64,7 @@ fn on_growth(usable: &[&RunSummary]) -> String {
     let (first, last) = (usable[0], usable[usable.len() - 1]);
     if first.point().load == last.point().load {
         return format!(
-            "Only {} was measured, {} times: measure several loads to see where throughput stops growing",
+            "Only {} can be judged, {} times: measure several loads to see where throughput stops growing",
             name(first),
             usable.len()
         );

@@ -380,10 +380,10 @@ fn equal_loads_are_named_once_and_of_many_loads_the_first_few() {
     check(
         &recommendations(&same),
         &expect![[r"
-        Performance Recommendations:
-        • Only Concurrency 1 was measured, 2 times: measure several loads to see where throughput stops growing
-        • Fewer than 100 requests succeeded at Concurrency 1: their P99 is close to the slowest request
-    "]],
+            Performance Recommendations:
+            • Only Concurrency 1 can be judged, 2 times: measure several loads to see where throughput stops growing
+            • Fewer than 100 requests succeeded at Concurrency 1: their P99 is close to the slowest request
+        "]],
     );
     let many: Vec<_> = (1..=9).map(|slots| closed_run(slots, 5, 500)).collect();
     let lines = recommendations(&many);

@@ -9,7 +9,7 @@ use crestline_load::target::{MASK, is_sensitive};
 use serde_json::{Map, Value, json};
 
 use crate::perf::args::{Arrival, PerfArgs};
-use crate::perf::plan::{Address, Translation, model_id};
+use crate::perf::plan::{Address, DEFAULT_TOTAL_TIMEOUT_S, Translation, model_id};
 
 type Arguments = Map<String, Value>;
 
@@ -53,7 +53,7 @@ fn connection(args: &PerfArgs, translation: &Translation) -> Arguments {
         "headers": headers(&args.connection.headers),
         "connect_timeout": args.connection.connect_timeout,
         "read_timeout": args.connection.read_timeout,
-        "total_timeout": args.connection.total_timeout,
+        "total_timeout": args.connection.total_timeout.unwrap_or(DEFAULT_TOTAL_TIMEOUT_S),
         "api_key": args.connection.api_key.as_ref().map(|_| MASK),
         "no_test_connection": args.connection.no_test_connection,
         "scenario": null,

@@ -22,6 +22,9 @@ pub(crate) use output::model_id;
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::problem::Problem;
 
+/// Longest time for one request where `--total-timeout` is not given: evalscope's six hours.
+pub(crate) const DEFAULT_TOTAL_TIMEOUT_S: f64 = 21600.0;
+
 /// What a plan takes from outside the argument list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
@@ -120,7 +123,10 @@ fn target(
         api_key: api_key.map(Secret::new),
         connect_timeout: timeout("--connect-timeout", args.connect_timeout)?,
         read_timeout: timeout("--read-timeout", args.read_timeout)?,
-        total_timeout: values::span("--total-timeout", args.total_timeout)?,
+        total_timeout: values::span(
+            "--total-timeout",
+            args.total_timeout.unwrap_or(DEFAULT_TOTAL_TIMEOUT_S),
+        )?,
     })
 }
 

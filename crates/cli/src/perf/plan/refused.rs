@@ -133,6 +133,7 @@ pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
         ("--api-key", connection.api_key.is_some()),
         ("--connect-timeout", connection.connect_timeout.is_some()),
         ("--read-timeout", connection.read_timeout.is_some()),
+        ("--total-timeout", connection.total_timeout.is_some()),
         ("--no-test-connection", connection.no_test_connection),
         ("--workers", args.tuning.workers.is_some()),
     ];

@@ -307,9 +307,9 @@ fn grace_is_the_wait_after_an_interruption() {
 #[test]
 fn url_sim_tells_which_flags_have_no_effect() {
     changes(
-        "--url sim:noisy --api-key k --headers A=1",
+        "--url sim:noisy --total-timeout 9 --api-key k --headers A=1",
         &expect![[r#"
             subject.virtual = "noisy"
-            note: virtual time has no connections: --headers, --api-key have no effect"#]],
+            note: virtual time has no connections: --headers, --api-key, --total-timeout have no effect"#]],
     );
 }
