@@ -107,6 +107,20 @@ fn late_sends_void_a_run_beyond_a_tenth_of_the_median_ttft() {
 }
 
 #[test]
+fn late_sends_of_a_closed_loop_count_beside_the_whole_latency() {
+    // A latency of 220 ms makes a limit of 22 ms, where the TTFT alone would make 20 ms.
+    let closed = Load::closed(NonZeroU32::new(4).unwrap());
+    let late = |lag_ms| -> Vec<_> { (0..200).map(|k| record(k * 10, lag_ms)).collect() };
+    let (health, summary) = observe(&late(21), closed);
+    assert!(health.verdict(&summary).is_sound());
+    let (health, summary) = observe(&late(23), closed);
+    assert_eq!(
+        reasons(&health, &summary),
+        ["requests were sent late: p99 of the lag 23.0 ms (limit 22.0 ms)"]
+    );
+}
+
+#[test]
 fn one_late_send_does_not_void_a_short_run() {
     let few = |late: usize| -> Vec<_> {
         (0..20)

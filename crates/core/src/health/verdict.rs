@@ -17,7 +17,8 @@ pub const PACE_SHARE: f64 = 0.98;
 pub const PACE_SENDS: u64 = 100;
 /// Send lag that is never too much.
 pub const SEND_LAG_FLOOR: Nanos = Nanos::from_millis(10);
-/// Highest p99 of the send lag, as a share of the median TTFT (of the median latency, where there is no TTFT).
+/// Highest p99 of the send lag, as a share of the median TTFT (of the median latency in a closed loop, or where there is
+/// no TTFT).
 pub const SEND_LAG_SHARE: f64 = 0.1;
 /// Read lag that is never too much.
 pub const READ_LAG_FLOOR: Nanos = Nanos::from_millis(5);
@@ -130,7 +131,12 @@ impl ClientHealth {
     }
 
     fn late_sends(&self, summary: &RunSummary) -> Option<VoidReason> {
-        let share = of_median(SEND_LAG_SHARE, summary, [Metric::Ttft, Metric::Latency]);
+        // Without arrivals a late request only delays its own user's next one: it counts beside the whole latency.
+        let beside = match summary.point().load.rate() {
+            Some(_) => [Metric::Ttft, Metric::Latency],
+            None => [Metric::Latency, Metric::Latency],
+        };
+        let share = of_median(SEND_LAG_SHARE, summary, beside);
         let limit = SEND_LAG_FLOOR.max(share);
         let p99 = Nanos(self.send_lag.quantile(tail(self.send_lag.len())?)? as u64);
         (p99 > limit).then_some(VoidReason::SendLag { p99, limit })

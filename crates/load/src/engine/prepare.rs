@@ -76,13 +76,15 @@ fn prepare(
     numbers: impl Iterator<Item = u64>,
     to: &mpsc::Sender<Prepared>,
 ) {
+    let mut text = Vec::new();
     for number in numbers {
         let item = setup.workload.item(first_item + number);
         let prompt_tokens = item.prompt_tokens;
         let body = endpoint::body(item, &setup.model, &setup.generation);
-        let body = serde_json::to_vec(&body)
-            .expect("a JSON map has a text")
-            .into();
+        text.clear();
+        serde_json::to_writer(&mut text, &body).expect("a JSON map has a text");
+        // A copy of exactly its size: thousands of bodies are held at once.
+        let body = Bytes::copy_from_slice(&text);
         if to
             .blocking_send(Prepared {
                 number,

@@ -48,6 +48,8 @@ pub(crate) struct Worker {
     idle: RefCell<Vec<Wire>>,
     phase: RefCell<Option<Current>>,
     next_due: Cell<Nanos>,
+    /// Requests that may still be sent by ending ones, before the sockets are looked at.
+    at_once: Cell<usize>,
     tasks: RefCell<JoinSet<()>>,
     wake: Notify,
     outbox: RefCell<Outbox>,
@@ -97,6 +99,7 @@ impl Worker {
             idle: RefCell::default(),
             phase: RefCell::default(),
             next_due: Cell::new(Nanos::MAX),
+            at_once: Cell::new(0),
             tasks: RefCell::default(),
             wake: Notify::new(),
             outbox: RefCell::new(parts.outbox),
@@ -202,7 +205,12 @@ impl Worker {
             current.schedule.release(record.end);
         }
         self.outbox.borrow_mut().send(record);
-        self.dispatch(self.desk.clock.now());
+        // Where hundreds of requests end together, their successors are sent in batches between socket reads.
+        let at_once = self.at_once.get();
+        if at_once > 0 {
+            self.at_once.set(at_once - 1);
+            self.dispatch(self.desk.clock.now());
+        }
         self.wake.notify_one();
     }
 
@@ -218,6 +226,7 @@ impl Worker {
             {
                 self.give_up().await;
             }
+            self.at_once.set(BATCH);
             if self.dispatch(self.desk.clock.now()) {
                 // More is due: lets the sockets be looked at between two batches.
                 tokio::task::yield_now().await;
