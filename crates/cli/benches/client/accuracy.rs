@@ -248,7 +248,7 @@ fn first_token_targets(case: &Case, raw: &Pair, own: &Pair) -> String {
     let worst = excess.fold(f64::NEG_INFINITY, f64::max);
     verdict(
         (worst <= case.first_token_ms).into(),
-        format!("{worst:+.2} ms ≤ raw + {} ms", case.first_token_ms),
+        format!("raw {worst:+.2} ms, limit +{}", case.first_token_ms),
     )
 }
 
@@ -265,7 +265,7 @@ fn gap_targets(raw: &Pair, own: &Pair) -> String {
         ),
         verdict(
             (points <= GAP_P99_POINTS).into(),
-            format!("{points:+.1} points ≤ raw + {GAP_P99_POINTS}"),
+            format!("raw {points:+.1} points, limit +{GAP_P99_POINTS}"),
         ),
     )
 }
