@@ -108,10 +108,15 @@ impl Default for ClientHealth {
 }
 
 impl ClientHealth {
-    /// Takes send lag and pace from a request that has ended. Ignores the warm-up, and requests whose `sent` is not the
-    /// moment the client chose: they never had a connection, were sent again on a new one, or were called off.
+    /// Takes send lag and pace from a request that has ended. Ignores the warm-up, and requests that never had a
+    /// connection or were called off. One that was sent again on a new connection has a pace, but no lag: its `sent` is
+    /// not the moment the client chose.
     pub fn add(&mut self, record: &RequestRecord) {
-        if record.phase == Phase::Warmup || record.reconnects > 0 || never_sent(record) {
+        if record.phase == Phase::Warmup || never_sent(record) {
+            return;
+        }
+        if record.reconnects > 0 {
+            self.pace.add(record.due, record.due, record.sent);
             return;
         }
         self.send_lag.add(record.send_lag().0);

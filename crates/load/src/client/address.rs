@@ -82,11 +82,16 @@ impl Address {
             Some(_) => return Err(wrong()),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        if host.is_empty() {
+            return Err(wrong());
+        }
         Ok(Self {
             tls,
-            host: host.trim_matches(['[', ']']).to_owned(),
+            host,
             port,
-            path: path.to_owned(),
+            path: format!("{slash}{path}"),
             credentials: user.map(basic),
         })
     }
@@ -200,6 +205,11 @@ mod tests {
     }
 
     #[test]
+    fn a_query_without_a_path_is_of_the_root() {
+        assert_eq!(address("https://host?a=b").path, "/?a=b");
+    }
+
+    #[test]
     fn a_url_falls_into_its_parts() {
         let plain = address("http://127.0.0.1:8801/v1/chat/completions?a=b");
         assert_eq!(
@@ -230,6 +240,7 @@ mod tests {
             "127.0.0.1:8000/v1",
             "/v1/completions",
             "http://",
+            "https://[]y",
             "http://h:99999/",
             "http://h:0/",
             "http://h:1x/",

@@ -136,18 +136,20 @@ impl ResponseDecoder {
         let seen = self.kept.len();
         // The end may straddle the cut: look again at the last three bytes.
         self.kept.extend_from_slice(bytes);
+        if !self.kept.starts_with(&b"HTTP/1."[..self.kept.len().min(7)]) {
+            return Err(ResponseError::Head("it starts otherwise".to_owned()));
+        }
         let from = seen.saturating_sub(3);
         let Some(end) = memmem::find(&self.kept[from..], b"\r\n\r\n").map(|at| from + at + 4)
         else {
             if self.kept.len() > HEAD_LIMIT {
                 return Err(ResponseError::HeadTooLong);
             }
-            return if self.kept.starts_with(&b"HTTP/1."[..self.kept.len().min(7)]) {
-                Ok(bytes.len())
-            } else {
-                Err(ResponseError::Head("it starts otherwise".to_owned()))
-            };
+            return Ok(bytes.len());
         };
+        if end > HEAD_LIMIT {
+            return Err(ResponseError::HeadTooLong);
+        }
         let (head, framing) = parse_head(&self.kept[..end])?;
         self.kept.clear();
         if head.status >= 200 {
@@ -367,6 +369,32 @@ mod tests {
         assert!(close.decoder.is_done() && !close.decoder.is_reusable());
         let old = read(&[b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"]);
         assert!(!old.decoder.is_reusable());
+    }
+
+    #[test]
+    fn a_recorded_answer_of_llama_cpp_is_whole_wherever_it_is_cut() {
+        let wire = include_bytes!("../../../../fixtures/streams/llama-cpp-chat.txt");
+        let whole = read(&[wire]);
+        assert_eq!(whole.result, Ok(()));
+        assert!(whole.decoder.is_reusable() && whole.decoder.head().unwrap().is_event_stream);
+        assert!(whole.body.ends_with(b"data: [DONE]\n\n"));
+        for cut in (0..wire.len()).step_by(7) {
+            assert_eq!(
+                read(&[&wire[..cut], &wire[cut..]]).body,
+                whole.body,
+                "cut at {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_blank_line_first_is_no_head_in_one_piece_or_in_two() {
+        let wire = b"\r\nHTTP/1.1 204 No Content\r\n\r\n";
+        assert!(matches!(read(&[wire]).result, Err(ResponseError::Head(_))));
+        assert!(matches!(
+            read(&[&wire[..1], &wire[1..]]).result,
+            Err(ResponseError::Head(_))
+        ));
     }
 
     #[test]

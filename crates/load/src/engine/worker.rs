@@ -32,7 +32,7 @@ use crate::client::wire::Wire;
 use crate::clock::{Clock, thread_cpu};
 
 /// Requests started in one go before the sockets are looked at again.
-const BATCH: usize = 16;
+const BATCH: usize = 4;
 /// How often a stop that was asked for is looked at.
 const STOP_POLL: Nanos = Nanos::from_millis(20);
 

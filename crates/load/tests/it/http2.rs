@@ -66,7 +66,9 @@ fn a_closed_loop_shares_one_connection() {
     assert!((2..=16).contains(&most), "{most} in flight");
     assert_eq!(reconnects(&records), 0);
     let waited = |record: &&RequestRecord| record.connect.is_some();
-    assert_eq!(records.iter().filter(waited).count(), 16);
+    // Those that were sent before it stood, and no later ones.
+    assert!((1..=16).contains(&records.iter().filter(waited).count()));
+    assert!(records[16..].iter().all(|record| record.connect.is_none()));
     assert!(applied.health.reads > 0 && applied.health.events >= 64 * 5);
 }
 
