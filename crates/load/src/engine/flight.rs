@@ -28,6 +28,8 @@ pub(crate) struct Flight {
     head: Option<Head>,
     /// The connection may carry another request.
     reusable: bool,
+    /// Its times and its failure are known.
+    settled: bool,
     reported: bool,
 }
 
@@ -42,6 +44,7 @@ impl Flight {
             answer: Answer::default(),
             head: None,
             reusable: false,
+            settled: false,
             reported: false,
         }
     }
@@ -58,14 +61,14 @@ impl Flight {
                     out.rewind();
                     self.answer = Answer::default();
                 }
-                end => return self.end(end, wire),
+                end => return self.end(end, wire).await,
             }
         }
         match self.open().await {
             Ok(mut wire) => {
                 self.record.sent = self.worker.desk.clock.now();
                 let end = self.exchange(&mut out, &mut wire).await;
-                self.end(end, wire);
+                self.end(end, wire).await;
             }
             Err(failure) => self.fail(failure),
         }
@@ -104,14 +107,18 @@ impl Flight {
         end
     }
 
-    fn end(mut self, end: End, wire: Wire) {
+    /// Ends when all that has arrived for others is read: their times depend on it, and those of this one are known.
+    async fn end(mut self, end: End, wire: Wire) {
+        if let End::Failed(failure) | End::ClosedUnanswered(failure) = end {
+            self.record.end = self.worker.desk.clock.now();
+            self.record.failure = Some(failure);
+        }
+        self.settled = true;
+        tokio::task::yield_now().await;
         if self.reusable {
             self.worker.keep(wire);
         }
-        match end {
-            End::Complete => self.report(),
-            End::Failed(failure) | End::ClosedUnanswered(failure) => self.fail(failure),
-        }
+        self.report();
     }
 
     fn fail(mut self, failure: Failure) {
@@ -148,7 +155,9 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if !self.reported {
+        if self.settled && !self.reported {
+            self.report();
+        } else if !self.reported {
             let now = self.worker.desk.clock.now();
             self.record.end = now;
             if self.record.sent == Nanos::ZERO {
