@@ -44,7 +44,7 @@ use setup::{Share, most_workers, workers_for};
 use worker::PhaseSpan;
 
 /// Finished records on the way to the collector, at most.
-const RECORDS_ON_THE_WAY: usize = 8192;
+const DELIVERIES_ON_THE_WAY: usize = 64;
 /// From the moment at which all workers are ready to the start of a phase.
 const HEAD_START: Nanos = Nanos::from_millis(2);
 
@@ -176,7 +176,7 @@ impl Engine {
             .workers
             .unwrap_or_else(|| workers_for(&point.load, processors))
             .min(most_workers(point));
-        let (sender, deliveries) = sync_channel(RECORDS_ON_THE_WAY);
+        let (sender, deliveries) = sync_channel(DELIVERIES_ON_THE_WAY);
         let crew = Crew::hire(self, workers, &sender, stop)?;
         drop(sender);
         let mut collector = Collector {
@@ -267,9 +267,11 @@ impl Collector<'_> {
         let mut reports = 0;
         while reports < self.workers.get() {
             match self.deliveries.recv_timeout(Duration::from_millis(100)) {
-                Ok(Delivery::Record(record)) => {
-                    health.add(&record);
-                    (self.each)(Happening::Record(record));
+                Ok(Delivery::Records(records)) => {
+                    for record in records {
+                        health.add(&record);
+                        (self.each)(Happening::Record(Box::new(record)));
+                    }
                 }
                 Ok(Delivery::Report(report)) => {
                     health.merge(*report);

@@ -204,7 +204,7 @@ impl Worker {
             current.in_flight -= 1;
             current.schedule.release(record.end);
         }
-        self.outbox.borrow_mut().send(record);
+        self.outbox.borrow_mut().add(record);
         // Where hundreds of requests end together, their successors are sent in batches between socket reads.
         let at_once = self.at_once.get();
         if at_once > 0 {
@@ -243,6 +243,7 @@ impl Worker {
                 () = tokio::time::sleep_until(self.desk.clock.deadline(tick)) => {}
             }
             while self.tasks.borrow_mut().try_join_next().is_some() {}
+            self.outbox.borrow_mut().deliver(self.desk.clock.now());
         }
     }
 
