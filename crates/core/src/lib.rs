@@ -9,6 +9,8 @@ pub mod nearest;
 pub mod record;
 pub mod request;
 pub mod schedule;
+pub mod search;
+pub mod sla;
 pub mod stats;
 pub mod summary;
 pub mod units;

@@ -134,6 +134,23 @@ impl RequestRecord {
     }
 }
 
+/// A request that is not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InFlight {
+    /// As in its record.
+    pub index: u64,
+    /// When it was due.
+    pub due: Nanos,
+    /// When it was sent.
+    pub sent: Nanos,
+    /// When its first token came.
+    pub first_token: Option<Nanos>,
+    /// Tokens so far, all answers together; events, where a service does not say.
+    pub output_tokens: u32,
+    /// Tokens that it will have in the end, where they are known before.
+    pub expected_tokens: Option<u32>,
+}
+
 /// Whether a request counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

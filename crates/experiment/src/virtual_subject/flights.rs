@@ -2,27 +2,14 @@
 //!
 //! Does not know why a request was sent, or what is sent next.
 
-use crestline_core::record::{Failure, FailureKind, RequestRecord, TokenCount, TokenSource};
+use crestline_core::record::{
+    Failure, FailureKind, InFlight, RequestRecord, TokenCount, TokenSource,
+};
 use crestline_core::units::Nanos;
 use crestline_sim::virtual_time::Rejection;
 
 /// Low bits of an engine id that hold the answer's number.
 const CHOICE_BITS: u32 = 16;
-
-/// A request that is not answered yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InFlight {
-    /// As in its record.
-    pub index: u64,
-    /// When it was due.
-    pub due: Nanos,
-    /// When it was sent.
-    pub sent: Nanos,
-    /// When its first token came.
-    pub first_token: Option<Nanos>,
-    /// Tokens so far, all answers together.
-    pub output_tokens: u32,
-}
 
 /// Where a request is kept while it is in flight; free for others afterwards.
 pub(super) type Seat = u32;
@@ -230,6 +217,7 @@ impl Flight {
             sent: self.record.sent,
             first_token: self.record.first_token,
             output_tokens: self.tokens,
+            expected_tokens: None,
         }
     }
 }

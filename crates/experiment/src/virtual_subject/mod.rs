@@ -11,7 +11,6 @@ mod flights;
 mod session;
 
 pub use engine_view::EngineView;
-pub use flights::InFlight;
 pub use session::{Measured, SessionSettings, Source, Until, VirtualSession};
 
 use std::sync::Arc;

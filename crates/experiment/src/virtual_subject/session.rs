@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crestline_core::arrival::Arrival;
-use crestline_core::record::{Phase, RequestRecord, TokenCount, TokenSource};
+use crestline_core::record::{InFlight, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::{Load, LoadPoint};
 use crestline_core::schedule::{Schedule, Start, StopRule};
 use crestline_core::units::Nanos;
@@ -17,7 +17,7 @@ use crestline_sim::profile::Profile;
 use crestline_sim::virtual_time::{Event, EventKind, VirtualService};
 
 use super::VirtualRequest;
-use super::flights::{AnswerForm, Flights, InFlight, engine_id};
+use super::flights::{AnswerForm, Flights, engine_id};
 
 /// A user whose request was refused sends the next one so much later. No client is faster, and without it a closed loop
 /// on a service that refuses at once would never let time pass.
