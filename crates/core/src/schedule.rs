@@ -25,6 +25,8 @@ pub struct StopRule {
 }
 
 /// The state of one load: `I` gives the due times of an open loop, in ascending order.
+///
+/// The load may be [changed](Schedule::change) while requests are in flight; they keep their slots.
 #[derive(Debug)]
 pub struct Schedule<I> {
     arrivals: Option<I>,
@@ -33,6 +35,8 @@ pub struct Schedule<I> {
     /// Arrivals that are due and not sent, oldest first.
     waiting: VecDeque<Nanos>,
     slots: Slots,
+    /// Requests taken and not released.
+    in_flight: usize,
     left: u64,
     until: Nanos,
 }
@@ -41,8 +45,93 @@ pub struct Schedule<I> {
 #[derive(Debug)]
 enum Slots {
     Unlimited,
+    Limited(Room),
+}
+
+/// Slots that are not taken, and those that will not be again.
+#[derive(Debug, Default)]
+struct Room {
     /// When each free slot became free, the oldest first; `None` where it was never used.
-    Free(VecDeque<Option<Nanos>>),
+    free: VecDeque<Option<Nanos>>,
+    /// When further slots become free, the earliest first.
+    coming: VecDeque<Nanos>,
+    /// Slots that vanish when their requests end.
+    surplus: usize,
+}
+
+impl Room {
+    fn of(slots: usize) -> Self {
+        Self {
+            free: vec![None; slots].into(),
+            ..Self::default()
+        }
+    }
+
+    /// Moves slots that are free by `now` to those that are.
+    fn advance(&mut self, now: Nanos) {
+        while let Some(at) = self.coming.front().copied().filter(|&at| at <= now) {
+            self.coming.pop_front();
+            self.free.push_back(Some(at));
+        }
+    }
+
+    /// A slot that is free from `at` on.
+    fn come(&mut self, at: Nanos) {
+        let place = self.coming.partition_point(|&other| other <= at);
+        self.coming.insert(place, at);
+    }
+
+    /// One slot more, unless one was to vanish: that one stays instead.
+    fn join(&mut self, at: Option<Nanos>) {
+        match at {
+            _ if self.surplus > 0 => self.surplus -= 1,
+            Some(at) => self.come(at),
+            None => self.free.push_back(None),
+        }
+    }
+
+    /// So many slots less: free ones first, then those that are still to come, the last ones first.
+    fn retire(&mut self, slots: usize) {
+        let free = slots.min(self.free.len());
+        self.free.truncate(self.free.len() - free);
+        let coming = (slots - free).min(self.coming.len());
+        self.coming.truncate(self.coming.len() - coming);
+        self.surplus += slots - free - coming;
+    }
+
+    /// A request has ended. False where its slot vanishes.
+    fn keeps_slot(&mut self) -> bool {
+        let keeps = self.surplus == 0;
+        self.surplus -= usize::from(!keeps);
+        keeps
+    }
+}
+
+/// Another load for a schedule that goes on.
+#[derive(Debug)]
+pub struct NextLoad<I> {
+    /// Due times from now on; `None` for a closed loop.
+    pub arrivals: Option<I>,
+    /// Limit on requests in flight.
+    pub slots: Option<usize>,
+    /// When slots that are added become free, ascending; those beyond the end of the list do so at once.
+    pub joins: Vec<Nanos>,
+}
+
+/// The moments at which `users` join, evenly over `over` from `from` on: the first at once, the k-th (from 0) at
+/// `from + over * k / users`.
+pub fn joins(users: usize, from: Nanos, over: Nanos) -> impl ExactSizeIterator<Item = Nanos> {
+    (0..users).map(move |user| {
+        let offset = u128::from(over.0) * user as u128 / users as u128;
+        from.saturating_add(Nanos(offset as u64))
+    })
+}
+
+/// `pick` of the positions `0..of`, evenly spread and ascending; all where `pick` is more than `of`. The k-th is
+/// `floor((k + 1/2) * of / pick)`.
+pub fn evenly(of: usize, pick: usize) -> impl ExactSizeIterator<Item = usize> {
+    let pick = pick.min(of);
+    (0..pick).map(move |k| (2 * k + 1) * of / (2 * pick))
 }
 
 impl<I: Iterator<Item = Nanos>> Schedule<I> {
@@ -59,18 +148,109 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
 
     fn new(mut arrivals: Option<I>, slots: Option<usize>, stop: StopRule) -> Self {
         let next = arrivals.as_mut().and_then(Iterator::next);
-        let slots = slots.map_or(Slots::Unlimited, |slots| {
-            Slots::Free(vec![None; slots].into())
-        });
+        let slots = slots.map_or(Slots::Unlimited, |slots| Slots::Limited(Room::of(slots)));
         let until = stop.until.unwrap_or(Nanos::MAX);
         Self {
             arrivals,
             next,
             waiting: VecDeque::new(),
             slots,
+            in_flight: 0,
             left: stop.requests,
             until,
         }
+    }
+
+    /// Applies another load from `now` on. What is in flight stays; so do arrivals that wait for a slot, where the next
+    /// load is an open loop too.
+    ///
+    /// Where slots are taken away, free ones vanish first, then those that were still to come; the rest is
+    /// [surplus](Schedule::surplus). Where slots are added, surplus ones stay first, in the place of the earliest joins.
+    pub fn change(&mut self, now: Nanos, load: NextLoad<I>) {
+        self.advance(now);
+        let was_idle = self.arrivals.is_some() || self.left == 0 || now >= self.until;
+        if let Slots::Limited(room) = &mut self.slots
+            && was_idle
+        {
+            // How long they were free says nothing about the load that begins.
+            room.free.iter_mut().for_each(|since| *since = None);
+        }
+        if load.arrivals.is_none() {
+            self.waiting.clear();
+        }
+        self.arrivals = load.arrivals;
+        self.next = self.arrivals.as_mut().and_then(Iterator::next);
+        self.resize(load.slots, load.joins);
+    }
+
+    /// Another end: so many requests from now on.
+    pub fn set_stop(&mut self, stop: StopRule) {
+        self.left = stop.requests;
+        self.until = stop.until.unwrap_or(Nanos::MAX);
+    }
+
+    fn resize(&mut self, slots: Option<usize>, joins: Vec<Nanos>) {
+        let Some(slots) = slots else {
+            self.slots = Slots::Unlimited;
+            return;
+        };
+        let have = self.slots().unwrap_or(self.in_flight);
+        if matches!(self.slots, Slots::Unlimited) {
+            self.slots = Slots::Limited(Room::default());
+        }
+        if slots < have {
+            self.retire(have - slots);
+        } else if let Slots::Limited(room) = &mut self.slots {
+            let mut joins = joins.into_iter();
+            (have..slots).for_each(|_| room.join(joins.next()));
+        }
+    }
+
+    /// Further slots become free at these moments, and their first requests are due then. Slots that were to vanish
+    /// stay instead, in the place of the earliest ones. Nothing without a limit.
+    pub fn join(&mut self, moments: impl IntoIterator<Item = Nanos>) {
+        if let Slots::Limited(room) = &mut self.slots {
+            moments.into_iter().for_each(|at| room.join(Some(at)));
+        }
+    }
+
+    /// So many slots vanish: free ones at once, then those that were still to come, then those whose requests end next.
+    /// Nothing without a limit.
+    pub fn retire(&mut self, slots: usize) {
+        let most = self.slots().unwrap_or(0);
+        if let Slots::Limited(room) = &mut self.slots {
+            room.retire(slots.min(most));
+        }
+    }
+
+    /// The limit on requests in flight that holds once the surplus is gone and all have joined.
+    pub fn slots(&self) -> Option<usize> {
+        match &self.slots {
+            Slots::Unlimited => None,
+            Slots::Limited(room) => {
+                Some(self.in_flight + room.free.len() + room.coming.len() - room.surplus)
+            }
+        }
+    }
+
+    /// Requests in flight above the limit, after it was lowered.
+    pub fn surplus(&self) -> usize {
+        match &self.slots {
+            Slots::Unlimited => 0,
+            Slots::Limited(room) => room.surplus,
+        }
+    }
+
+    /// Requests taken and not released.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Drops arrivals that wait for a slot; gives their number.
+    pub fn drop_waiting(&mut self) -> usize {
+        let dropped = self.waiting.len();
+        self.waiting.clear();
+        dropped
     }
 
     /// A request may be sent at `now`; [`Schedule::take`] takes it.
@@ -86,9 +266,10 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
             return None;
         }
         self.left -= 1;
+        self.in_flight += 1;
         let free_since = match &mut self.slots {
             Slots::Unlimited => None,
-            Slots::Free(free) => free.pop_front().flatten(),
+            Slots::Limited(room) => room.free.pop_front().flatten(),
         };
         Some(match self.waiting.pop_front() {
             // Slots are taken in the order in which they became free: one that became free after the arrival says that
@@ -106,18 +287,37 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
 
     /// A request in flight ended at `at`.
     pub fn release(&mut self, at: Nanos) {
-        if let Slots::Free(free) = &mut self.slots {
-            free.push_back(Some(at));
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Slots::Limited(room) = &mut self.slots
+            && room.keeps_slot()
+        {
+            room.free.push_back(Some(at));
+        }
+    }
+
+    /// A request in flight ended, and its slot becomes free at `at`, which lies ahead.
+    pub fn release_later(&mut self, at: Nanos) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Slots::Limited(room) = &mut self.slots
+            && room.keeps_slot()
+        {
+            room.come(at);
         }
     }
 
     /// The next moment at which a request may become ready by itself; `None` where only an ending request can help, or
     /// nothing more will be sent.
     pub fn wakes_at(&self) -> Option<Nanos> {
-        if self.left == 0 || !self.has_slot() {
+        if self.left == 0 {
             return None;
         }
-        self.next.filter(|&next| next < self.until)
+        let wakes = match &self.slots {
+            Slots::Limited(room) if self.arrivals.is_none() || room.free.is_empty() => {
+                room.coming.front().copied()
+            }
+            _ => self.next,
+        };
+        wakes.filter(|&at| at < self.until)
     }
 
     /// Nothing will become ready at `now` or after it.
@@ -139,8 +339,11 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
         self.left
     }
 
-    /// Moves arrivals that are due by `now` to those that wait.
+    /// Moves arrivals that are due by `now` to those that wait, and slots that are free by then to those that are.
     fn advance(&mut self, now: Nanos) {
+        if let Slots::Limited(room) = &mut self.slots {
+            room.advance(now);
+        }
         let Some(arrivals) = &mut self.arrivals else {
             return;
         };
@@ -157,155 +360,10 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
     fn has_slot(&self) -> bool {
         match &self.slots {
             Slots::Unlimited => true,
-            Slots::Free(free) => !free.is_empty(),
+            Slots::Limited(room) => !room.free.is_empty(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    type Open = Schedule<std::vec::IntoIter<Nanos>>;
-
-    fn requests(requests: u64) -> StopRule {
-        StopRule {
-            requests,
-            until: None,
-        }
-    }
-
-    fn open(due: &[u64], slots: Option<usize>, stop: StopRule) -> Open {
-        let due: Vec<_> = due.iter().copied().map(Nanos).collect();
-        Schedule::open(due.into_iter(), slots, stop)
-    }
-
-    #[test]
-    fn a_closed_loop_sends_when_a_slot_is_free_and_no_more_than_asked() {
-        let mut closed = Open::closed(2, requests(3));
-        let start = |due| {
-            Some(Start {
-                due: Nanos(due),
-                slot_wait: Nanos::ZERO,
-            })
-        };
-        assert_eq!(
-            [
-                closed.take(Nanos(6)),
-                closed.take(Nanos(6)),
-                closed.take(Nanos(6))
-            ],
-            [start(6), start(6), None]
-        );
-        assert_eq!(closed.wakes_at(), None);
-        closed.release(Nanos(9));
-        assert_eq!(
-            (closed.take(Nanos(10)), closed.take(Nanos(10))),
-            (start(9), None)
-        );
-        assert!(closed.is_over(Nanos(10)));
-    }
-
-    #[test]
-    fn an_open_loop_sends_when_due_however_many_are_in_flight() {
-        let mut open = open(&[3, 3, 8], None, requests(10));
-        assert_eq!(
-            (open.take(Nanos(2)), open.wakes_at()),
-            (None, Some(Nanos(3)))
-        );
-        let start = |due| {
-            Some(Start {
-                due: Nanos(due),
-                slot_wait: Nanos::ZERO,
-            })
-        };
-        assert_eq!(
-            [
-                open.take(Nanos(4)),
-                open.take(Nanos(4)),
-                open.take(Nanos(4))
-            ],
-            [start(3), start(3), None]
-        );
-        assert!(!open.is_over(Nanos(4)) && !open.is_over(Nanos(8)));
-        assert_eq!(open.take(Nanos(9)), start(8));
-        assert!(open.is_over(Nanos(9)));
-    }
-
-    #[test]
-    fn the_wait_for_a_slot_is_counted_from_due_to_the_slot_and_lateness_is_not() {
-        let mut open = open(&[1, 2], Some(1), requests(2));
-        assert_eq!(
-            open.take(Nanos(4)),
-            Some(Start {
-                due: Nanos(1),
-                slot_wait: Nanos::ZERO
-            })
-        );
-        assert_eq!((open.take(Nanos(5)), open.wakes_at()), (None, None));
-        open.release(Nanos(7));
-        assert_eq!(
-            open.take(Nanos(8)),
-            Some(Start {
-                due: Nanos(2),
-                slot_wait: Nanos(5)
-            })
-        );
-    }
-
-    #[test]
-    fn nothing_is_sent_from_the_end_of_the_duration_on() {
-        let stop = StopRule {
-            requests: 9,
-            until: Some(Nanos(10)),
-        };
-        let mut open = open(&[1, 2, 10, 11], Some(1), stop);
-        assert!(open.take(Nanos(3)).is_some());
-        open.release(Nanos(9));
-        assert!(open.is_ready(Nanos(9)) && !open.is_over(Nanos(9)));
-        assert_eq!(
-            (open.take(Nanos(10)), open.is_over(Nanos(10))),
-            (None, true)
-        );
-        let mut closed = Open::closed(1, stop);
-        assert!(!closed.is_over(Nanos(9)) && closed.is_over(Nanos(10)));
-        assert_eq!(closed.take(Nanos(10)), None);
-    }
-
-    #[test]
-    fn a_stopped_schedule_sends_nothing_more() {
-        let mut open = open(&[1, 2], None, requests(2));
-        assert!(open.is_ready(Nanos(5)));
-        open.stop();
-        assert_eq!(
-            (open.take(Nanos(5)), open.wakes_at(), open.is_over(Nanos(5))),
-            (None, None, true)
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn every_arrival_is_sent_once_in_order_and_the_limit_holds(
-            gaps in prop::collection::vec(0..50u64, 1..60), slots in 1..5usize, service in 1..200u64,
-        ) {
-            let due: Vec<u64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
-            let mut schedule = open(&due, Some(slots), requests(due.len() as u64));
-            let (mut in_flight, mut sent) = (Vec::<u64>::new(), Vec::new());
-            for now in 0..100_000 {
-                in_flight.retain(|&end| { if end <= now { schedule.release(Nanos(end)); } end > now });
-                while let Some(start) = schedule.take(Nanos(now)) {
-                    prop_assert_eq!(start.due + start.slot_wait, Nanos(now));
-                    sent.push(start.due.0);
-                    in_flight.push(now + service);
-                }
-                prop_assert!(in_flight.len() <= slots);
-            }
-            prop_assert_eq!(sent, due);
-            prop_assert!(schedule.is_over(Nanos(100_000)));
-        }
-    }
-}
+mod tests;
