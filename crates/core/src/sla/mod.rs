@@ -2,6 +2,20 @@
 //!
 //! Knows metrics and limits only. Which load to try next is [`crate::search`]'s part; what flags say is the front end's.
 
+mod condition;
+mod error;
+mod json;
+mod names;
+mod parse;
+mod slo;
+mod text;
+mod verdict;
+
+pub use error::{CriteriaError, CriterionFault, SloError};
+pub use parse::parse_groups;
+pub use slo::parse_slo;
+pub use verdict::{Figure, Finding, Missing, Probe, Verdict};
+
 use serde::{Deserialize, Serialize};
 
 /// Criteria that must all be met by one load, and what is to be best among the loads that do.
@@ -113,3 +127,6 @@ pub struct Slo {
     /// At most one for each time.
     pub limits: Vec<(Timed, f64)>,
 }
+
+#[cfg(test)]
+mod tests;
