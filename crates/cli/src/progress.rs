@@ -4,8 +4,10 @@
 
 use std::collections::VecDeque;
 
+use crestline_core::search::Variable;
 use crestline_core::units::Nanos;
-use crestline_experiment::event::Progress;
+use crestline_experiment::event::{Progress, SearchProgress, Verdict};
+use crestline_report::number::trimmed;
 
 /// Over which the rates of a redrawn line are shown: those of a moment jump about. Lines that stay show the rates since
 /// the line before.
@@ -77,6 +79,17 @@ impl Watch {
         Some(self.text(progress))
     }
 
+    /// The line to show of a search, when it is time for one.
+    pub(crate) fn search_line(&mut self, progress: &SearchProgress) -> Option<String> {
+        if self.screen == Screen::Log {
+            if progress.elapsed.saturating_sub(self.shown) < REPEAT {
+                return None;
+            }
+            self.shown = progress.elapsed;
+        }
+        Some(search_text(progress))
+    }
+
     fn text(&self, progress: &Progress) -> String {
         let mut parts = vec![
             format!("{}: {}/{}", self.label, progress.ended, progress.total),
@@ -115,6 +128,43 @@ impl Watch {
     }
 }
 
+/// Load, verdict so far, where the answer lies, and what is left.
+fn search_text(progress: &SearchProgress) -> String {
+    let status = &progress.status;
+    let load = |load: f64| trimmed(Some(load), 2);
+    let name = match progress.variable {
+        Variable::Users => "users",
+        Variable::Rate => "req/s",
+    };
+    let verdict = match progress.verdict {
+        Verdict::Open => "open so far",
+        Verdict::Meets => "meets the SLA so far",
+        Verdict::Fails => "fails the SLA",
+    };
+    let mut parts = vec![format!(
+        "{}: {} {name}, {verdict}",
+        status.stage,
+        load(status.load)
+    )];
+    parts.extend(status.interval.map(|interval| {
+        format!(
+            "answer between {} and {}",
+            load(interval.low),
+            load(interval.high)
+        )
+    }));
+    parts.push(format!("{} requests", progress.ended));
+    parts.push(format!("{} in flight", progress.in_flight));
+    parts.push(format!("{} failed", progress.failed));
+    parts.push(format!("{} so far", span(progress.elapsed)));
+    parts.extend(
+        progress
+            .remaining()
+            .map(|left| format!("about {} left", span(left))),
+    );
+    parts.join(" | ")
+}
+
 /// A span as a person says it.
 fn span(span: Nanos) -> String {
     let seconds = span.as_secs_f64().round() as u64;
@@ -127,6 +177,7 @@ fn span(span: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crestline_core::search::{Interval, Status};
     use expect_test::expect;
 
     use super::*;
@@ -150,6 +201,54 @@ mod tests {
         let mut watch = Watch::new(Screen::Terminal);
         watch.start("[1/4] Concurrency 10".to_owned(), None);
         expect!["[1/4] Concurrency 10: 20/100 | 3.46 req/s | 872 tok/s | TTFT p50 0.120 s p99 0.400 s | 10 in flight | 1 failed | 2 min 0 s left"].assert_eq(&watch.line(&progress(30)).unwrap());
+    }
+
+    fn searched(elapsed_s: u64, progress: f64) -> SearchProgress {
+        SearchProgress {
+            elapsed: Nanos::from_secs(elapsed_s),
+            variable: Variable::Users,
+            status: Status {
+                stage: "near the answer",
+                load: 37.0,
+                interval: Some(Interval {
+                    low: 34.0,
+                    high: 39.5,
+                }),
+                progress,
+            },
+            verdict: Verdict::Meets,
+            ended: 1210,
+            failed: 0,
+            in_flight: 37,
+        }
+    }
+
+    #[test]
+    fn a_search_tells_load_verdict_interval_and_what_is_left() {
+        let mut watch = Watch::new(Screen::Terminal);
+        expect!["near the answer: 37 users, meets the SLA so far | answer between 34 and 39.5 | 1210 requests | 37 in flight | 0 failed | 1 min 0 s so far | about 20 s left"].assert_eq(&watch.search_line(&searched(60, 0.75)).unwrap());
+        let begun = SearchProgress {
+            variable: Variable::Rate,
+            status: Status {
+                stage: "ramp",
+                load: 2.5,
+                interval: None,
+                progress: 0.0,
+            },
+            verdict: Verdict::Open,
+            ..searched(1, 0.0)
+        };
+        expect![
+            "ramp: 2.5 req/s, open so far | 1210 requests | 37 in flight | 0 failed | 1 s so far"
+        ]
+        .assert_eq(&watch.search_line(&begun).unwrap());
+    }
+
+    #[test]
+    fn a_log_of_a_search_has_a_line_each_ten_seconds() {
+        let mut watch = Watch::new(Screen::Log);
+        let lines = (0..100).filter(|second| watch.search_line(&searched(*second, 0.5)).is_some());
+        assert_eq!(lines.count(), 9);
     }
 
     #[test]

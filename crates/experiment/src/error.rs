@@ -10,6 +10,8 @@ use crestline_sim::profile::ProfileError;
 use crestline_store::runs::StoreError;
 use crestline_workload::WorkloadError;
 
+use crate::search::journal::JournalError;
+
 /// A plan that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -46,4 +48,7 @@ pub enum RunError {
     /// The database of a load.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The journal of a search.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::request::LoadPoint;
+use crestline_core::search::{Status, Variable};
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
 
@@ -29,6 +30,48 @@ pub enum Event {
     PointDone(Box<PointResult>),
     /// Nothing is sent for a while, between two loads.
     Pause(Nanos),
+    /// A search begins; its files go to this folder.
+    SearchStarted(PathBuf),
+    /// How far a search is; a few times a second at most.
+    Search(Box<SearchProgress>),
+}
+
+/// How far a search is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchProgress {
+    /// Since the search began, pauses and earlier commands that it goes on from included.
+    pub elapsed: Nanos,
+    /// What the load is counted in.
+    pub variable: Variable,
+    /// Stage, load and what is known of the answer.
+    pub status: Status,
+    /// What the requests at this load say so far.
+    pub verdict: Verdict,
+    /// Requests that have ended.
+    pub ended: u64,
+    /// Of these, failures.
+    pub failed: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+}
+
+/// What the requests at a load say so far of the first group that has no answer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Too little is known.
+    Open,
+    /// It is met.
+    Meets,
+    /// It is not met.
+    Fails,
+}
+
+impl SearchProgress {
+    /// Time left at the pace so far; `None` before a part of the work is done.
+    pub fn remaining(&self) -> Option<Nanos> {
+        let done = self.status.progress;
+        (done > 0.0).then(|| Nanos::from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done))
+    }
 }
 
 /// How far a load is.

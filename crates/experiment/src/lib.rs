@@ -5,5 +5,6 @@ pub mod event;
 pub mod plan;
 mod recorder;
 pub mod run;
+pub mod search;
 mod subject;
 pub mod virtual_subject;

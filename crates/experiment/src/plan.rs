@@ -1,9 +1,10 @@
 //! The one description of work: every dialect is translated to a [`Plan`], and everything below runs one.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use crestline_core::request::{Generation, LoadPoint};
+use crestline_core::search::Question;
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::target::Target;
@@ -25,8 +26,10 @@ pub struct Plan {
     pub workload: WorkloadPlan,
     /// Settings of the generation.
     pub generation: Generation,
-    /// The loads, in the order in which they are applied.
+    /// The loads, in the order in which they are applied; none where a search chooses them.
     pub points: Vec<LoadPoint>,
+    /// Which loads to look for, in place of `points`.
+    pub search: Option<SearchPlan>,
     /// Pause between two loads.
     pub pause: Nanos,
     /// Send one request before each load and stop when it is refused.
@@ -57,6 +60,71 @@ pub enum SubjectPlan {
     Virtual(String),
 }
 
+/// A search for the loads that meet an SLA.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchPlan {
+    /// What is asked.
+    pub question: Question,
+    /// How it is answered.
+    pub method: Method,
+    /// Go on from what an earlier command left in the output folder, where the journal there is of the same plan.
+    pub resume: Resume,
+}
+
+/// The ways to search.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// One session whose load is changed in place, with a statistical answer: `core::search`.
+    Crest,
+    /// Separate runs, doubled or halved and then bisected over whole numbers: `core::search::bisect`.
+    Bisect(BisectPlan),
+}
+
+/// One probe of a bisection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BisectPlan {
+    /// Runs of each load, whose figures are averaged.
+    pub runs: NonZeroU32,
+    /// Counted requests of a run, as a multiple of the load.
+    pub multiplier: f64,
+    /// Requests before them, not counted: a number, or below 1 a share of the counted ones.
+    pub warmup: f64,
+    /// Ends a run's sending earlier.
+    pub duration: Option<Nanos>,
+    /// How rates are offered.
+    pub offered: Offered,
+}
+
+/// How the rates of a bisection are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// When requests become due.
+    pub arrivals: Spacing,
+    /// Most requests in flight; `None` is no limit.
+    pub limit: Option<NonZeroU32>,
+}
+
+/// How the arrivals of a rate lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spacing {
+    /// At random times, independent of each other.
+    Random,
+    /// Evenly.
+    Even,
+}
+
+/// Whether a search begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// In a folder of its own.
+    No,
+    /// From the journal in the output folder.
+    Yes,
+}
+
 /// The client's own settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClientPlan {
@@ -77,4 +145,16 @@ pub struct OutputPlan {
     pub commit_rows: NonZeroUsize,
     /// Keep prompts and answers.
     pub keep_text: bool,
+}
+
+/// Requests of a warm-up: a number from 1 on as it is, rounded down; below 1 that share of the counted requests, but at
+/// least one; 0 is none.
+pub fn warmup_requests(warmup: f64, counted: u64) -> u64 {
+    if warmup <= 0.0 {
+        0
+    } else if warmup < 1.0 {
+        ((warmup * counted as f64).floor() as u64).max(1)
+    } else {
+        warmup.floor() as u64
+    }
 }

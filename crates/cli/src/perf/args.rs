@@ -3,7 +3,11 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that evalscope knows is here, also those
 //! that are refused, so that the refusal can name it.
 
+mod sla;
+
 use clap::{ArgAction, Args, ValueEnum};
+
+pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
 ///
@@ -17,6 +21,8 @@ pub(crate) struct PerfArgs {
     pub(crate) connection: ConnectionArgs,
     #[command(flatten, next_help_heading = "Load")]
     pub(crate) load: LoadArgs,
+    #[command(flatten, next_help_heading = "SLA search")]
+    pub(crate) sla: SlaArgs,
     #[command(flatten, next_help_heading = "Prompts and data")]
     pub(crate) prompt: PromptArgs,
     #[command(flatten, next_help_heading = "Generation")]
@@ -319,30 +325,6 @@ pub(crate) struct TuningArgs {
 /// Flags of evalscope that are refused by name.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UnsupportedArgs {
-    /// Search for the highest load within an SLA.
-    #[arg(long)]
-    pub(crate) sla_auto_tune: bool,
-    /// What the SLA search varies.
-    #[arg(long, value_name = "parallel|rate")]
-    pub(crate) sla_variable: Option<String>,
-    /// SLA criteria, as JSON.
-    #[arg(long, value_name = "JSON")]
-    pub(crate) sla_params: Option<String>,
-    /// Runs of one load of the SLA search.
-    #[arg(long, value_name = "N")]
-    pub(crate) sla_num_runs: Option<String>,
-    /// Highest load of the SLA search.
-    #[arg(long, value_name = "N")]
-    pub(crate) sla_upper_bound: Option<String>,
-    /// Lowest load of the SLA search.
-    #[arg(long, value_name = "N")]
-    pub(crate) sla_lower_bound: Option<String>,
-    /// Requests in flight while the SLA search varies the rate.
-    #[arg(long, value_name = "N")]
-    pub(crate) sla_fixed_parallel: Option<String>,
-    /// Requests of one run of the SLA search, as a multiple of the load.
-    #[arg(long, value_name = "X")]
-    pub(crate) sla_number_multiplier: Option<String>,
     /// Conversations of several turns.
     #[arg(long)]
     pub(crate) multi_turn: bool,

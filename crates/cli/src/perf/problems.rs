@@ -2,6 +2,7 @@
 
 use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
+use crestline_experiment::search::journal::JournalError;
 use crestline_load::client::connect::RouteError;
 use crestline_load::engine::EngineError;
 
@@ -36,6 +37,10 @@ fn title(error: &RunError) -> &'static str {
         RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::Folder { .. } | RunError::Store(_) => "the results cannot be written",
+        RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
+            "the results cannot be written"
+        }
+        RunError::Journal(_) => "there is no search to go on with",
     }
 }
 
@@ -60,10 +65,29 @@ fn hint(error: &RunError) -> Option<String> {
         RunError::Engine(_) => None,
         RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),
         RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
+        RunError::Journal(error) => Some(journal_hint(error).to_owned()),
         RunError::Store(_) => Some(
             "choose another folder with --outputs-dir or --name, or leave out --no-timestamp"
                 .to_owned(),
         ),
+    }
+}
+
+fn journal_hint(error: &JournalError) -> &'static str {
+    match error {
+        JournalError::Missing { .. } => {
+            "give --resume the folder of a search, or leave it out to begin anew"
+        }
+        JournalError::Exists { .. } => {
+            "add --resume to go on with that search, or choose another folder with --outputs-dir or --name"
+        }
+        JournalError::File { .. } => "check that the folder may be read and written",
+        JournalError::Damaged { .. } | JournalError::Newer { .. } => {
+            "leave out --resume to begin anew"
+        }
+        JournalError::Differs { .. } => {
+            "repeat the flags of the command that began it (only --sla-budget may change), or leave out --resume to begin anew"
+        }
     }
 }
 

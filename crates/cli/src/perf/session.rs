@@ -8,7 +8,7 @@ use crestline_core::request::LoadPoint;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
 use crestline_experiment::error::RunError;
-use crestline_experiment::event::{Event, PointResult, Progress};
+use crestline_experiment::event::{Event, PointResult, Progress, SearchProgress};
 use crestline_experiment::run::{DATABASE, Outcome, point_folders};
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
@@ -113,6 +113,8 @@ impl<'a> Session<'a> {
             } => self.start(number, of, &point),
             Event::Progress(progress) => self.progress(&progress),
             Event::PointDone(result) => self.finish(*result),
+            Event::SearchStarted(folder) => self.begin_search(&folder),
+            Event::Search(progress) => self.search_progress(&progress),
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
                     self.tell(&format!("pause of {span} before the next load"));
@@ -122,14 +124,7 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        if self.stop.is_asked() && !self.told_of_stop {
-            self.told_of_stop = true;
-            self.tell(&format!(
-                "interrupted: nothing more is sent; {} requests in flight have {} s to end, a second Ctrl-C gives them up",
-                progress.in_flight(),
-                self.args.load.grace
-            ));
-        }
+        self.tell_of_stop(progress.in_flight());
         if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
             self.tracked = progress.elapsed;
             self.track("running", progress.ended);
@@ -138,10 +133,41 @@ impl<'a> Session<'a> {
             self.log.add(&moment::log_stamp(), &line);
         }
         if let Some(line) = self.watch.line(progress) {
-            match self.watch.screen() {
-                Screen::Terminal => console::redraw(&line),
-                Screen::Log => console::tell(&line),
-            }
+            self.show_progress(&line);
+        }
+    }
+
+    /// The folder of a search is there.
+    fn begin_search(&mut self, folder: &Path) {
+        self.begun = true;
+        self.log.open(folder);
+        self.tell(&format!("results go to {}", folder.display()));
+    }
+
+    fn search_progress(&mut self, progress: &SearchProgress) {
+        self.tell_of_stop(progress.in_flight);
+        if let Some(line) = self.log_watch.search_line(progress) {
+            self.log.add(&moment::log_stamp(), &line);
+        }
+        if let Some(line) = self.watch.search_line(progress) {
+            self.show_progress(&line);
+        }
+    }
+
+    fn tell_of_stop(&mut self, in_flight: u64) {
+        if self.stop.is_asked() && !self.told_of_stop {
+            self.told_of_stop = true;
+            self.tell(&format!(
+                "interrupted: nothing more is sent; {in_flight} requests in flight have {} s to end, a second Ctrl-C gives them up",
+                self.args.load.grace
+            ));
+        }
+    }
+
+    fn show_progress(&self, line: &str) {
+        match self.watch.screen() {
+            Screen::Terminal => console::redraw(line),
+            Screen::Log => console::tell(line),
         }
     }
 

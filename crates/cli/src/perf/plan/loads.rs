@@ -2,6 +2,7 @@
 
 use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::units::{Nanos, Rate};
+use crestline_experiment::plan::warmup_requests;
 
 use super::values;
 use crate::perf::args::{Arrival, LoadArgs};
@@ -151,24 +152,19 @@ fn point(
     Ok(LoadPoint {
         load,
         requests,
-        warmup: warmup_requests(warmup, requests)?,
+        warmup: warmup_requests(self::warmup(warmup)?, requests),
         duration,
     })
 }
 
-/// A number from 1 on as it is, rounded down; below 1 that share of the counted requests, but at least one.
-fn warmup_requests(warmup: f64, requests: u64) -> Result<u64, Problem> {
-    if !warmup.is_finite() || warmup < 0.0 {
-        return Err(
-            Problem::usage(format!("--warmup-num must be 0 or more, not {warmup}"))
-                .hint("give a number of requests, or a share of --number below 1"),
-        );
-    }
-    Ok(if warmup == 0.0 {
-        0
-    } else if warmup < 1.0 {
-        ((warmup * requests as f64).floor() as u64).max(1)
+/// `--warmup-num` as it may be: a number of requests, or below 1 a share.
+pub(super) fn warmup(typed: f64) -> Result<f64, Problem> {
+    if typed.is_finite() && typed >= 0.0 {
+        Ok(typed)
     } else {
-        warmup.floor() as u64
-    })
+        Err(
+            Problem::usage(format!("--warmup-num must be 0 or more, not {typed}"))
+                .hint("give a number of requests, or a share of --number below 1"),
+        )
+    }
 }

@@ -4,10 +4,12 @@
 //! flag names by `@file`. Every refusal happens here, before any load.
 
 mod address;
+mod amounts;
 mod generation;
 mod loads;
 mod output;
 mod refused;
+mod sla;
 mod values;
 mod workload;
 
@@ -61,7 +63,11 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
             )
         })?;
     let address = address::resolve(args, &mut notes)?;
-    let points = loads::points(&args.load, &mut notes)?;
+    let search = sla::search(args, &mut notes)?;
+    let points = match search {
+        Some(_) => Vec::new(),
+        None => loads::points(&args.load, &mut notes)?,
+    };
     let subject = match &address.place {
         Place::Live(url) => SubjectPlan::Live(target(url, &args.connection, around, &mut notes)?),
         Place::Virtual(profile) => {
@@ -76,6 +82,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         workload: workload::plan(args, &address)?,
         generation: generation::settings(args)?,
         points,
+        search,
         pause: values::pause("--sleep-interval", args.load.sleep_interval)?,
         test_connection: !args.connection.no_test_connection,
         client: client(args)?,

@@ -22,8 +22,12 @@ pub(super) fn name(args: &PerfArgs, model: &str) -> String {
     }
 }
 
-/// `<outputs-dir>/<timestamp>/<name>`, without the timestamp where that is asked for.
+/// `<outputs-dir>/<timestamp>/<name>`, without the timestamp where that is asked for; the folder of `--resume` where it
+/// names one.
 pub(super) fn folder(args: &PerfArgs, model: &str, timestamp: &str) -> PathBuf {
+    if let Some(Some(resumed)) = &args.sla.resume {
+        return PathBuf::from(resumed);
+    }
     let mut folder = PathBuf::from(&args.output.outputs_dir);
     if !args.output.no_timestamp {
         folder.push(timestamp);

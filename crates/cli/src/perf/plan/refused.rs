@@ -3,7 +3,6 @@
 use crate::perf::args::{PerfArgs, UnsupportedArgs};
 use crate::problem::Problem;
 
-const SLA: &str = "sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds";
 const TURNS: &str = "measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request";
 const IMAGES: &str = "line_by_line sends whole request bodies, also with images in them";
 const TRACKER: &str =
@@ -30,18 +29,6 @@ pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
 fn given(args: &UnsupportedArgs) -> Vec<(&'static str, &'static str)> {
     let text = Option::is_some;
     let flags = [
-        ("--sla-auto-tune", args.sla_auto_tune, SLA),
-        ("--sla-variable", text(&args.sla_variable), SLA),
-        ("--sla-params", text(&args.sla_params), SLA),
-        ("--sla-num-runs", text(&args.sla_num_runs), SLA),
-        ("--sla-upper-bound", text(&args.sla_upper_bound), SLA),
-        ("--sla-lower-bound", text(&args.sla_lower_bound), SLA),
-        ("--sla-fixed-parallel", text(&args.sla_fixed_parallel), SLA),
-        (
-            "--sla-number-multiplier",
-            text(&args.sla_number_multiplier),
-            SLA,
-        ),
         ("--multi-turn", args.multi_turn, TURNS),
         ("--min-turns", text(&args.min_turns), TURNS),
         ("--max-turns", text(&args.max_turns), TURNS),

@@ -1,0 +1,330 @@
+//! The journal of a search: one JSON line for each thing that was done, so that a killed search can go on.
+//!
+//! Holds what the records do not: which load was applied when, and what came of each dwell. The records themselves are in
+//! the database beside it. A line that was cut off by a kill is left out when the journal is read, and removed when it is
+//! written on.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crestline_core::search::Question;
+use crestline_core::units::Nanos;
+use crestline_load::target::masked_url;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::plan::{Plan, SearchPlan};
+
+/// The name of the journal in a search's folder.
+pub const JOURNAL: &str = "sla_journal.jsonl";
+
+/// Version of the format that this build writes. It reads this one and all before it.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The first line: what the search is of.
+    Begin(Box<Begin>),
+    /// A later command goes on here.
+    Resume(Resumed),
+    /// A load is applied.
+    Change(Applied),
+    /// A dwell has ended.
+    Dwell(DwellEnd),
+    /// A run of a bisection has ended.
+    Run(RunEnd),
+    /// The search has its answers.
+    End {
+        /// When.
+        at: Nanos,
+    },
+}
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    /// Of the format.
+    pub version: u32,
+    /// What must be the same for the search to go on.
+    pub fingerprint: Fingerprint,
+}
+
+/// Where a later command goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// The offset that its own times are moved by, so that they follow those before.
+    pub at: Nanos,
+    /// The first item that it sends.
+    pub first_item: u64,
+}
+
+/// A load that is applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// When.
+    pub at: Nanos,
+    /// Users, or requests a second.
+    pub load: f64,
+    /// What the search is doing.
+    pub stage: String,
+}
+
+/// A dwell that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DwellEnd {
+    /// From 1, in order of time.
+    pub number: u32,
+    /// Users, or requests a second.
+    pub load: f64,
+    /// What the search was doing.
+    pub stage: String,
+    /// When its requests began to count; `None` where that never came.
+    pub counted_from: Option<Nanos>,
+    /// When it ended.
+    pub until: Nanos,
+    /// Why it ended.
+    pub ending: String,
+}
+
+/// A run of a bisection that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// The load.
+    pub load: u64,
+    /// Which of its runs, from 1.
+    pub run: u32,
+    /// Its folder inside the search's.
+    pub folder: String,
+    /// The first item that no run has sent yet.
+    pub next_item: u64,
+}
+
+/// What must be the same for a search to go on. Holds no secret: keys and headers are not part of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Name of the model.
+    pub model: String,
+    /// Where requests go, secrets in it masked.
+    pub url: String,
+    /// How the service is spoken to.
+    pub endpoint: Value,
+    /// What is sent, the seed included.
+    pub workload: Value,
+    /// Settings of the generation.
+    pub generation: Value,
+    /// What is asked and by which method; what may be spent can be raised.
+    pub search: Value,
+}
+
+/// A journal that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Nothing to go on from.
+    #[error("there is no `{}`", path.display())]
+    Missing {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// A search that would overwrite another.
+    #[error("`{}` is there already", path.display())]
+    Exists {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// It cannot be read or written.
+    #[error("cannot use `{}`", path.display())]
+    File {
+        /// The journal.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A line that is no entry.
+    #[error("`{}` is damaged: line {line} cannot be understood", path.display())]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// Written by a later version of the product.
+    #[error("`{}` has format version {version}: go on with a newer crestline", path.display())]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// Another search.
+    #[error("`{}` is of another search: {} differs", path.display(), differing.join(", "))]
+    Differs {
+        /// The journal.
+        path: PathBuf,
+        /// What is not the same.
+        differing: Vec<&'static str>,
+    },
+}
+
+impl Fingerprint {
+    /// Of a plan and its search.
+    pub fn of(plan: &Plan, search: &SearchPlan) -> Self {
+        Self {
+            model: plan.model.clone(),
+            url: masked_url(plan.url()),
+            endpoint: json(&plan.endpoint),
+            workload: json(&plan.workload),
+            generation: json(&plan.generation),
+            search: serde_json::json!({ "question": asked(&search.question), "method": json(&search.method) }),
+        }
+    }
+
+    /// What is not the same, in words.
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("the model", self.model != other.model),
+            (
+                "the URL",
+                self.url != other.url || self.endpoint != other.endpoint,
+            ),
+            ("the workload", self.workload != other.workload),
+            (
+                "the generation's settings",
+                self.generation != other.generation,
+            ),
+            ("the SLA or the bounds", self.search != other.search),
+        ]
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name)
+        .collect()
+    }
+}
+
+/// The question without what may be spent on it.
+fn asked(question: &Question) -> Value {
+    let mut asked = json(question);
+    if let Some(fields) = asked.as_object_mut() {
+        fields.remove("budget");
+    }
+    asked
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("a plan has a JSON form")
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Begins a journal. Refuses a folder that has one.
+    pub fn create(folder: &Path, fingerprint: Fingerprint) -> Result<Self, JournalError> {
+        let path = folder.join(JOURNAL);
+        let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(JournalError::Exists { path });
+            }
+            Err(source) => return Err(JournalError::File { path, source }),
+        };
+        let mut journal = Self { path, file };
+        journal.add(&Entry::Begin(Box::new(Begin {
+            version: JOURNAL_VERSION,
+            fingerprint,
+        })))?;
+        Ok(journal)
+    }
+
+    /// Goes on with a journal of the same search, and gives the entries after the first.
+    pub fn resume(
+        folder: &Path,
+        fingerprint: &Fingerprint,
+    ) -> Result<(Self, Vec<Entry>), JournalError> {
+        let path = folder.join(JOURNAL);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(JournalError::Missing { path });
+            }
+            Err(source) => return Err(JournalError::File { path, source }),
+        };
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let entries = entries(&path, &text[..whole], fingerprint)?;
+        let file = reopened(&path, whole as u64).map_err(|source| JournalError::File {
+            path: path.clone(),
+            source,
+        })?;
+        Ok((Self { path, file }, entries))
+    }
+
+    /// Adds a line; once this returns it outlives the process.
+    pub fn add(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        let mut line = serde_json::to_string(entry).expect("an entry has a JSON form");
+        line.push('\n');
+        // One call, so that a kill leaves either nothing or a line that lacks its end.
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|source| JournalError::File {
+                path: self.path.clone(),
+                source,
+            })
+    }
+}
+
+fn reopened(path: &Path, length: u64) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(length)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
+}
+
+fn entries(
+    path: &Path,
+    text: &[u8],
+    fingerprint: &Fingerprint,
+) -> Result<Vec<Entry>, JournalError> {
+    let damaged = |line| JournalError::Damaged {
+        path: path.to_owned(),
+        line,
+    };
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let first: Value =
+        serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| damaged(1))?;
+    let version = first["version"].as_u64().ok_or_else(|| damaged(1))?;
+    if version > u64::from(JOURNAL_VERSION) {
+        return Err(JournalError::Newer {
+            path: path.to_owned(),
+            version: u32::try_from(version).unwrap_or(u32::MAX),
+        });
+    }
+    let Ok(Entry::Begin(begin)) = serde_json::from_value(first) else {
+        return Err(damaged(1));
+    };
+    let differing = begin.fingerprint.differing(fingerprint);
+    if !differing.is_empty() {
+        return Err(JournalError::Differs {
+            path: path.to_owned(),
+            differing,
+        });
+    }
+    lines
+        .enumerate()
+        .map(|(place, line)| serde_json::from_slice(line).map_err(|_| damaged(place + 2)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

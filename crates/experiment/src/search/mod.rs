@@ -1,0 +1,4 @@
+//! Searches for the loads that meet an SLA.
+
+pub mod journal;
+pub mod outcome;
