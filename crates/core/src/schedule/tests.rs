@@ -121,11 +121,11 @@ fn a_stopped_schedule_sends_nothing_more() {
     );
 }
 
-fn at_once(due: u64) -> Option<Start> {
-    Some(Start {
+fn at_once(due: u64) -> Start {
+    Start {
         due: Nanos(due),
         slot_wait: Nanos::ZERO,
-    })
+    }
 }
 
 fn users(slots: usize, joins: &[u64]) -> NextLoad<std::vec::IntoIter<Nanos>> {
@@ -148,19 +148,19 @@ fn arrivals(due: &[u64], slots: Option<usize>) -> NextLoad<std::vec::IntoIter<Na
 #[test]
 fn users_that_join_are_due_at_their_moments_and_not_before() {
     let mut closed = Open::closed(1, requests(9));
-    assert_eq!(closed.take(Nanos(0)), at_once(0));
+    assert_eq!(closed.take(Nanos(0)), Some(at_once(0)));
     closed.join([Nanos(20), Nanos(10)]);
     assert_eq!(closed.slots(), Some(3));
     assert_eq!(
         (closed.take(Nanos(9)), closed.wakes_at()),
         (None, Some(Nanos(10)))
     );
-    assert_eq!(closed.take(Nanos(12)), at_once(10));
+    assert_eq!(closed.take(Nanos(12)), Some(at_once(10)));
     assert_eq!(
         (closed.take(Nanos(19)), closed.wakes_at()),
         (None, Some(Nanos(20)))
     );
-    assert_eq!(closed.take(Nanos(20)), at_once(20));
+    assert_eq!(closed.take(Nanos(20)), Some(at_once(20)));
     assert_eq!((closed.take(Nanos(30)), closed.wakes_at()), (None, None));
 }
 
@@ -178,7 +178,7 @@ fn slots_vanish_free_ones_first_then_those_to_come_then_those_in_use() {
     closed.release(Nanos(21));
     assert_eq!(closed.take(Nanos(21)), None, "the surplus one is gone");
     closed.release(Nanos(22));
-    assert_eq!(closed.take(Nanos(22)), at_once(22));
+    assert_eq!(closed.take(Nanos(22)), Some(at_once(22)));
     closed.retire(5);
     assert_eq!((closed.slots(), closed.surplus()), (Some(0), 1));
 }
@@ -195,7 +195,7 @@ fn slots_that_were_to_vanish_stay_when_others_are_to_join() {
         (closed.take(Nanos(5)), closed.wakes_at()),
         (None, Some(Nanos(6)))
     );
-    assert_eq!(closed.take(Nanos(6)), at_once(6));
+    assert_eq!(closed.take(Nanos(6)), Some(at_once(6)));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_slot_that_is_free_later_waits_and_vanishes_like_one_that_is_to_come() {
         (closed.take(Nanos(7)), closed.wakes_at()),
         (None, Some(Nanos(8)))
     );
-    assert_eq!(closed.take(Nanos(8)), at_once(8));
+    assert_eq!(closed.take(Nanos(8)), Some(at_once(8)));
     closed.release_later(Nanos(20));
     closed.retire(1);
     assert_eq!(
@@ -219,16 +219,16 @@ fn a_slot_that_is_free_later_waits_and_vanishes_like_one_that_is_to_come() {
 #[test]
 fn new_arrivals_begin_at_the_change_and_those_that_wait_go_on_waiting() {
     let mut open = open(&[1, 2, 50], Some(1), requests(9));
-    assert_eq!(open.take(Nanos(1)), at_once(1));
+    assert_eq!(open.take(Nanos(1)), Some(at_once(1)));
     open.change(Nanos(3), arrivals(&[5, 9], Some(2)));
-    assert_eq!(open.take(Nanos(3)), at_once(2));
+    assert_eq!(open.take(Nanos(3)), Some(at_once(2)));
     open.change(Nanos(6), arrivals(&[7], None));
-    assert_eq!(open.take(Nanos(6)), at_once(5));
+    assert_eq!(open.take(Nanos(6)), Some(at_once(5)));
     assert_eq!(
         (open.take(Nanos(6)), open.wakes_at()),
         (None, Some(Nanos(7)))
     );
-    assert_eq!(open.take(Nanos(7)), at_once(7));
+    assert_eq!(open.take(Nanos(7)), Some(at_once(7)));
     assert!(
         open.is_over(Nanos(7)),
         "9 and 50 belong to loads that are gone"
@@ -244,13 +244,13 @@ fn a_slot_that_was_idle_is_not_due_before_its_load_began() {
     assert!(open.take(Nanos(1)).is_some());
     open.release(Nanos(2));
     open.change(Nanos(10), users(1, &[]));
-    assert_eq!(open.take(Nanos(11)), at_once(11));
+    assert_eq!(open.take(Nanos(11)), Some(at_once(11)));
     open.set_stop(requests(0));
     open.release(Nanos(12));
     assert!(open.is_over(Nanos(12)));
     open.change(Nanos(20), users(1, &[]));
     open.set_stop(requests(1));
-    assert_eq!(open.take(Nanos(20)), at_once(20));
+    assert_eq!(open.take(Nanos(20)), Some(at_once(20)));
 }
 
 proptest! {

@@ -79,6 +79,7 @@ impl EngineView {
         VirtualRequest {
             prompt_tokens,
             answers: self.answers(item, longest, choices.unwrap_or(1).max(1)),
+            is_forced: self.is_forced(item),
             hashes: tokens
                 .zip(self.block_size)
                 .map(|(tokens, block_size)| block_hashes(&tokens, block_size)),
@@ -121,11 +122,7 @@ impl EngineView {
 
     /// The `max_tokens` that the server reads, or its own default within the context.
     fn longest_answer(&self, item: &Item, prompt_tokens: u32) -> u32 {
-        let named = self
-            .number(item, "max_completion_tokens")
-            .or_else(|| self.number(item, "max_tokens"))
-            .or(item.max_tokens);
-        named.unwrap_or_else(|| {
+        self.named_length(item).unwrap_or_else(|| {
             let default = if is_chat(&item.prompt) {
                 self.chat_tokens
             } else {
@@ -135,14 +132,34 @@ impl EngineView {
         })
     }
 
+    fn named_length(&self, item: &Item) -> Option<u32> {
+        self.number(item, "max_completion_tokens")
+            .or_else(|| self.number(item, "max_tokens"))
+            .or(item.max_tokens)
+    }
+
+    fn least_length(&self, item: &Item) -> Option<u32> {
+        self.number(item, "min_tokens")
+            .or(self.generation.min_tokens)
+    }
+
+    fn ignores_eos(&self, item: &Item) -> bool {
+        self.setting(item, "ignore_eos").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The body names a length, and answers may not end before it.
+    fn is_forced(&self, item: &Item) -> bool {
+        let least = self.least_length(item);
+        self.named_length(item)
+            .is_some_and(|most| self.ignores_eos(item) || least >= Some(most))
+    }
+
     fn answers(&self, item: &Item, longest: u32, choices: u32) -> Vec<u32> {
-        let forced = self.setting(item, "ignore_eos").and_then(Value::as_bool) == Some(true);
-        let Some(eos) = self.eos.filter(|_| !forced) else {
+        let Some(eos) = self.eos.filter(|_| !self.ignores_eos(item)) else {
             return vec![longest; choices as usize];
         };
         let least = self
-            .number(item, "min_tokens")
-            .or(self.generation.min_tokens)
+            .least_length(item)
             .unwrap_or(1)
             .clamp(1, longest.max(1));
         let mut rng = self.rng(item.index);

@@ -31,6 +31,8 @@ struct Flight {
     open: usize,
     tokens: u32,
     cached: u32,
+    /// Tokens in the end, where the client may know.
+    expected: Option<u32>,
 }
 
 /// What every record of a session has in common.
@@ -64,8 +66,13 @@ impl Flights {
         self.seats.len() - self.vacant.len()
     }
 
-    /// Takes a request in that was just sent for `choices` answers.
-    pub(super) fn board(&mut self, record: RequestRecord, choices: usize) -> Seat {
+    /// Takes a request in that was just sent for `choices` answers, of `expected` tokens in all where that is known.
+    pub(super) fn board(
+        &mut self,
+        record: RequestRecord,
+        choices: usize,
+        expected: Option<u32>,
+    ) -> Seat {
         assert!(
             choices < 1 << CHOICE_BITS,
             "no service takes a request for {choices} answers"
@@ -76,6 +83,7 @@ impl Flights {
             open: choices,
             tokens: 0,
             cached: 0,
+            expected,
         };
         if let Some(seat) = self.vacant.pop() {
             self.seats[seat as usize] = Some(flight);
@@ -165,11 +173,11 @@ impl Flights {
         Some((record, ids))
     }
 
-    /// Requests in flight, by index.
-    pub(super) fn list(&self) -> Vec<InFlight> {
-        let mut list: Vec<InFlight> = self.seats.iter().flatten().map(Flight::view).collect();
+    /// Writes the requests in flight, by index, over what the list held.
+    pub(super) fn list(&self, list: &mut Vec<InFlight>) {
+        list.clear();
+        list.extend(self.seats.iter().flatten().map(Flight::view));
         list.sort_unstable_by_key(|flight| flight.index);
-        list
     }
 
     fn flight(&mut self, seat: Seat) -> &mut Flight {
@@ -217,7 +225,7 @@ impl Flight {
             sent: self.record.sent,
             first_token: self.record.first_token,
             output_tokens: self.tokens,
-            expected_tokens: None,
+            expected_tokens: self.expected,
         }
     }
 }

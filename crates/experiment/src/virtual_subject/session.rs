@@ -3,14 +3,14 @@
 //! Loads are never restarted: what is in flight stays there when the load changes. When requests become due and may be
 //! sent is [`Schedule`]'s part, as for a live service.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{InFlight, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::{Load, LoadPoint};
-use crestline_core::schedule::{Schedule, Start, StopRule};
+use crestline_core::schedule::{NextLoad, Schedule, Start, StopRule, evenly, joins};
+use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
 use crestline_sim::model::EngineRequest;
 use crestline_sim::profile::Profile;
@@ -83,14 +83,6 @@ pub struct VirtualSession {
     flights: Flights,
     now: Nanos,
     schedule: Schedule<DueTimes>,
-    /// Requests become due by themselves.
-    is_open: bool,
-    /// Requests in flight have a limit.
-    is_limited: bool,
-    /// Requests in flight above the concurrency, after it was lowered: their slots are not filled again.
-    surplus: usize,
-    /// When users whose requests were refused are back.
-    pausing: VecDeque<Nanos>,
     phase: Phase,
     /// Items taken from the source.
     sent: u64,
@@ -114,10 +106,6 @@ impl VirtualSession {
             flights: Flights::new(form),
             now: Nanos::ZERO,
             schedule: nothing(),
-            is_open: false,
-            is_limited: false,
-            surplus: 0,
-            pausing: VecDeque::new(),
             phase: Phase::Measured,
             sent: 0,
             first_item: 0,
@@ -133,20 +121,61 @@ impl VirtualSession {
 
     /// Requests in flight, by index.
     pub fn in_flight(&self) -> Vec<InFlight> {
-        self.flights.list()
+        let mut list = Vec::new();
+        self.list_in_flight(&mut list);
+        list
     }
 
-    /// Applies another load from now on, without an end; what is in flight or waits for a slot stays.
-    ///
-    /// A higher concurrency is filled at once. After a lower one, slots are not filled again until it is met: whoever
-    /// wants that sooner [aborts](Self::abort) requests. Each call draws arrivals of its own.
+    /// Writes the requests in flight, by index, over what the list held: for callers who look often.
+    pub fn list_in_flight(&self, list: &mut Vec<InFlight>) {
+        self.flights.list(list);
+    }
+
+    /// [Changes](Self::change) the load at once, and gives nothing up.
     pub fn set_load(&mut self, load: Load) {
+        self.change(load, Nanos::ZERO, Abort::Nothing);
+    }
+
+    /// Applies another load from now on, without an end; what is in flight or waits for a slot stays, unless `abort`
+    /// gives it up.
+    ///
+    /// Further users join evenly over `join_over`, the first at once. After a lower concurrency, slots are not filled
+    /// again until it is met. Each call draws arrivals of its own.
+    pub fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) {
         self.changes += 1;
         let endless = StopRule {
             requests: u64::MAX,
             until: None,
         };
-        self.begin(load, endless, self.seed.wrapping_add(self.changes));
+        let seed = self.seed.wrapping_add(self.changes);
+        let arrival = Arrival::new(load.arrivals, seed);
+        self.begin(load, arrival, join_over);
+        self.schedule.set_stop(endless);
+        match abort {
+            Abort::Nothing => {}
+            Abort::Surplus => self.abort_surplus(),
+            Abort::Queue => self.abort_queue(),
+        }
+    }
+
+    /// Gives up as many requests as are in flight above the concurrency, evenly over age: the rest stay as mixed as they
+    /// were.
+    pub fn abort_surplus(&mut self) {
+        let flights = self.in_flight();
+        for at in evenly(flights.len(), self.schedule.surplus()) {
+            self.abort(flights[at].index);
+        }
+    }
+
+    /// Gives up all requests without a first token, and drops those that wait for a slot: the latter were never sent and
+    /// leave no record.
+    pub fn abort_queue(&mut self) {
+        self.schedule.drop_waiting();
+        for flight in self.in_flight() {
+            if flight.first_token.is_none() {
+                self.abort(flight.index);
+            }
+        }
     }
 
     /// Sends nothing more; what is in flight goes on.
@@ -232,7 +261,8 @@ impl VirtualSession {
     ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         self.phase = phase;
-        self.begin(load, stop, self.seed);
+        self.begin(load, Arrival::new(load.arrivals, self.seed), Nanos::ZERO);
+        self.schedule.set_stop(stop);
         loop {
             let records = self.run_until(Until::Ended(HANDED_OVER));
             if records.is_empty() {
@@ -249,40 +279,22 @@ impl VirtualSession {
         flow
     }
 
-    fn begin(&mut self, load: Load, stop: StopRule, seed: u64) {
-        let waiting = self.take_waiting();
-        self.pausing.clear();
-        self.is_limited = load.concurrency.is_some();
-        self.is_open = load.rate().is_some();
-        let in_flight = self.flights.len();
+    fn begin(&mut self, load: Load, arrival: Option<Arrival>, join_over: Nanos) {
+        let base = self.now;
         let slots = load.concurrency.map(|limit| limit.get() as usize);
-        self.surplus = slots.map_or(0, |slots| in_flight.saturating_sub(slots));
-        let free = slots.map(|slots| slots.saturating_sub(in_flight));
-        self.schedule = match Arrival::new(load.arrivals, seed) {
-            Some(arrival) => {
-                let due = DueTimes::new(waiting, arrival, self.now);
-                Schedule::open(due, free, stop)
-            }
-            None => Schedule::closed(free.unwrap_or(0), stop),
+        let have = self.schedule.slots().unwrap_or(self.schedule.in_flight());
+        let further = slots.unwrap_or(0).saturating_sub(have);
+        let next = NextLoad {
+            arrivals: arrival.map(|arrival| DueTimes { arrival, base }),
+            slots,
+            joins: joins(further, base, join_over).collect(),
         };
-    }
-
-    /// The due times of requests that wait for a slot: they go on waiting under the next load.
-    fn take_waiting(&mut self) -> Vec<Nanos> {
-        let mut waiting = Vec::new();
-        if self.is_open {
-            self.schedule.release(self.now);
-            while let Some(start) = self.schedule.take(self.now) {
-                waiting.push(start.due);
-                self.schedule.release(self.now);
-            }
-        }
-        waiting
+        self.schedule.change(base, next);
     }
 
     /// Takes whichever comes first: the schedule's next moment or the engine's. Nothing after `limit`.
     fn step(&mut self, limit: Nanos) -> bool {
-        let own = self.next_own_moment();
+        let own = self.schedule.wakes_at();
         let engine = self.service.next_event_time();
         let Some(at) = [own, engine].into_iter().flatten().min() else {
             return false;
@@ -291,20 +303,12 @@ impl VirtualSession {
             return false;
         }
         self.now = self.now.max(at);
-        if own == Some(at) {
-            while self.pausing.front().is_some_and(|&back| back <= at) {
-                self.pausing.pop_front();
-                self.schedule.release(at);
-            }
-        } else if let Some(event) = self.service.next_event() {
+        if own != Some(at)
+            && let Some(event) = self.service.next_event()
+        {
             self.take_event(event);
         }
         true
-    }
-
-    fn next_own_moment(&self) -> Option<Nanos> {
-        let back = self.pausing.front().copied();
-        [self.schedule.wakes_at(), back].into_iter().flatten().min()
     }
 
     fn take_event(&mut self, event: Event) {
@@ -331,12 +335,10 @@ impl VirtualSession {
 
     /// A request ended, and its user is ready for the next one at `at`.
     fn free_slot(&mut self, at: Nanos) {
-        if self.surplus > 0 {
-            self.surplus -= 1;
-        } else if at <= self.now {
+        if at <= self.now {
             self.schedule.release(at);
-        } else if self.is_limited {
-            self.pausing.push_back(at);
+        } else {
+            self.schedule.release_later(at);
         }
     }
 
@@ -361,7 +363,8 @@ impl VirtualSession {
             count: request.prompt_tokens,
             source: TokenSource::Usage,
         });
-        let seat = self.flights.board(record, request.answers.len());
+        let expected = request.is_forced.then(|| request.answers.iter().sum());
+        let seat = self.flights.board(record, request.answers.len(), expected);
         for (choice, &output_tokens) in request.answers.iter().enumerate() {
             let engine_request = EngineRequest {
                 prompt_tokens: request.prompt_tokens,
@@ -385,22 +388,11 @@ impl fmt::Debug for VirtualSession {
     }
 }
 
-/// When requests become due: first those that already wait, then new arrivals from `base` on.
+/// New arrivals from `base` on.
 #[derive(Debug)]
 struct DueTimes {
-    waiting: std::vec::IntoIter<Nanos>,
     arrival: Arrival,
     base: Nanos,
-}
-
-impl DueTimes {
-    fn new(waiting: Vec<Nanos>, arrival: Arrival, base: Nanos) -> Self {
-        Self {
-            waiting: waiting.into_iter(),
-            arrival,
-            base,
-        }
-    }
 }
 
 impl Iterator for DueTimes {
@@ -408,9 +400,7 @@ impl Iterator for DueTimes {
 
     fn next(&mut self) -> Option<Nanos> {
         let base = self.base;
-        self.waiting
-            .next()
-            .or_else(|| self.arrival.next().map(|due| base.saturating_add(due)))
+        self.arrival.next().map(|due| base.saturating_add(due))
     }
 }
 

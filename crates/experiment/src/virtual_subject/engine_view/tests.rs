@@ -168,3 +168,26 @@ fn blocks_have_names_where_there_is_a_prefix_cache() {
         None
     );
 }
+
+#[test]
+fn a_length_is_forced_where_the_body_names_it_and_forbids_to_end_before() {
+    let check = |generation: Generation, max_tokens: Option<u32>, expected: bool| {
+        let asked = Item {
+            max_tokens,
+            ..item(text("a"))
+        };
+        let request = view("natural-eos", &generation).request(&asked);
+        assert_eq!(request.is_forced, expected, "{generation:?} {max_tokens:?}");
+    };
+    let ignoring = || extra(json!({"ignore_eos": true}));
+    let at_least = |min_tokens| Generation {
+        min_tokens: Some(min_tokens),
+        ..Generation::default()
+    };
+    check(Generation::default(), Some(9), false);
+    check(ignoring(), Some(9), true);
+    check(ignoring(), None, false);
+    check(at_least(8), Some(9), false);
+    check(at_least(9), Some(9), true);
+    check(at_least(9), None, false);
+}

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod changes;
+
 const SETTINGS: SessionSettings = SessionSettings {
     seed: 7,
     streamed: true,
@@ -449,59 +451,6 @@ fn the_session_goes_on_between_points_and_items_never_repeat() {
         prompts(&second),
         (0..10).zip(1010..1020).collect::<Vec<_>>()
     );
-}
-
-#[test]
-fn a_load_is_changed_in_place() {
-    let mut session = session("gpu-small");
-    session.set_load(users(4));
-    session.run_until(Until::Ended(20));
-    let before: Vec<u64> = session
-        .in_flight()
-        .iter()
-        .map(|flight| flight.index)
-        .collect();
-    session.set_load(users(10));
-    session.run_until(Until::Time(session.now()));
-    let after: Vec<u64> = session
-        .in_flight()
-        .iter()
-        .map(|flight| flight.index)
-        .collect();
-    assert_eq!(after.len(), 10);
-    assert!(
-        before.iter().filter(|index| after.contains(index)).count() >= 3,
-        "{before:?} {after:?}"
-    );
-    session.set_load(users(2));
-    session.run_until(Until::Ended(8));
-    assert_eq!(session.in_flight().len(), 2);
-    session.run_until(Until::Ended(20));
-    assert_eq!(session.in_flight().len(), 2);
-    session.hold();
-    assert_eq!(session.run_until(Until::Idle).len(), 2);
-    assert_eq!(session.in_flight(), []);
-}
-
-#[test]
-fn requests_that_wait_for_a_slot_go_on_waiting_under_the_next_load() {
-    let mut session = session("gpu-small");
-    session.set_load(capped(Arrivals::Constant(rate(100.0)), 2));
-    let second = Nanos::from_secs(1);
-    let mut records = session.run_until(Until::Time(second));
-    session.set_load(capped(Arrivals::Constant(rate(1.0)), 50));
-    records.extend(session.run_until(Until::Time(Nanos::from_secs(60))));
-    records.iter().for_each(check_record);
-    let early: Vec<_> = records
-        .iter()
-        .filter(|record| record.due < second)
-        .collect();
-    assert_eq!(
-        early.len(),
-        100,
-        "all that were due in the first second were sent"
-    );
-    assert!(early.iter().any(|record| record.sent == second));
 }
 
 #[test]
