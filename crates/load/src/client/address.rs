@@ -2,6 +2,8 @@
 //!
 //! Opens nothing; the environment is an argument.
 
+use std::net::Ipv6Addr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
@@ -63,30 +65,25 @@ impl Address {
             }
             None => return Err(wrong()),
         };
-        let host = uri
-            .host()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(wrong)?;
         let place = uri.authority().map_or("", |place| place.as_str());
         let (user, place) = match place.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, place),
         };
-        let port = place
-            .strip_prefix(host)
-            .and_then(|rest| rest.strip_prefix(':'));
-        let port = match port.map(str::parse) {
-            None if tls => 443,
-            None => 80,
-            Some(Ok(port)) if port > 0 => port,
-            Some(_) => return Err(wrong()),
+        let name = uri.host().unwrap_or_default();
+        let host = bare_host(name).ok_or_else(wrong)?.to_owned();
+        let port = match place.strip_prefix(name) {
+            Some("") if tls => 443,
+            Some("") => 80,
+            Some(rest) => rest
+                .strip_prefix(':')
+                .and_then(|port| port.parse().ok())
+                .filter(|port| *port > 0)
+                .ok_or_else(wrong)?,
+            None => return Err(wrong()),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let slash = if path.starts_with('/') { "" } else { "/" };
-        let host = host.trim_matches(['[', ']']).to_owned();
-        if host.is_empty() {
-            return Err(wrong());
-        }
         Ok(Self {
             tls,
             host,
@@ -119,6 +116,17 @@ impl Address {
             format!("{host}:{}", self.port)
         }
     }
+}
+
+/// A host of a URL without brackets: those stand around an address of IPv6 (with its zone, where it has one) and
+/// nothing else.
+fn bare_host(host: &str) -> Option<&str> {
+    let Some(six) = host.strip_prefix('[') else {
+        return (!host.is_empty() && !host.contains(['[', ']'])).then_some(host);
+    };
+    let six = six.strip_suffix(']')?;
+    let address = six.split_once('%').map_or(six, |(address, _)| address);
+    address.parse::<Ipv6Addr>().ok().map(|_| six)
 }
 
 /// Credentials in the form of RFC 7617, out of `user:password` as a URL has them.
@@ -231,6 +239,11 @@ mod tests {
             (six.host.as_str(), six.authority().as_str()),
             ("::1", "[::1]")
         );
+        let zone = address("http://[fe80::1%eth0]:8000/x");
+        assert_eq!(
+            (zone.host.as_str(), zone.authority().as_str()),
+            ("fe80::1%eth0", "[fe80::1%eth0]:8000")
+        );
     }
 
     #[test]
@@ -241,6 +254,12 @@ mod tests {
             "/v1/completions",
             "http://",
             "https://[]y",
+            "https://[]/",
+            "https://[::1]y",
+            "https://[%8*0]/b",
+            "https://[host]/",
+            "https://a[b]/",
+            "http://h:/",
             "http://h:99999/",
             "http://h:0/",
             "http://h:1x/",
