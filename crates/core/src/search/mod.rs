@@ -5,10 +5,29 @@
 //! never restarted.
 
 mod answer;
+mod belief;
+pub mod bisect;
+mod closed;
+mod counts;
+mod design_effect;
+mod evidence;
+mod fit;
+mod floor;
+mod frame;
+mod gauge;
+mod normal;
+mod open;
+mod over;
+pub mod pchip;
+mod peak;
 mod question;
+mod run;
+mod seeker;
 
 pub use answer::{Answer, Interval, Knee, Outcome, Status};
+pub use evidence::Span;
 pub use question::{Bounds, Budget, Question, Variable};
+pub use run::Search;
 
 use crate::units::Nanos;
 

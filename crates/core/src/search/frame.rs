@@ -1,0 +1,194 @@
+//! What seekers of one search have in common: the bounds, the wanted confidence, and how loads are rounded.
+
+use super::Abort;
+use super::answer::{Answer, Interval, Knee, Outcome};
+use super::belief::Belief;
+use super::evidence::{Evidence, Pace};
+use super::fit::Fit;
+use super::question::{Bounds, Question, Variable};
+use super::seeker::{Plan, Stage};
+use crate::sla::{Criterion, Group, Measure, Throughput};
+
+/// The frame of a search.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) variable: Variable,
+    pub(super) bounds: Bounds,
+    pub(super) first: f64,
+    pub(super) confidence: f64,
+    pub(super) tolerance: f64,
+    /// Places of the group's gauges in the evidence.
+    pub(super) gauges: Vec<usize>,
+    /// Throughputs that must be reached.
+    pub(super) floors: Vec<Criterion>,
+    /// A single failed request fails a load.
+    pub(super) all_must_succeed: bool,
+}
+
+impl Frame {
+    pub(super) fn new(question: &Question, group: &Group, evidence: &Evidence) -> Self {
+        let place = |criterion: &Criterion| {
+            evidence
+                .gauges
+                .iter()
+                .position(|gauge| gauge.criterion == *criterion)
+        };
+        let is_floor = |criterion: &&Criterion| matches!(criterion.measure, Measure::Throughput(_));
+        Self {
+            variable: question.variable,
+            bounds: question.bounds,
+            first: question.first,
+            confidence: question.confidence,
+            tolerance: question.tolerance,
+            gauges: group.criteria.iter().filter_map(place).collect(),
+            floors: group.criteria.iter().filter(is_floor).copied().collect(),
+            all_must_succeed: !group
+                .criteria
+                .iter()
+                .any(|criterion| criterion.measure == Measure::SuccessRate),
+        }
+    }
+
+    /// A load that can be applied: within the bounds, users whole.
+    pub(super) fn load(&self, load: f64) -> f64 {
+        let whole = match self.variable {
+            Variable::Users => load.round().max(1.0),
+            Variable::Rate => load,
+        };
+        whole.clamp(self.bounds.lowest, self.bounds.highest)
+    }
+
+    /// A load that is reported: users are rounded down.
+    pub(super) fn reported(&self, load: f64) -> f64 {
+        let whole = match self.variable {
+            Variable::Users => (load + 1e-9).floor().max(1.0),
+            Variable::Rate => load,
+        };
+        whole.clamp(self.bounds.lowest, self.bounds.highest)
+    }
+
+    /// Requests in flight at a load (Little's law).
+    pub(super) fn users(&self, load: f64, pace: &Pace) -> f64 {
+        match self.variable {
+            Variable::Users => load,
+            Variable::Rate => load * pace.latency,
+        }
+    }
+
+    /// Requests a second at a load.
+    pub(super) fn rate(&self, load: f64, pace: &Pace) -> f64 {
+        match self.variable {
+            Variable::Users => load / pace.latency,
+            Variable::Rate => load,
+        }
+    }
+
+    /// A dwell after a change from `from`. Users join over one latency, and requests count once the service is steady.
+    pub(super) fn plan(&self, stage: Stage, load: f64, from: f64, pace: &Pace) -> Plan {
+        let latency = pace.latency;
+        let up = load > from * 1.000_1;
+        let ratio = if up { load / from } else { from / load };
+        let (join, settle) = match self.variable {
+            _ if (load - from).abs() < 1e-9 => (0.0, 0.0),
+            Variable::Users if up => (
+                latency,
+                latency * (1.3 + if ratio > 1.2 { 0.25 } else { 0.0 }),
+            ),
+            Variable::Users => (0.0, latency * if ratio > 1.2 { 0.8 } else { 0.3 }),
+            Variable::Rate => (0.0, latency),
+        };
+        Plan {
+            stage,
+            load,
+            requests: 0,
+            least: 0.0,
+            most: f64::INFINITY,
+            join,
+            settle,
+            abort: if up || self.variable == Variable::Rate {
+                Abort::Nothing
+            } else {
+                Abort::Surplus
+            },
+        }
+    }
+
+    /// The answer where nothing but the kind and the reason is known.
+    pub(super) fn bare(outcome: Outcome, reason: String) -> Answer {
+        Answer {
+            outcome,
+            load: None,
+            estimate: None,
+            interval: None,
+            best: None,
+            binding: None,
+            knee: None,
+            requests: 0,
+            requests_needed: None,
+            reason,
+        }
+    }
+
+    /// The answer that a fit gives.
+    pub(super) fn answer(&self, outcome: Outcome, joint: &Joint, reason: String) -> Answer {
+        let interval = joint.belief.interval();
+        Answer {
+            load: Some(self.reported(joint.belief.quantile(1.0 - self.confidence))),
+            estimate: Some(self.reported(joint.belief.median())),
+            interval: Some(Interval {
+                low: self.reported(interval.low),
+                high: self.reported(interval.high),
+            }),
+            binding: Some(joint.binding),
+            knee: joint.beta.is_finite().then_some(Knee { beta: joint.beta }),
+            requests: joint.requests as u64,
+            ..Self::bare(outcome, reason)
+        }
+    }
+}
+
+/// What is known of a whole group: all its criteria together.
+#[derive(Debug, Clone)]
+pub(super) struct Joint {
+    pub(super) belief: Belief,
+    pub(super) binding: Criterion,
+    pub(super) beta: f64,
+    pub(super) phi: f64,
+    pub(super) requests: usize,
+}
+
+impl Joint {
+    /// From the fits of each gauge; the binding one is that with the lowest median.
+    pub(super) fn of(evidence: &Evidence, fits: Vec<(usize, Fit)>) -> Option<Self> {
+        let lowest = fits
+            .iter()
+            .min_by(|a, b| a.1.belief.median().total_cmp(&b.1.belief.median()))?;
+        let (binding, beta, phi) = (
+            evidence.gauges[lowest.0].criterion,
+            lowest.1.beta,
+            lowest.1.phi,
+        );
+        let requests = lowest.1.requests;
+        let belief = fits
+            .into_iter()
+            .map(|(_, fit)| fit.belief)
+            .reduce(|all, one| all.and(&one))?;
+        Some(Self {
+            belief,
+            binding,
+            beta,
+            phi,
+            requests,
+        })
+    }
+}
+
+/// A throughput of a dwell in its base unit.
+pub(super) fn throughput(evidence: &Evidence, dwell: usize, of: Throughput) -> Option<f64> {
+    let work = evidence.dwells[dwell].work()?;
+    Some(match of {
+        Throughput::Requests => work.requests,
+        Throughput::OutputTokens => work.tokens,
+        Throughput::TotalTokens => work.tokens * (1.0 + evidence.input_ratio()),
+    })
+}

@@ -1,0 +1,409 @@
+//! The highest rate of an open loop that meets a group of criteria.
+//!
+//! Doubles, then halves the range, always long enough for a queue to build; then counts violations near the crossing until
+//! the belief is narrow. An overload is drained by dropping its queue, and never counted in the next dwell.
+
+use super::Abort;
+use super::answer::{Answer, Interval, Outcome};
+use super::belief::Grid;
+use super::counts::{OPEN_EFFECT, View};
+use super::evidence::{Dwell, Evidence, Pace};
+use super::frame::{Frame, Joint};
+use super::over::Test;
+use super::seeker::{Next, Plan, Seeker, Stage};
+
+/// A dwell of the ramp or the coarse stage that is too much.
+const OVER: Test = Test {
+    violations: 4.0,
+    multiple: 4.0,
+    certainty: 0.0,
+    phi: 1.0,
+    mean: 1.1,
+};
+/// Certainties at which a dwell is left before its end.
+const LEAVE: f64 = 5.0;
+/// The range at which the coarse stage ends.
+const RANGE: f64 = 1.2;
+/// Next loads lie at this quantile of the belief, within a step of the present one.
+const NEXT: f64 = 0.35;
+const STEP: (f64, f64) = (0.85, 1.06);
+const STAY: f64 = 0.012;
+/// A dwell lasts for so many design effects' worth of requests.
+const DWELL_EFFECTS: f64 = 20.0;
+const DWELL: (f64, f64) = (200.0, 3000.0);
+/// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
+const PRECISION: f64 = 0.44;
+const LEAST_DWELLS: u32 = 4;
+
+/// The seeker.
+#[derive(Debug)]
+pub(super) struct Open {
+    frame: Frame,
+    stage: Stage,
+    /// The highest load that passed and the lowest that did not.
+    below: Option<f64>,
+    above: Option<f64>,
+    /// `below` has itself passed a coarse dwell.
+    verified: bool,
+    forbidden: Option<f64>,
+    failed: Option<f64>,
+    center: f64,
+    phi: f64,
+    dwells: u32,
+    /// The last dwell was an overload: its queue is dropped.
+    hot: bool,
+    joint: Option<Joint>,
+}
+
+impl Open {
+    pub(super) fn new(frame: Frame) -> Self {
+        let center = frame.first;
+        Self {
+            frame,
+            stage: Stage::Ramp,
+            below: None,
+            above: None,
+            verified: false,
+            forbidden: None,
+            failed: None,
+            center,
+            phi: OPEN_EFFECT,
+            dwells: 0,
+            hot: false,
+            joint: None,
+        }
+    }
+
+    fn highest(&self) -> f64 {
+        let limit = self.forbidden.map_or(f64::INFINITY, |at| at * 0.95);
+        self.frame.bounds.highest.min(limit)
+    }
+
+    fn patience(&self, evidence: &Evidence, pace: &Pace) -> f64 {
+        let waits = self
+            .frame
+            .gauges
+            .iter()
+            .map(|&gauge| evidence.gauges[gauge].longest_wait());
+        waits.fold(pace.latency, f64::max)
+    }
+
+    fn is_over(&self, evidence: &Evidence, dwell: &Dwell, test: &Test) -> bool {
+        self.failed_in(dwell)
+            || self
+                .frame
+                .gauges
+                .iter()
+                .any(|&gauge| test.is_over(evidence, dwell, gauge))
+    }
+
+    fn failed_in(&self, dwell: &Dwell) -> bool {
+        self.frame.all_must_succeed && dwell.failures() > 0
+    }
+
+    /// A dwell after a change; requests count when the service is steady, and an overload is gone.
+    fn plan(&self, stage: Stage, load: f64, from: f64, pace: &Pace) -> Plan {
+        let mut plan = self.frame.plan(stage, load, from, pace);
+        let moved = (load - from).abs() > 1e-9;
+        let latency = pace.latency;
+        plan.settle = if self.hot {
+            latency.max(5.0 * self.phi / load).min(20.0 * latency) + latency
+        } else if moved {
+            let shift = if stage == Stage::Refine {
+                5.0 * self.phi / load
+            } else {
+                0.0
+            };
+            latency.max(shift)
+        } else {
+            0.0
+        };
+        if self.hot {
+            plan.abort = Abort::Queue;
+        }
+        plan
+    }
+
+    fn long_enough(plan: &mut Plan, pace: &Pace) {
+        plan.most =
+            (10.0 * pace.latency + 4.0 * plan.requests as f64 / plan.load).max(plan.least * 1.5);
+    }
+
+    fn ramp_to(&self, load: f64, from: f64, evidence: &Evidence, pace: &Pace) -> Next {
+        let load = self.frame.load(load).min(self.highest());
+        let mut plan = self.plan(Stage::Ramp, load, from, pace);
+        plan.requests = (2.0 * load * pace.latency).clamp(10.0, 100.0) as usize;
+        plan.least = 2.0 * self.patience(evidence, pace);
+        Self::long_enough(&mut plan, pace);
+        Next::Dwell(plan)
+    }
+
+    fn after_ramp(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
+        let seen = &evidence.dwells[dwell];
+        let load = seen.load();
+        self.hot = self.is_over(evidence, seen, &OVER);
+        let lowest = self.frame.bounds.lowest;
+        if self.hot {
+            self.above = Some(load);
+            if self.below.is_none() && load > lowest {
+                return self.ramp_to((load / 2.0).max(lowest), load, evidence, pace);
+            }
+        } else {
+            self.below = Some(load);
+            if self.above.is_none() && load < self.highest() {
+                return self.ramp_to(2.0 * load, load, evidence, pace);
+            }
+        }
+        self.stage = Stage::Coarse;
+        self.coarse(evidence, load, pace)
+    }
+
+    fn coarse(&mut self, evidence: &Evidence, from: f64, pace: &Pace) -> Next {
+        let lowest = self.frame.bounds.lowest;
+        let Some(above) = self.above else {
+            // Nothing was too much: the evidence at the upper bound decides.
+            let top = self.highest();
+            return self.refine_at(top, from, pace);
+        };
+        let below = self.below.unwrap_or(lowest);
+        let load = if self.below.is_none() {
+            lowest
+        } else if above / below > RANGE {
+            (above * below).sqrt()
+        } else if self.verified {
+            return self.refine_at(below, from, pace);
+        } else {
+            below
+        };
+        let mut plan = self.plan(Stage::Coarse, self.frame.load(load), from, pace);
+        plan.requests = (4.0 * load * pace.latency).clamp(60.0, 400.0) as usize;
+        plan.least = 3.0 * self.patience(evidence, pace);
+        Self::long_enough(&mut plan, pace);
+        Next::Dwell(plan)
+    }
+
+    fn after_coarse(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
+        let seen = &evidence.dwells[dwell];
+        let load = seen.load();
+        self.hot = self.is_over(evidence, seen, &OVER);
+        let lowest = self.frame.bounds.lowest;
+        if !self.hot {
+            self.below = Some(load);
+            self.verified = true;
+            return self.coarse(evidence, load, pace);
+        }
+        if load <= lowest * 1.000_1 {
+            let reason = format!("the criteria are not met at the lower bound ({lowest})");
+            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+        }
+        self.above = Some(load);
+        if self.below.is_some_and(|below| below >= load * 0.999) {
+            self.below = Some((0.75 * load).max(lowest));
+            self.verified = false;
+        }
+        self.coarse(evidence, load, pace)
+    }
+
+    fn refine_at(&mut self, load: f64, from: f64, pace: &Pace) -> Next {
+        if self.stage != Stage::Refine {
+            self.stage = Stage::Refine;
+            self.center = load;
+        }
+        let stay = (load / from - 1.0).abs() <= STAY && !self.hot;
+        let load = if stay { from } else { load };
+        let mut plan = self.plan(Stage::Refine, load, from, pace);
+        plan.requests = (DWELL_EFFECTS * self.phi)
+            .max(3.0 * load * pace.latency)
+            .clamp(DWELL.0, DWELL.1) as usize;
+        Self::long_enough(&mut plan, pace);
+        self.dwells += 1;
+        Next::Dwell(plan)
+    }
+
+    fn fit(&mut self, evidence: &Evidence) {
+        let Some(pace) = evidence.pace() else { return };
+        for _ in 0..3 {
+            let grid = Grid::between(self.center / 2.2, self.center * 2.2);
+            let apart = (self.center * pace.latency).clamp(8.0, 400.0) as usize;
+            let fits = self
+                .frame
+                .gauges
+                .iter()
+                .filter_map(|&gauge| {
+                    let view = View {
+                        evidence,
+                        gauge,
+                        center: self.center,
+                        apart,
+                        prior: OPEN_EFFECT,
+                    };
+                    Some((gauge, view.fit(grid)?))
+                })
+                .collect();
+            let Some(joint) = Joint::of(evidence, fits) else {
+                return;
+            };
+            let median = joint.belief.median();
+            let moved = (median / self.center).ln().abs();
+            self.center = median.clamp(
+                self.frame.bounds.lowest * 0.7,
+                self.frame.bounds.highest * 1.4,
+            );
+            self.phi = joint.phi;
+            self.joint = Some(joint);
+            if moved < 0.01 {
+                break;
+            }
+        }
+    }
+
+    fn after_refine(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
+        let seen = &evidence.dwells[dwell];
+        let load = seen.load();
+        if self.failed_in(seen) {
+            self.failed = Some(self.failed.map_or(load, |failed| failed.min(load)));
+        }
+        self.hot = self.is_over(evidence, seen, &self.leave());
+        self.fit(evidence);
+        let Some(joint) = self.joint.clone() else {
+            let reason = "the answers have nothing that the criteria could be held against";
+            return Next::Settled(Box::new(Frame::bare(
+                Outcome::Inconclusive,
+                reason.to_owned(),
+            )));
+        };
+        if let Some(answer) = self.settled(&joint) {
+            return Next::Settled(Box::new(answer));
+        }
+        let next = joint
+            .belief
+            .quantile(NEXT)
+            .clamp(STEP.0 * load, STEP.1 * load);
+        let next = self.capped(next);
+        self.refine_at(next, load, pace)
+    }
+
+    fn capped(&self, load: f64) -> f64 {
+        let below = self.failed.map_or(f64::INFINITY, |failed| failed * 0.97);
+        self.frame.load(load.min(below)).min(self.highest())
+    }
+
+    fn settled(&self, joint: &Joint) -> Option<Answer> {
+        let bounds = self.frame.bounds;
+        let top = self.highest();
+        let precise = joint.belief.spread() <= PRECISION * self.frame.tolerance;
+        if self.failed.is_some_and(|failed| failed <= bounds.lowest)
+            || joint.belief.quantile(0.95) < bounds.lowest
+        {
+            let reason = format!("{} is not met at the lower bound", joint.binding);
+            return Some(Frame::bare(Outcome::Infeasible, reason));
+        }
+        if joint.belief.quantile(0.05) >= top && self.failed.is_none() {
+            let (outcome, reason) = if self.forbidden.is_some() {
+                (Outcome::Void, "the client cannot drive a higher load")
+            } else {
+                (
+                    Outcome::NotReached,
+                    "the criteria are met up to the upper bound",
+                )
+            };
+            return Some(Answer {
+                load: Some(top),
+                estimate: Some(top),
+                requests: joint.requests as u64,
+                ..Frame::bare(outcome, reason.to_owned())
+            });
+        }
+        (precise && self.dwells >= LEAST_DWELLS).then(|| {
+            let reason = "the belief is as narrow as was asked".to_owned();
+            self.below_failures(self.frame.answer(Outcome::Value, joint, reason))
+        })
+    }
+
+    fn below_failures(&self, mut answer: Answer) -> Answer {
+        if let Some(failed) = self.failed {
+            let cap = |load: Option<f64>| load.map(|load| load.min(failed * 0.97));
+            answer.load = cap(answer.load);
+            answer.estimate = cap(answer.estimate);
+            answer.reason = format!("requests fail at {failed}");
+            if let Some(interval) = &mut answer.interval {
+                interval.high = interval.high.min(failed);
+                interval.low = interval.low.min(failed * 0.97);
+            }
+        }
+        answer
+    }
+
+    fn leave(&self) -> Test {
+        let phi = match self.stage {
+            Stage::Ramp => 2.0,
+            Stage::Coarse => 3.0,
+            _ => self.phi.max(20.0),
+        };
+        Test {
+            certainty: LEAVE,
+            phi,
+            ..OVER
+        }
+    }
+}
+
+impl Seeker for Open {
+    fn begin(&mut self, evidence: &Evidence) -> Next {
+        let Some(pace) = evidence.pace() else {
+            let reason = "no request was answered".to_owned();
+            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+        };
+        (self.stage, self.below, self.above) = (Stage::Ramp, None, None);
+        let first = self.frame.first.max(0.5 / pace.latency);
+        let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
+        self.ramp_to(first, from, evidence, &pace)
+    }
+
+    fn after(&mut self, evidence: &Evidence, dwell: usize) -> Next {
+        let Some(pace) = evidence.pace() else {
+            let reason = "no request was answered".to_owned();
+            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+        };
+        match self.stage {
+            Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
+            Stage::Coarse => self.after_coarse(evidence, dwell, &pace),
+            _ => self.after_refine(evidence, dwell, &pace),
+        }
+    }
+
+    fn has_seen_enough(&self, evidence: &Evidence, dwell: &Dwell) -> bool {
+        self.is_over(evidence, dwell, &self.leave())
+    }
+
+    fn gauges(&self) -> &[usize] {
+        &self.frame.gauges
+    }
+
+    fn give_up(&mut self, evidence: &Evidence, why: &str) -> Answer {
+        self.fit(evidence);
+        let Some(joint) = &self.joint else {
+            return Frame::bare(Outcome::Inconclusive, why.to_owned());
+        };
+        let mut answer = self
+            .frame
+            .answer(Outcome::Inconclusive, joint, why.to_owned());
+        let factor = (joint.belief.spread() / (PRECISION * self.frame.tolerance)).powi(2) - 1.0;
+        answer.requests_needed = Some((joint.requests as f64 * factor.max(0.1)).ceil() as u64);
+        self.below_failures(answer)
+    }
+
+    fn forbid(&mut self, load: f64) {
+        self.forbidden = Some(self.forbidden.map_or(load, |at| at.min(load)));
+    }
+
+    fn progress(&self) -> (Option<Interval>, f64) {
+        let Some(joint) = &self.joint else {
+            let range = self.below.zip(self.above);
+            return (range.map(|(low, high)| Interval { low, high }), 0.1);
+        };
+        let target = PRECISION * self.frame.tolerance;
+        let done = (target / joint.belief.spread().max(1e-6)).powi(2).min(1.0);
+        (Some(joint.belief.interval()), 0.2 + 0.8 * done)
+    }
+}

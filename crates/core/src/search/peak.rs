@@ -1,0 +1,291 @@
+//! The load at which a measure is best, and the highest load that still reaches asked throughputs.
+//!
+//! Tokens are counted as they arrive, so a window of a few latencies is precise without waiting for completions. The load
+//! is doubled until that gains no more, a peak is refined by the middles between loads, and the left flank is halved down
+//! to the smallest load that comes within 2 % of the best.
+
+use super::Abort;
+use super::answer::{Answer, Interval, Outcome};
+use super::evidence::{Dwell, Evidence, Pace};
+use super::frame::{Frame, throughput};
+use super::gauge::Gauge;
+use super::seeker::{Next, Plan, Seeker, Stage};
+use crate::sla::{Aim, Goal, Measure};
+
+/// A gain that is none, and a loss that is one.
+const GAIN: f64 = 0.015;
+const LOSS: f64 = 0.03;
+/// What counts as the best.
+const NEARLY: f64 = 0.98;
+/// The flank is known well enough when its range is this.
+const FLANK: f64 = 1.04;
+/// Latencies that a window lasts, at least and at most.
+const WINDOW: (f64, f64) = (2.5, 12.0);
+/// Tokens in a window, and requests where requests are counted.
+const WINDOW_TOKENS: f64 = 60_000.0;
+const WINDOW_REQUESTS: f64 = 400.0;
+
+/// The seeker.
+#[derive(Debug)]
+pub(super) struct Peak {
+    frame: Frame,
+    aim: Aim,
+    /// The gauge of a time that is sought, among those of the evidence.
+    gauge: Option<usize>,
+    /// Loads and what was measured there; larger is better.
+    seen: Vec<(f64, f64)>,
+    phase: Phase,
+    flat: u32,
+    forbidden: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Doubling,
+    Summit,
+    /// The smallest load that is nearly the best lies between these.
+    Flank {
+        low: f64,
+        high: f64,
+    },
+}
+
+impl Peak {
+    /// `gauge` is the place of the aim's own gauge, where it is a time.
+    pub(super) fn new(frame: Frame, aim: Aim, gauge: Option<usize>) -> Self {
+        Self {
+            frame,
+            aim,
+            gauge,
+            seen: Vec::new(),
+            phase: Phase::Doubling,
+            flat: 0,
+            forbidden: None,
+        }
+    }
+
+    fn highest(&self) -> f64 {
+        let limit = self.forbidden.map_or(f64::INFINITY, |at| at * 0.95);
+        self.frame.load(self.frame.bounds.highest.min(limit))
+    }
+
+    fn measure_at(&self, load: f64, from: f64, pace: &Pace) -> Next {
+        let load = self.frame.load(load).min(self.highest());
+        let mut plan: Plan = self.frame.plan(Stage::Measure, load, from, pace);
+        let rate = self.frame.rate(load, pace);
+        let wanted = match self.aim.measure {
+            Measure::Throughput(crate::sla::Throughput::Requests) => WINDOW_REQUESTS / rate,
+            Measure::Throughput(_) => WINDOW_TOKENS / (rate * pace.tokens.max(1.0)),
+            _ => WINDOW_REQUESTS / rate,
+        };
+        plan.least = wanted.clamp(WINDOW.0 * pace.latency, WINDOW.1 * pace.latency);
+        // A time needs requests that can be judged; a throughput only its window.
+        plan.requests = if self.gauge.is_some() { 24 } else { 0 };
+        plan.most = plan.least + 10.0 * pace.latency;
+        plan.settle = plan.settle.max(1.5 * pace.latency);
+        if load < from && self.frame.variable == super::question::Variable::Rate {
+            plan.abort = Abort::Queue;
+            plan.settle += pace.latency;
+        }
+        Next::Dwell(plan)
+    }
+
+    fn value(&self, evidence: &Evidence, dwell: usize) -> Option<f64> {
+        let value = match self.aim.measure {
+            Measure::Throughput(of) => throughput(evidence, dwell, of)?,
+            _ => level(
+                &evidence.gauges[self.gauge?],
+                evidence.values(&evidence.dwells[dwell], self.gauge?),
+            )?,
+        };
+        Some(match self.aim.goal {
+            Goal::Max => value,
+            Goal::Min => 1.0 / value.max(1e-12),
+        })
+    }
+
+    fn best(&self) -> Option<(f64, f64)> {
+        self.seen.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn after_doubling(&mut self, load: f64, value: f64, pace: &Pace) -> Next {
+        let before = self.best_below(load);
+        let gained = before.is_none_or(|best| value > best * (1.0 + GAIN));
+        let lost = before.is_some_and(|best| value < best * (1.0 - LOSS));
+        self.flat = if gained { 0 } else { self.flat + 1 };
+        if lost || self.flat >= 2 || load >= self.highest() {
+            self.phase = Phase::Summit;
+            return self.summit(load, pace);
+        }
+        self.measure_at(2.0 * load, load, pace)
+    }
+
+    fn best_below(&self, load: f64) -> Option<f64> {
+        self.seen
+            .iter()
+            .filter(|seen| seen.0 < load)
+            .map(|seen| seen.1)
+            .reduce(f64::max)
+    }
+
+    /// Looks at the middles beside the best load while they may hold a real peak.
+    fn summit(&mut self, from: f64, pace: &Pace) -> Next {
+        let Some((at, best)) = self.best() else {
+            let reason = "nothing could be measured".to_owned();
+            return Next::Settled(Box::new(Frame::bare(Outcome::Inconclusive, reason)));
+        };
+        let mut loads: Vec<(f64, f64)> = self.seen.clone();
+        loads.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let place = loads.iter().position(|seen| seen.0 >= at).unwrap_or(0);
+        let is_peak = loads
+            .get(place + 1)
+            .is_some_and(|next| next.1 < best * (1.0 - GAIN));
+        if is_peak && self.seen.len() < 24 {
+            let right = loads.get(place + 1).map(|next| next.0);
+            let left = (place > 0).then(|| loads[place - 1].0);
+            for other in [left, right].into_iter().flatten() {
+                let ratio = (other / at).max(at / other);
+                let middle = self.frame.load((other * at).sqrt());
+                let is_new = loads.iter().all(|seen| (seen.0 - middle).abs() > 1e-9);
+                if ratio > 1.12 && is_new {
+                    return self.measure_at(middle, from, pace);
+                }
+            }
+        }
+        let enough = |seen: &&(f64, f64)| seen.1 >= NEARLY * best;
+        let high = loads.iter().find(enough).map_or(at, |seen| seen.0);
+        let low = loads
+            .iter()
+            .filter(|seen| seen.0 < high)
+            .map(|seen| seen.0)
+            .fold(self.frame.bounds.lowest * 0.999, f64::max);
+        self.phase = Phase::Flank { low, high };
+        self.flank(low, high, from, pace)
+    }
+
+    fn flank(&mut self, low: f64, high: f64, from: f64, pace: &Pace) -> Next {
+        let middle = self.frame.load((low * high).sqrt());
+        let known = self.seen.iter().any(|seen| (seen.0 - middle).abs() < 1e-9);
+        if high / low <= FLANK || known || middle >= high {
+            return Next::Settled(Box::new(self.settle(low, high)));
+        }
+        self.measure_at(middle, from, pace)
+    }
+
+    fn settle(&self, low: f64, high: f64) -> Answer {
+        let best = self.best().map_or(0.0, |best| best.1);
+        let value = match self.aim.goal {
+            Goal::Max => best,
+            Goal::Min => 1.0 / best.max(1e-12),
+        };
+        Answer {
+            load: Some(high),
+            estimate: Some(high),
+            interval: Some(Interval { low, high }),
+            best: Some(value),
+            requests: 0,
+            ..Frame::bare(
+                Outcome::Value,
+                "the smallest load within 2 % of the best".to_owned(),
+            )
+        }
+    }
+}
+
+impl Seeker for Peak {
+    fn begin(&mut self, evidence: &Evidence) -> Next {
+        match evidence.pace() {
+            Some(pace) => {
+                (self.phase, self.flat) = (Phase::Doubling, 0);
+                self.seen.clear();
+                let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
+                self.measure_at(self.frame.first, from, &pace)
+            }
+            None => Next::Settled(Box::new(Frame::bare(
+                Outcome::Infeasible,
+                "no request was answered".to_owned(),
+            ))),
+        }
+    }
+
+    fn after(&mut self, evidence: &Evidence, dwell: usize) -> Next {
+        let (Some(pace), load) = (evidence.pace(), evidence.dwells[dwell].load()) else {
+            let reason = "no request was answered".to_owned();
+            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+        };
+        let failed = self.frame.all_must_succeed && evidence.dwells[dwell].failures() > 0;
+        let value = self.value(evidence, dwell).filter(|_| !failed);
+        // A load that fails is no candidate, and neither is any above it.
+        let Some(value) = value else {
+            self.forbid(load);
+            if self.seen.is_empty() {
+                let reason = format!("requests fail at {load}, the first load that was tried");
+                return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            }
+            self.phase = Phase::Summit;
+            return self.summit(load, &pace);
+        };
+        self.seen.push((load, value));
+        match self.phase {
+            Phase::Doubling => self.after_doubling(load, value, &pace),
+            Phase::Summit => self.summit(load, &pace),
+            Phase::Flank { low, high } => {
+                let best = self.best().map_or(value, |best| best.1);
+                let (low, high) = if value >= NEARLY * best {
+                    (low, load)
+                } else {
+                    (load, high)
+                };
+                self.phase = Phase::Flank { low, high };
+                self.flank(low, high, load, &pace)
+            }
+        }
+    }
+
+    fn has_seen_enough(&self, _: &Evidence, dwell: &Dwell) -> bool {
+        self.frame.all_must_succeed && dwell.failures() > 0
+    }
+
+    fn gauges(&self) -> &[usize] {
+        self.gauge.as_slice()
+    }
+
+    fn give_up(&mut self, _: &Evidence, why: &str) -> Answer {
+        let Some((load, _)) = self.best() else {
+            return Frame::bare(Outcome::Inconclusive, why.to_owned());
+        };
+        Answer {
+            outcome: Outcome::Inconclusive,
+            reason: why.to_owned(),
+            ..self.settle(self.frame.bounds.lowest, load)
+        }
+    }
+
+    fn forbid(&mut self, load: f64) {
+        self.forbidden = Some(self.forbidden.map_or(load, |at| at.min(load)));
+    }
+
+    fn progress(&self) -> (Option<Interval>, f64) {
+        match self.phase {
+            Phase::Doubling => (None, 0.3),
+            Phase::Summit => (None, 0.6),
+            Phase::Flank { low, high } => (Some(Interval { low, high }), 0.8),
+        }
+    }
+}
+
+/// The statistic of a criterion, in its base unit.
+fn level(gauge: &Gauge, mut values: Vec<f64>) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let multiple = match gauge.share {
+        None => values.iter().sum::<f64>() / values.len() as f64,
+        Some(share) => {
+            let rank = ((1.0 - share) * values.len() as f64) as usize;
+            values[rank.min(values.len() - 1)]
+        }
+    };
+    (multiple > 0.0 && multiple.is_finite()).then_some(multiple * gauge.criterion.threshold)
+}
