@@ -37,7 +37,7 @@ pub(super) fn parse(measure: Measure, text: &str) -> Result<Condition, Criterion
     let Some((relation, rest)) = found else {
         return Err(CriterionFault::NoRelation {
             text: text.trim().to_owned(),
-            example: example(measure),
+            measure,
         });
     };
     Ok(Condition::Limit(relation, threshold(measure.unit(), rest)?))
@@ -55,6 +55,9 @@ pub(super) fn example(measure: Measure) -> &'static str {
 
 /// Reads a number with a unit of a quantity, into its base unit: finite and above zero.
 pub(super) fn threshold(quantity: Unit, text: &str) -> Result<f64, CriterionFault> {
+    if text.is_empty() {
+        return Err(CriterionFault::NoNumber);
+    }
     let (digits, unit) = text.split_at(end_of_number(text));
     let number: f64 = digits
         .parse()
@@ -84,7 +87,7 @@ fn end_of_number(text: &str) -> usize {
         .iter()
         .enumerate()
         .position(|(at, byte)| match byte {
-            b'0'..=b'9' | b'.' | b'+' | b'-' => false,
+            b'0'..=b'9' | b'.' | b',' | b'+' | b'-' => false,
             b'e' | b'E' => !exponent(at),
             _ => true,
         })

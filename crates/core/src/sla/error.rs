@@ -3,7 +3,7 @@
 //! Front ends print the message as the cause and [`CriteriaError::hint`] below it.
 
 use super::names::KNOWN;
-use super::{Goal, Relation};
+use super::{Goal, Measure, Relation, condition};
 
 /// Criteria that cannot be searched for. Groups are numbered from 1.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -83,8 +83,8 @@ pub enum CriterionFault {
     NoRelation {
         /// As written.
         text: String,
-        /// A condition that the metric may have.
-        example: &'static str,
+        /// Of what.
+        measure: Measure,
     },
     /// A number without a comparison.
     #[error("the number {number} has no comparison")]
@@ -99,9 +99,12 @@ pub enum CriterionFault {
     NotText {
         /// What it is.
         kind: &'static str,
-        /// A condition that the metric may have.
-        example: &'static str,
+        /// Of what.
+        measure: Measure,
     },
+    /// Nothing after the comparison.
+    #[error("no threshold follows")]
+    NoNumber,
     /// No number after the comparison.
     #[error("`{0}` is not a number")]
     NotANumber(String),
@@ -194,12 +197,14 @@ impl CriterionFault {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::NoRelation { example, .. } | Self::NotText { example, .. } => {
-                format!("write a condition such as \"{example}\", or \"max\" or \"min\"")
+            Self::NoRelation { measure, .. } | Self::NotText { measure, .. } => {
+                let example = condition::example(*measure);
+                let goal = measure.better().name();
+                format!("write a limit such as \"{example}\", or \"{goal}\"")
             }
             Self::BareNumber { suggestion, .. } => format!("write \"{suggestion}\""),
-            Self::NotANumber(_) => {
-                "write a number with a decimal point and a unit behind it, such as 0.5s".to_owned()
+            Self::NoNumber | Self::NotANumber(_) => {
+                "write a number with a decimal point, and its unit behind it".to_owned()
             }
             Self::NotFinite(_) => "leave out a limit that nothing can exceed".to_owned(),
             Self::Unit { expected, .. } => format!("units: {expected}"),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Measure, Statistic, Throughput, Timed};
+use super::{Goal, Measure, Statistic, Throughput, Timed};
 use crate::metrics::{Metric, Unit};
 
 /// The statistics that a criterion may name.
@@ -43,6 +43,14 @@ impl Measure {
     /// The measure of that name, such as `p99_ttft` or `rps`.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|measure| measure.to_string() == name)
+    }
+
+    /// The direction in which it gets better for those who are served.
+    pub fn better(self) -> Goal {
+        match self {
+            Self::Time(..) => Goal::Min,
+            Self::Throughput(_) | Self::SuccessRate | Self::Goodput => Goal::Max,
+        }
     }
 
     /// What it is measured in.

@@ -14,6 +14,9 @@ use crate::nearest::nearest;
 /// A metric may stand twice in a group with two comparisons. `slo` is what a good request keeps to, which `goodput`
 /// needs.
 pub fn parse_groups(text: &str, slo: Option<&Slo>) -> Result<Vec<Group>, CriteriaError> {
+    if text.trim().is_empty() {
+        return Err(CriteriaError::NoGroups);
+    }
     let groups = match read(text)? {
         Node::List(groups) => groups,
         single @ Node::Object(_) => vec![single],
@@ -134,7 +137,7 @@ impl Place {
             checked.map_err(|fault| self.fault(criterion.measure, fault))?;
         }
         if let Some(Aim { measure, goal }) = group.aim
-            && goal != best_of(measure)
+            && goal != measure.better()
         {
             return Err(self.fault(measure, CriterionFault::WrongGoal { goal }));
         }
@@ -160,7 +163,7 @@ fn condition_of(measure: Measure, node: Node) -> Result<Condition, CriterionFaul
         Node::Text(text) => condition::parse(measure, &text),
         Node::Number(number) => {
             let number = super::text::plain(number);
-            let relation = match best_of(measure) {
+            let relation = match measure.better() {
                 Goal::Min => Relation::AtMost,
                 Goal::Max => Relation::AtLeast,
             };
@@ -169,16 +172,8 @@ fn condition_of(measure: Measure, node: Node) -> Result<Condition, CriterionFaul
         }
         other => Err(CriterionFault::NotText {
             kind: other.kind(),
-            example: condition::example(measure),
+            measure,
         }),
-    }
-}
-
-/// The direction in which a measure gets better.
-fn best_of(measure: Measure) -> Goal {
-    match measure {
-        Measure::Time(..) => Goal::Min,
-        Measure::Throughput(_) | Measure::SuccessRate | Measure::Goodput => Goal::Max,
     }
 }
 
@@ -219,7 +214,7 @@ fn contradicts(one: &Criterion, other: &Criterion) -> bool {
 /// Whether a highest load follows from a criterion.
 fn answerable(criterion: &Criterion) -> Result<(), CriterionFault> {
     let relation = criterion.relation;
-    if relation.is_upper() != (best_of(criterion.measure) == Goal::Min) {
+    if relation.is_upper() != (criterion.measure.better() == Goal::Min) {
         return Err(CriterionFault::WrongSide { relation });
     }
     let share = matches!(criterion.measure, Measure::SuccessRate | Measure::Goodput);

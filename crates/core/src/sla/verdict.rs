@@ -64,7 +64,7 @@ pub struct Finding {
 pub enum Missing {
     /// Nothing was sent.
     NoRequests,
-    /// No answer has it: those of one token, and those that were not streamed, have no time between tokens.
+    /// No answer (of one of the runs) has it: those of one token, and those that were not streamed, have no time between tokens.
     NotInAnswers,
     /// Good requests were not counted.
     NotCounted,
@@ -77,7 +77,7 @@ impl fmt::Display for Missing {
         out.write_str(match self {
             Self::NoRequests => "no request was counted",
             Self::NotInAnswers => {
-                "no answer has it: it needs streamed answers of more than one token"
+                "a run has no answer with it; times between tokens need streamed answers of several tokens"
             }
             Self::NotCounted => "good requests were not counted",
             Self::NotAsked => "it was not asked for when the load was measured",

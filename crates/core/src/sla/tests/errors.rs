@@ -7,12 +7,11 @@ use crate::sla::{parse_groups, parse_slo};
 
 /// Message and hint for each text, with the text above them.
 fn refused(texts: &[&str]) -> String {
-    let mut all = String::new();
-    for text in texts {
+    let lines = texts.iter().map(|text| {
         let error = parse_groups(text, Some(&slo())).unwrap_err();
-        all += &format!("{text}\n  {error}\n  {}\n", error.hint());
-    }
-    all
+        format!("{text}\n  {error}\n  {}\n", error.hint())
+    });
+    lines.collect()
 }
 
 #[test]
@@ -29,8 +28,8 @@ fn what_is_no_list_of_groups_is_refused() {
     ]);
     expect![[r#"
 
-          the criteria are not JSON: EOF while parsing a value at line 1, column 0
-          write a list of groups such as [{"p99_ttft": "<=2s"}], in a shell between single quotes
+          the list of criteria is empty
+          name at least one metric in each group, such as {"p99_ttft": "<=2s"}
         p99_ttft<=2
           the criteria are not JSON: expected value at line 1, column 1, after `p`
           write a list of groups such as [{"p99_ttft": "<=2s"}], in a shell between single quotes
@@ -62,28 +61,12 @@ fn what_is_no_condition_on_a_metric_is_refused() {
     let found = refused(&[
         r#"[{"rps": "max"}, {"p99_tftt": "<=2s"}]"#,
         r#"{"throughput_of_the_whole": "max"}"#,
-        r#"{"p99_ttft": "2s"}"#,
         r#"{"p99_ttft": "= 2s"}"#,
         r#"{"tps": ""}"#,
         r#"{"p99_ttft": 2}"#,
         r#"{"rps": 0.5}"#,
         r#"{"p99_ttft": ["<=2s"]}"#,
         r#"{"success_rate": null}"#,
-        r#"{"p99_ttft": "<="}"#,
-        r#"{"p99_ttft": "<= 1,5s"}"#,
-        r#"{"p99_ttft": "<=nan"}"#,
-        r#"{"p99_ttft": "<=inf"}"#,
-        r#"{"p99_ttft": "<=1e400"}"#,
-        r#"{"p99_ttft": "<=2 req/s"}"#,
-        r#"{"p99_ttft": "<=99%"}"#,
-        r#"{"rps": ">=2 tok/s"}"#,
-        r#"{"tps": ">=2s"}"#,
-        r#"{"success_rate": ">=2s"}"#,
-        r#"{"p99_ttft": "<=0"}"#,
-        r#"{"p99_ttft": "<-1s"}"#,
-        r#"{"success_rate": ">=100.1%"}"#,
-        r#"{"goodput": ">=101"}"#,
-        r#"{"success_rate": ">100%"}"#,
     ]);
     expect![[r#"
         [{"rps": "max"}, {"p99_tftt": "<=2s"}]
@@ -92,15 +75,12 @@ fn what_is_no_condition_on_a_metric_is_refused() {
         {"throughput_of_the_whole": "max"}
           unknown metric `throughput_of_the_whole` in group 1
           metrics: avg_, p50_, p90_, p95_, p99_ or p99.9_ before latency, ttft, tpot or itl; rps, tps, total_tps, success_rate, goodput
-        {"p99_ttft": "2s"}
-          `p99_ttft` in group 1: `2s` has no comparison
-          write a condition such as "<=2s", or "max" or "min"
         {"p99_ttft": "= 2s"}
           `p99_ttft` in group 1: `= 2s` has no comparison
-          write a condition such as "<=2s", or "max" or "min"
+          write a limit such as "<=2s", or "min"
         {"tps": ""}
           `tps` in group 1: `` has no comparison
-          write a condition such as ">=500 tok/s", or "max" or "min"
+          write a limit such as ">=500 tok/s", or "max"
         {"p99_ttft": 2}
           `p99_ttft` in group 1: the number 2 has no comparison
           write "<=2"
@@ -109,40 +89,43 @@ fn what_is_no_condition_on_a_metric_is_refused() {
           write ">=0.5"
         {"p99_ttft": ["<=2s"]}
           `p99_ttft` in group 1: the condition is a list, not a string
-          write a condition such as "<=2s", or "max" or "min"
+          write a limit such as "<=2s", or "min"
         {"success_rate": null}
           `success_rate` in group 1: the condition is null, not a string
-          write a condition such as ">=99.5%", or "max" or "min"
+          write a limit such as ">=99.5%", or "max"
+    "#]].assert_eq(&found);
+}
+
+#[test]
+fn what_is_no_number_is_refused() {
+    let found = refused(&[
+        r#"{"p99_ttft": "<="}"#,
+        r#"{"p99_ttft": "<= 1,5s"}"#,
+        r#"{"p99_ttft": "<=nan"}"#,
+        r#"{"p99_ttft": "<=inf"}"#,
+        r#"{"p99_ttft": "<=1e400"}"#,
+        r#"{"p99_ttft": "<=0"}"#,
+        r#"{"p99_ttft": "<-1s"}"#,
+        r#"{"success_rate": ">=100.1%"}"#,
+        r#"{"goodput": ">=101"}"#,
+        r#"{"success_rate": ">100%"}"#,
+    ]);
+    expect![[r#"
         {"p99_ttft": "<="}
-          `p99_ttft` in group 1: `` is not a number
-          write a number with a decimal point and a unit behind it, such as 0.5s
+          `p99_ttft` in group 1: no threshold follows
+          write a number with a decimal point, and its unit behind it
         {"p99_ttft": "<= 1,5s"}
-          `p99_ttft` in group 1: `,5s` is not a unit of it
-          units: s, ms or us, or nothing for seconds
+          `p99_ttft` in group 1: `1,5s` is not a number
+          write a number with a decimal point, and its unit behind it
         {"p99_ttft": "<=nan"}
           `p99_ttft` in group 1: `nan` is not a number
-          write a number with a decimal point and a unit behind it, such as 0.5s
+          write a number with a decimal point, and its unit behind it
         {"p99_ttft": "<=inf"}
           `p99_ttft` in group 1: `inf` is not a number
-          write a number with a decimal point and a unit behind it, such as 0.5s
+          write a number with a decimal point, and its unit behind it
         {"p99_ttft": "<=1e400"}
           `p99_ttft` in group 1: `1e400` is too large
           leave out a limit that nothing can exceed
-        {"p99_ttft": "<=2 req/s"}
-          `p99_ttft` in group 1: `req/s` is not a unit of it
-          units: s, ms or us, or nothing for seconds
-        {"p99_ttft": "<=99%"}
-          `p99_ttft` in group 1: `%` is not a unit of it
-          units: s, ms or us, or nothing for seconds
-        {"rps": ">=2 tok/s"}
-          `rps` in group 1: `tok/s` is not a unit of it
-          units: req/s, or nothing for the same
-        {"tps": ">=2s"}
-          `tps` in group 1: `s` is not a unit of it
-          units: tok/s, or nothing for the same
-        {"success_rate": ">=2s"}
-          `success_rate` in group 1: `s` is not a unit of it
-          units: %, or nothing for a share from 0 to 1
         {"p99_ttft": "<=0"}
           `p99_ttft` in group 1: the threshold `0` is not above 0
           write a threshold above 0, or leave the metric out
@@ -158,7 +141,37 @@ fn what_is_no_condition_on_a_metric_is_refused() {
         {"success_rate": ">100%"}
           `success_rate` in group 1: no share is above 100 %
           write ">=100%"
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
+}
+
+#[test]
+fn a_unit_of_another_metric_is_refused() {
+    let found = refused(&[
+        r#"{"p99_ttft": "<=2 req/s"}"#,
+        r#"{"p99_ttft": "<=99%"}"#,
+        r#"{"rps": ">=2 tok/s"}"#,
+        r#"{"tps": ">=2s"}"#,
+        r#"{"success_rate": ">=2s"}"#,
+    ]);
+    expect![[r#"
+        {"p99_ttft": "<=2 req/s"}
+          `p99_ttft` in group 1: `req/s` is not a unit of it
+          units: s, ms or us, or nothing for seconds
+        {"p99_ttft": "<=99%"}
+          `p99_ttft` in group 1: `%` is not a unit of it
+          units: s, ms or us, or nothing for seconds
+        {"rps": ">=2 tok/s"}
+          `rps` in group 1: `tok/s` is not a unit of it
+          units: req/s, or nothing for the same
+        {"tps": ">=2s"}
+          `tps` in group 1: `s` is not a unit of it
+          units: tok/s, or nothing for the same
+        {"success_rate": ">=2s"}
+          `success_rate` in group 1: `s` is not a unit of it
+          units: %, or nothing for a share from 0 to 1
+    "#]]
+    .assert_eq(&found);
 }
 
 #[test]
@@ -218,9 +231,8 @@ fn goodput_without_limits_of_a_good_request_is_refused() {
 
 #[test]
 fn limits_of_single_requests_that_make_no_sense_are_refused() {
-    let mut all = String::new();
-    for text in [
-        " ",
+    let all = [
+        ",",
         "ttft",
         "ttff:500ms",
         "throughput:3",
@@ -230,12 +242,14 @@ fn limits_of_single_requests_that_make_no_sense_are_refused() {
         "ttft:50%",
         "ttft:0",
         "tpot:<50ms",
-    ] {
+    ]
+    .map(|text| {
         let error = parse_slo(&[text.to_owned()]).unwrap_err();
-        all += &format!("{text}\n  {error}\n  {}\n", error.hint());
-    }
-    expect![[r#"
- 
+        format!("{text}\n  {error}\n  {}\n", error.hint())
+    })
+    .concat();
+    expect![[r"
+        ,
           there is no limit that a good request keeps to
           write a time, a colon and a limit, such as ttft:500ms tpot:50ms
         ttft
@@ -255,7 +269,7 @@ fn limits_of_single_requests_that_make_no_sense_are_refused() {
           keep the stricter of the two
         ttft:fast
           the limit `ttft:fast`: `fast` is not a number
-          write a number with a decimal point and a unit behind it, such as 0.5s
+          write a number with a decimal point, and its unit behind it
         ttft:50%
           the limit `ttft:50%`: `%` is not a unit of it
           units: s, ms or us, or nothing for seconds
@@ -264,6 +278,7 @@ fn limits_of_single_requests_that_make_no_sense_are_refused() {
           write a threshold above 0, or leave the metric out
         tpot:<50ms
           the limit `tpot:<50ms`: `<50ms` is not a number
-          write a number with a decimal point and a unit behind it, such as 0.5s
-    "#]].assert_eq(&all);
+          write a number with a decimal point, and its unit behind it
+    "]]
+    .assert_eq(&all);
 }
