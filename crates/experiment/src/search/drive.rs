@@ -1,0 +1,234 @@
+//! A search and a session with a service, brought together: what the search asks for is applied, and what is seen is told.
+//!
+//! Stores and shows nothing: whoever calls is handed every record and every change.
+
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+
+use crestline_core::record::{InFlight, RequestRecord};
+use crestline_core::request::Load;
+use crestline_core::search::{Abort, Change, Search, Status, Step, Variable};
+use crestline_core::units::{Nanos, Rate};
+
+use crate::virtual_subject::{Until, VirtualSession};
+
+/// One uninterrupted session with a service, whose load is changed in place.
+pub trait LoadSession {
+    /// What can go wrong with it.
+    type Error;
+
+    /// The session's time.
+    fn now(&self) -> Nanos;
+
+    /// Applies another load from now on.
+    fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), Self::Error>;
+
+    /// Lets time pass, and hands over the requests that end. May return early where the user asked to stop.
+    fn advance(
+        &mut self,
+        until: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), Self::Error>;
+
+    /// Writes the requests in flight over what the list held.
+    fn list_in_flight(&self, list: &mut Vec<InFlight>);
+}
+
+/// What happens while a search is driven.
+#[derive(Debug)]
+pub enum Happening {
+    /// A request has ended.
+    Record(RequestRecord),
+    /// Another load is applied from now on.
+    Changed {
+        /// When.
+        at: Nanos,
+        /// To what.
+        change: Change,
+        /// How far the search is.
+        status: Status,
+    },
+    /// The search looked at the session, and lets it go on.
+    Looked {
+        /// When.
+        at: Nanos,
+        /// How far it is.
+        status: Status,
+    },
+}
+
+/// How a search is varied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// What a load of the search is counted in.
+    pub variable: Variable,
+    /// The highest number of requests in flight, where a rate is varied; `None` is a true open loop.
+    pub fixed_parallel: Option<NonZeroU32>,
+}
+
+impl Shape {
+    /// The load that a number of the search stands for.
+    pub fn load(self, number: f64) -> Load {
+        match self.variable {
+            Variable::Users => {
+                let users = NonZeroU32::new(number.round() as u32).unwrap_or(NonZeroU32::MIN);
+                Load::closed(users)
+            }
+            Variable::Rate => {
+                let least = Rate::per_second(1e-6).expect("a positive rate");
+                let rate = Rate::per_second(number).unwrap_or(least);
+                Load {
+                    concurrency: self.fixed_parallel,
+                    ..Load::open(rate)
+                }
+            }
+        }
+    }
+}
+
+/// Drives a search to its end. A break of `each` ends it early, with the answers that can be given by then.
+pub fn drive<S: LoadSession>(
+    search: &mut Search,
+    session: &mut S,
+    shape: Shape,
+    each: &mut dyn FnMut(&mut Search, Happening) -> ControlFlow<String>,
+) -> Result<(), S::Error> {
+    let mut in_flight = Vec::new();
+    loop {
+        session.list_in_flight(&mut in_flight);
+        let at = session.now();
+        let step = search.step(at, &in_flight);
+        let status = search.status();
+        let (until, happening) = match step {
+            Step::Done => return Ok(()),
+            Step::Wait(until) => (until, Happening::Looked { at, status }),
+            Step::Change(change) => {
+                session.change(shape.load(change.load), change.join_over, change.abort)?;
+                (at, Happening::Changed { at, change, status })
+            }
+        };
+        let mut flow = each(search, happening);
+        session.advance(until, &mut |record| {
+            search.ended(&record);
+            if flow.is_continue() {
+                flow = each(search, Happening::Record(record));
+            }
+        })?;
+        if let ControlFlow::Break(why) = flow {
+            search.give_up(&why);
+        }
+    }
+}
+
+impl LoadSession for VirtualSession {
+    type Error = std::convert::Infallible;
+
+    fn now(&self) -> Nanos {
+        Self::now(self)
+    }
+
+    fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), Self::Error> {
+        Self::change(self, load, join_over, abort);
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        until: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), Self::Error> {
+        self.run_until(Until::Time(until)).into_iter().for_each(each);
+        Ok(())
+    }
+
+    fn list_in_flight(&self, list: &mut Vec<InFlight>) {
+        Self::list_in_flight(self, list);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crestline_core::search::{Answer, Bounds, Budget, Outcome, Question};
+    use crestline_core::sla::{Slo, parse_groups};
+    use crestline_sim::profile::Profile;
+
+    use super::*;
+    use crate::virtual_subject::{SessionSettings, VirtualRequest};
+
+    fn session(profile: &str, seed: u64) -> VirtualSession {
+        let settings = SessionSettings {
+            seed,
+            streamed: true,
+        };
+        VirtualSession::new(
+            &Profile::load(profile).unwrap(),
+            settings,
+            Box::new(|index| VirtualRequest {
+                prompt_tokens: 200 + (index * 7919 % 400) as u32,
+                answers: vec![60 + (index * 104_729 % 120) as u32],
+                ..VirtualRequest::default()
+            }),
+        )
+    }
+
+    fn question(variable: Variable, criteria: &str) -> Question {
+        Question {
+            variable,
+            bounds: Bounds {
+                lowest: 1.0,
+                highest: 512.0,
+            },
+            first: 2.0,
+            groups: parse_groups(criteria, None).unwrap(),
+            slo: Slo::default(),
+            confidence: 0.9,
+            tolerance: 0.05,
+            budget: Budget::default(),
+        }
+    }
+
+    fn answer(variable: Variable, criteria: &str, seed: u64) -> (Answer, f64, u64) {
+        let mut search = Search::new(question(variable, criteria));
+        let mut session = session("gpu-small", seed);
+        let shape = Shape {
+            variable,
+            fixed_parallel: None,
+        };
+        let requests = Cell::new(0);
+        let done = drive(&mut search, &mut session, shape, &mut |_, happening| {
+            if std::env::var("TRACE").is_ok() && !matches!(happening, Happening::Record(_) | Happening::Looked{..}) {
+                eprintln!("{happening:?}");
+            }
+            requests.set(requests.get() + u64::from(matches!(happening, Happening::Record(_))));
+            ControlFlow::Continue(())
+        });
+        assert!(done.is_ok());
+        let answer = search.answers()[0].unwrap().clone();
+        (answer, session.now().as_secs_f64(), requests.get())
+    }
+
+    #[test]
+    fn a_closed_loop_has_an_answer() {
+        let (answer, seconds, requests) =
+            answer(Variable::Users, r#"{"p99_tpot": "<=16ms"}"#, 1);
+        eprintln!("{answer:#?} {seconds} {requests}");
+        assert_eq!(answer.outcome, Outcome::Value);
+    }
+
+    #[test]
+    fn an_open_loop_has_an_answer() {
+        let (answer, seconds, requests) =
+            answer(Variable::Rate, r#"{"p99_ttft": "<=120ms"}"#, 1);
+        eprintln!("{answer:#?} {seconds} {requests}");
+        assert_eq!(answer.outcome, Outcome::Value);
+    }
+
+    #[test]
+    fn a_throughput_has_a_best_load() {
+        let (answer, seconds, requests) = answer(Variable::Users, r#"{"tps": "max"}"#, 1);
+        eprintln!("{answer:#?} {seconds} {requests}");
+        assert_eq!(answer.outcome, Outcome::Value);
+    }
+}
