@@ -15,13 +15,15 @@ use super::outbox::{Delivery, Outbox};
 use super::pacer::Pacer;
 use super::setup::Share;
 use super::stop::Stop;
-use super::worker::{Parts, PhaseSpan, Worker};
+use super::worker::{Command, Commands, Parts, PhaseSpan, Worker};
 use super::{Engine, EngineError};
 
 /// The worker threads of one load.
+#[derive(Debug)]
 pub(super) struct Crew(pub(super) Vec<Hand>);
 
 /// One worker thread as its employer sees it.
+#[derive(Debug)]
 pub(super) struct Hand {
     pub(super) orders: mpsc::UnboundedSender<Order>,
     pub(super) ready: Receiver<()>,
@@ -30,9 +32,11 @@ pub(super) struct Hand {
 }
 
 /// What a worker is told.
+#[derive(Debug)]
 pub(super) enum Order {
     Prepare(Share),
     Run(PhaseSpan),
+    Serve(Share, mpsc::UnboundedReceiver<Command>),
 }
 
 impl Crew {
@@ -82,9 +86,14 @@ impl Crew {
             .fold(Live::default(), |sum, hand| sum.add(&hand.live))
     }
 
+    /// A worker has ended although it has work.
+    pub(super) fn has_lost_one(&self) -> bool {
+        self.0.iter().any(|hand| hand.thread.is_finished())
+    }
+
     /// Tells all workers that there is no more work, and waits for them.
-    pub(super) fn dismiss(self) -> Result<(), EngineError> {
-        for hand in self.0 {
+    pub(super) fn dismiss(&mut self) -> Result<(), EngineError> {
+        for hand in self.0.drain(..) {
             drop(hand.orders);
             hand.thread.join().map_err(|_| EngineError::WorkerLost)??;
         }
@@ -116,6 +125,13 @@ impl Hired {
                         worker.prepare(share).await;
                         // The employer may have given up; then the inbox is closed too.
                         let _ = self.ready.send(());
+                    }
+                    Order::Serve(share, commands) => {
+                        worker.prepare_session(share).await;
+                        let _ = self.ready.send(());
+                        let commands = Commands(Some(commands));
+                        let health = worker.serve(commands, &pacer, &self.stop).await;
+                        worker.close_phase(health);
                     }
                     Order::Run(span) => {
                         let health = worker.run(span, &pacer, &self.stop).await;

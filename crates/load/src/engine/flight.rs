@@ -11,6 +11,7 @@ use crestline_core::record::{
 };
 use crestline_core::units::Nanos;
 
+use super::roster::Track;
 use super::worker::Worker;
 use crate::client::answer::Answer;
 use crate::client::exchange::{End, Exchange, Outgoing, Parts};
@@ -24,6 +25,8 @@ pub(crate) struct Flight {
     pub(crate) record: RequestRecord,
     pub(crate) body: Bytes,
     pub(crate) prompt_tokens: Option<u32>,
+    /// Where others look at its progress.
+    pub(crate) track: Option<Rc<Track>>,
     answer: Answer,
     head: Option<Head>,
     /// The connection may carry another request.
@@ -41,6 +44,7 @@ impl Flight {
             record,
             body,
             prompt_tokens: None,
+            track: None,
             answer: Answer::default(),
             head: None,
             reusable: false,
@@ -85,6 +89,10 @@ impl Flight {
 
     async fn exchange(&mut self, out: &mut Outgoing, wire: &mut Wire) -> End {
         let worker = Rc::clone(&self.worker);
+        let track = self.track.as_deref();
+        if let Some(track) = track {
+            track.send(self.record.sent);
+        }
         let parts = Parts {
             desk: &worker.desk,
             wire,
@@ -95,9 +103,12 @@ impl Flight {
         let mut chunks = 0;
         let end = poll_fn(|cx| {
             exchange.poll(cx, |at, answer| {
-                let now = answer.progress().0;
-                worker.heard(at, u64::from(now - chunks));
-                chunks = now;
+                let progress = answer.progress();
+                if let Some(track) = track {
+                    track.see(progress);
+                }
+                worker.heard(at, u64::from(progress.0 - chunks));
+                chunks = progress.0;
             })
         })
         .await;

@@ -13,6 +13,8 @@ mod live;
 mod outbox;
 mod pacer;
 mod prepare;
+mod roster;
+mod session;
 mod setup;
 mod stop;
 mod worker;
@@ -32,6 +34,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 pub use head::HeaderError;
 pub use live::Live;
+pub use session::{Session, SessionPlan};
 pub use setup::Setup;
 pub use stop::Stop;
 
@@ -177,7 +180,7 @@ impl Engine {
             .unwrap_or_else(|| workers_for(&point.load, processors))
             .min(most_workers(point));
         let (sender, deliveries) = sync_channel(DELIVERIES_ON_THE_WAY);
-        let crew = Crew::hire(self, workers, &sender, stop)?;
+        let mut crew = Crew::hire(self, workers, &sender, stop)?;
         drop(sender);
         let mut collector = Collector {
             engine: self,
@@ -277,9 +280,7 @@ impl Collector<'_> {
                     health.merge(*report);
                     reports += 1;
                 }
-                Err(RecvTimeoutError::Timeout)
-                    if crew.0.iter().any(|hand| hand.thread.is_finished()) =>
-                {
+                Err(RecvTimeoutError::Timeout) if crew.has_lost_one() => {
                     return Err(EngineError::WorkerLost);
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -40,6 +40,11 @@ impl Outbox {
         self.records.push(record);
     }
 
+    /// What is there, for whoever asks before the next delivery.
+    pub(crate) fn take(&mut self) -> Vec<RequestRecord> {
+        std::mem::take(&mut self.records)
+    }
+
     /// Delivers what is there, where it is time for that.
     pub(crate) fn deliver(&mut self, now: Nanos) {
         if self.records.is_empty() || now < self.deliver_at {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::setup::{Setup, Share};
@@ -21,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Bytes,
     /// Input length by the client's tokenizer.
     pub(crate) prompt_tokens: Option<u32>,
+    /// Output length of all choices together, where the body forces it.
+    pub(crate) expected_tokens: Option<u32>,
 }
 
 /// The requests of one worker, in order.
@@ -81,6 +84,7 @@ fn prepare(
         let item = setup.workload.item(first_item + number);
         let prompt_tokens = item.prompt_tokens;
         let body = endpoint::body(item, &setup.model, &setup.generation);
+        let expected_tokens = forced_tokens(&body);
         text.clear();
         serde_json::to_writer(&mut text, &body).expect("a JSON map has a text");
         // A copy of exactly its size: thousands of bodies are held at once.
@@ -90,10 +94,47 @@ fn prepare(
                 number,
                 body,
                 prompt_tokens,
+                expected_tokens,
             })
             .is_err()
         {
             break;
         }
+    }
+}
+
+/// Output length of all choices together, where the body names one and forbids to end before it.
+fn forced_tokens(body: &Map<String, Value>) -> Option<u32> {
+    let number = |name| u32::try_from(body.get(name)?.as_u64()?).ok();
+    let most = number("max_completion_tokens").or_else(|| number("max_tokens"))?;
+    let ignores_end = body.get("ignore_eos") == Some(&Value::Bool(true));
+    let has_stops = body.contains_key("stop") || body.contains_key("stop_token_ids");
+    let is_forced = !has_stops && (ignores_end || number("min_tokens") >= Some(most));
+    is_forced.then(|| most.saturating_mul(number("n").unwrap_or(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_length_is_known_where_it_is_named_and_nothing_ends_it_before() {
+        let check = |body: &str, expected| {
+            assert_eq!(
+                forced_tokens(&serde_json::from_str(body).unwrap()),
+                expected,
+                "{body}"
+            );
+        };
+        check(r#"{"max_tokens":9}"#, None);
+        check(r#"{"max_tokens":9,"ignore_eos":true}"#, Some(9));
+        check(r#"{"max_tokens":9,"ignore_eos":false}"#, None);
+        check(
+            r#"{"max_completion_tokens":9,"max_tokens":5,"min_tokens":9,"n":3}"#,
+            Some(27),
+        );
+        check(r#"{"max_tokens":9,"min_tokens":8}"#, None);
+        check(r#"{"ignore_eos":true}"#, None);
+        check(r#"{"max_tokens":9,"ignore_eos":true,"stop":"."}"#, None);
     }
 }

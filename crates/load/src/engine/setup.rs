@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crestline_core::arrival::{self, Arrival};
 use crestline_core::record::Phase;
 use crestline_core::request::{Generation, Load, LoadPoint};
-use crestline_core::schedule::{Schedule, StopRule};
+use crestline_core::schedule::{NextLoad, Schedule, StopRule};
 use crestline_core::units::Nanos;
 use crestline_workload::Workload;
 
@@ -43,7 +43,7 @@ pub struct Setup {
 pub(crate) struct Share {
     pub(crate) phase: Phase,
     pub(crate) load: Load,
-    /// Requests of all workers together.
+    /// Requests of all workers together; `u64::MAX` in a session, where there is no end to them.
     pub(crate) requests: u64,
     /// Index in the workload of the phase's first request.
     pub(crate) first_item: u64,
@@ -66,7 +66,7 @@ impl Share {
     pub(crate) fn numbers(self) -> impl Iterator<Item = u64> + Send {
         let workers = self.workers.get() as u64;
         let turns = match (self.load.rate(), self.load.concurrency) {
-            (None, Some(concurrency)) => u64::from(concurrency.get()),
+            (None, Some(concurrency)) if self.requests < u64::MAX => u64::from(concurrency.get()),
             _ => u64::MAX,
         };
         (0..self.requests).filter(move |number| (number % turns) % workers == self.worker as u64)
@@ -87,6 +87,30 @@ impl Share {
                 };
                 Schedule::open(times, self.slots(), stop)
             }
+        }
+    }
+}
+
+impl Share {
+    /// The schedule of a session without a load.
+    pub(crate) fn idle() -> Schedule<DueTimes> {
+        let endless = StopRule {
+            requests: u64::MAX,
+            until: None,
+        };
+        Schedule::closed(0, endless)
+    }
+
+    /// This worker's part of the load for a session that goes on, from `at` on.
+    pub(crate) fn next_load(&self, at: Nanos, joins: Vec<Nanos>) -> NextLoad<DueTimes> {
+        let arrival = Arrival::new(self.load.arrivals, self.seed);
+        NextLoad {
+            arrivals: arrival.map(|arrival| DueTimes {
+                times: arrival.shard(self.worker, self.workers),
+                start: at,
+            }),
+            slots: self.slots(),
+            joins,
         }
     }
 }

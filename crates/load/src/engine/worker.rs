@@ -3,6 +3,8 @@
 //! A request that is due is written by whatever task is running when it becomes due, not by a task that waits its turn
 //! behind all the streams that have just received something.
 
+mod commands;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -14,7 +16,7 @@ use crestline_core::record::RequestRecord;
 use crestline_core::schedule::{Schedule, Start};
 use crestline_core::units::Nanos;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::flight::Flight;
 use super::head::RequestHead;
@@ -24,12 +26,14 @@ use super::live::LiveCounters;
 use super::outbox::Outbox;
 use super::pacer::Pacer;
 use super::prepare::{Prepared, Queue};
+use super::roster::{Roster, Track};
 use super::setup::{DueTimes, Setup, Share};
 use super::stop::Stop;
 use crate::client::connect::Route;
 use crate::client::exchange::{Desk, Limits, Outgoing};
 use crate::client::wire::Wire;
 use crate::clock::{Clock, thread_cpu};
+pub(crate) use commands::{Command, Commands, ShareChange, Sight};
 
 /// Requests started in one go before the sockets are looked at again.
 const BATCH: usize = 4;
@@ -51,6 +55,8 @@ pub(crate) struct Worker {
     /// Requests that may still be sent by ending ones, before the sockets are looked at.
     at_once: Cell<usize>,
     tasks: RefCell<JoinSet<()>>,
+    /// Processor time and moment at which the gauges were last taken.
+    window: Cell<(Nanos, Nanos)>,
     wake: Notify,
     outbox: RefCell<Outbox>,
     live: Arc<LiveCounters>,
@@ -67,6 +73,8 @@ struct Current {
     in_flight: u64,
     starving_since: Option<Nanos>,
     starved: Starved,
+    /// Only in a session.
+    roster: Option<Roster>,
 }
 
 /// When a phase begins, and when it sends no more.
@@ -101,6 +109,7 @@ impl Worker {
             next_due: Cell::new(Nanos::MAX),
             at_once: Cell::new(0),
             tasks: RefCell::default(),
+            window: Cell::default(),
             wake: Notify::new(),
             outbox: RefCell::new(parts.outbox),
             live: parts.live,
@@ -110,9 +119,19 @@ impl Worker {
 
     /// Makes ready for a phase, up to its first request, so that the start is not delayed by it.
     pub(crate) async fn prepare(&self, share: Share) {
+        self.begin(share, share.schedule(Nanos::MAX, None), None)
+            .await;
+    }
+
+    /// Makes ready for a session that has no load yet.
+    pub(crate) async fn prepare_session(&self, share: Share) {
+        self.begin(share, Share::idle(), Some(Roster::default()))
+            .await;
+    }
+
+    async fn begin(&self, share: Share, schedule: Schedule<DueTimes>, roster: Option<Roster>) {
         let mut queue = Queue::start(&self.setup, share, self.setup.preparers);
         let held = queue.next().await;
-        let schedule = share.schedule(Nanos::MAX, None);
         *self.phase.borrow_mut() = Some(Current {
             share,
             schedule,
@@ -121,6 +140,7 @@ impl Worker {
             in_flight: 0,
             starving_since: None,
             starved: Starved::default(),
+            roster,
         });
     }
 
@@ -135,27 +155,40 @@ impl Worker {
             current.schedule = current.share.schedule(span.start, span.until);
         });
         pacer.until(span.start).await;
-        self.desk.take_gauges();
-        self.lags.take();
-        let (cpu, from) = (thread_cpu(), self.desk.clock.now());
-        self.drive(pacer, stop).await;
-        let (cpu, wall) = (
-            thread_cpu().saturating_sub(cpu),
-            self.desk.clock.now().saturating_sub(from),
-        );
+        self.serve(Commands(None), pacer, stop).await
+    }
+
+    /// Sends what the load asks for, and does what it is told, until everything is answered or given up after a stop.
+    pub(crate) async fn serve(
+        self: &Rc<Self>,
+        mut commands: Commands,
+        pacer: &Pacer,
+        stop: &Stop,
+    ) -> ClientHealth {
+        self.take_window();
+        self.drive(&mut commands, pacer, stop).await;
+        let health = self.take_window();
+        self.phase.take();
+        health
+    }
+
+    /// How well it kept up since the last call.
+    fn take_window(&self) -> ClientHealth {
+        let now = (thread_cpu(), self.desk.clock.now());
+        let (cpu, from) = self.window.replace(now);
+        let used = WorkerUse {
+            cpu: now.0.saturating_sub(cpu),
+            wall: now.1.saturating_sub(from),
+        };
         let gauges = self.desk.take_gauges();
-        let starved = self
-            .phase
-            .take()
-            .map(|current| current.starved)
-            .unwrap_or_default();
+        let starved = self.with_current(|current| std::mem::take(&mut current.starved));
         ClientHealth {
             read_lag: gauges.lag,
             loop_lag: self.lags.take(),
             reads: gauges.reads,
             events: gauges.events,
-            workers: vec![WorkerUse { cpu, wall }],
-            starved,
+            workers: vec![used],
+            starved: starved.unwrap_or_default(),
             ..ClientHealth::default()
         }
     }
@@ -203,6 +236,9 @@ impl Worker {
         if let Some(current) = self.phase.borrow_mut().as_mut() {
             current.in_flight -= 1;
             current.schedule.release(record.end);
+            if let Some(roster) = &mut current.roster {
+                roster.remove(record.index);
+            }
         }
         self.outbox.borrow_mut().add(record);
         // Where hundreds of requests end together, their successors are sent in batches between socket reads.
@@ -214,9 +250,10 @@ impl Worker {
         self.wake.notify_one();
     }
 
-    async fn drive(self: &Rc<Self>, pacer: &Pacer, stop: &Stop) {
+    async fn drive(self: &Rc<Self>, commands: &mut Commands, pacer: &Pacer, stop: &Stop) {
         let mut deadline = None;
         loop {
+            self.obey_all(commands);
             if deadline.is_none() && stop.is_asked() {
                 deadline = Some(self.desk.clock.now().saturating_add(self.setup.grace));
                 self.with_current(|current| current.schedule.stop());
@@ -240,6 +277,7 @@ impl Worker {
                 () = pacer.until(self.next_due.get()) => {}
                 () = self.wake.notified() => {}
                 () = self.fed() => {}
+                command = commands.next() => self.obey(command),
                 () = tokio::time::sleep_until(self.desk.clock.deadline(tick)) => {}
             }
             while self.tasks.borrow_mut().try_join_next().is_some() {}
@@ -335,13 +373,33 @@ impl Worker {
         record.slot_wait = start.slot_wait;
         record.request_id = format!("{}-{}", self.run_id, record.index);
         self.live.sent.fetch_add(1, Relaxed);
+        let track = self.track(&record, prepared.expected_tokens);
         let mut flight = Flight::new(Rc::clone(self), record, prepared.body);
         flight.prompt_tokens = prepared.prompt_tokens;
-        if self.route.is_http2() {
+        flight.track.clone_from(&track);
+        let task = if self.route.is_http2() {
             let begun = flight.begin_http2();
-            self.tasks.borrow_mut().spawn_local(flight.run_http2(begun));
-            return;
+            self.tasks.borrow_mut().spawn_local(flight.run_http2(begun))
+        } else {
+            self.launch_http1(flight)
+        };
+        if let Some(track) = track {
+            self.with_current(|current| {
+                if let Some(roster) = &mut current.roster {
+                    roster.add(track, task);
+                }
+            });
         }
+    }
+
+    /// What can be seen of a request that is about to be sent, where someone looks.
+    fn track(&self, record: &RequestRecord, expected_tokens: Option<u32>) -> Option<Rc<Track>> {
+        let seen = self.with_current(|current| current.roster.is_some());
+        let now = || self.desk.clock.now();
+        seen?.then(|| Track::new(record.index, record.due, now(), expected_tokens))
+    }
+
+    fn launch_http1(&self, mut flight: Flight) -> AbortHandle {
         let head = self
             .head
             .http1(&flight.record.request_id, flight.body.len());
@@ -353,7 +411,7 @@ impl Worker {
             // A failed write is seen by the exchange, as the end of the connection.
             let _ = out.write_now(wire);
         }
-        self.tasks.borrow_mut().spawn_local(flight.run(out, wire));
+        self.tasks.borrow_mut().spawn_local(flight.run(out, wire))
     }
 
     /// An idle connection that is still open; and 1 where only closed ones were found.

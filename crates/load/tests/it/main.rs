@@ -9,5 +9,6 @@ mod http2_script;
 mod loads;
 mod proxy;
 mod script;
+mod session;
 mod sse;
 mod tls;

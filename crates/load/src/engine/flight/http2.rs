@@ -95,14 +95,21 @@ impl Flight {
 
     async fn stream(&mut self, sent: Sent) -> End {
         let worker = Rc::clone(&self.worker);
+        let track = self.track.as_deref();
+        if let Some(track) = track {
+            track.send(self.record.sent);
+        }
         let watch = Watch::new(worker.desk.clock, self.record.sent, worker.limits());
         let mut exchange = StreamExchange::new(&worker.desk, sent, &mut self.answer, watch);
         let mut chunks = 0;
         let end = poll_fn(|cx| {
             exchange.poll(cx, |at, answer| {
-                let now = answer.progress().0;
-                worker.heard(at, u64::from(now - chunks));
-                chunks = now;
+                let progress = answer.progress();
+                if let Some(track) = track {
+                    track.see(progress);
+                }
+                worker.heard(at, u64::from(progress.0 - chunks));
+                chunks = progress.0;
             })
         })
         .await;
