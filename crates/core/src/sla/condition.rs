@@ -113,7 +113,10 @@ fn divisor(quantity: Unit, unit: &str, number: f64) -> Result<f64, CriterionFaul
                 "" | "%" => Some(100.0),
                 _ => None,
             };
-            (divisor, "%, or nothing for a share from 0 to 1")
+            (
+                divisor,
+                "%, or nothing for a share up to 1 or a percentage above 1",
+            )
         }
         Unit::RequestsPerSecond => (
             matches!(lower.as_str(), "" | "req/s").then_some(1.0),

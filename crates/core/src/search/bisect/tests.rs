@@ -249,5 +249,12 @@ proptest! {
         prop_assert_eq!(path.len(), asked);
         prop_assert!(path.iter().all(|load| (1..=2048).contains(load)));
         prop_assert_eq!(search.selections().len(), 2);
+        // Told in another order, as when a search goes on from a file, it has ended alike.
+        let mut again = bisect(text, start, (1, 2048));
+        for (&load, probe) in search.probes().iter().rev() {
+            again.tell(load, probe.clone());
+        }
+        prop_assert_eq!(again.ask(), None);
+        prop_assert_eq!(again.selections(), search.selections());
     }
 }

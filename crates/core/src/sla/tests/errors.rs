@@ -169,7 +169,7 @@ fn a_unit_of_another_metric_is_refused() {
           units: tok/s, or nothing for the same
         {"success_rate": ">=2s"}
           `success_rate` in group 1: `s` is not a unit of it
-          units: %, or nothing for a share from 0 to 1
+          units: %, or nothing for a share up to 1 or a percentage above 1
     "#]]
     .assert_eq(&found);
 }
