@@ -8,15 +8,13 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// All that was asked for was done. Failed requests are data and do not change this.
     Done = 0,
-    /// The run could not be carried through: no request succeeded, or a result could not be written.
+    /// The run could not be carried through: no request succeeded, a result could not be written, or a search has no answer
+    /// because the client was the bottleneck.
     Failed = 1,
     /// Wrong arguments or an unusable set-up, found before any load was sent.
     Usage = 2,
-    /// Measured well, but the service does not meet its SLA.
-    #[expect(
-        dead_code,
-        reason = "reserved for SLA verdicts, so that scripts can rely on it from the start"
-    )]
+    /// Measured well, but the service does not meet its SLA at any load that was asked for, or what was to be spent did not
+    /// suffice to tell.
     SlaNotMet = 3,
     /// Interrupted by Ctrl-C or SIGTERM; what was measured until then is kept.
     Interrupted = 130,

@@ -48,6 +48,9 @@ pub enum RunError {
     /// The database of a load.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A search where the plan has none.
+    #[error("the plan holds no search of this kind")]
+    NoSearch,
     /// The journal of a search.
     #[error(transparent)]
     Journal(#[from] JournalError),

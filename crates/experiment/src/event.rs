@@ -17,8 +17,8 @@ pub enum Event {
     PointStarted {
         /// Position in the plan, from 0.
         number: usize,
-        /// Loads in the plan.
-        of: usize,
+        /// Loads in the plan; `None` where a search chooses them.
+        of: Option<usize>,
         /// What is applied.
         point: LoadPoint,
         /// Where its files go.

@@ -7,7 +7,7 @@ use crestline_core::request::{Generation, LoadPoint};
 use crestline_core::search::Question;
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint::Endpoint;
-use crestline_load::target::Target;
+use crestline_load::target::{Target, masked_url};
 use crestline_workload::plan::WorkloadPlan;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,14 @@ impl Plan {
         match &self.subject {
             SubjectPlan::Live(target) => &target.url,
             SubjectPlan::Virtual(profile) => profile,
+        }
+    }
+
+    /// The same for files: secrets masked, and virtual time told apart from a service.
+    pub fn shown_url(&self) -> String {
+        match &self.subject {
+            SubjectPlan::Live(target) => masked_url(&target.url),
+            SubjectPlan::Virtual(profile) => format!("sim:{profile}"),
         }
     }
 }

@@ -62,7 +62,7 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         }
         each(Event::PointStarted {
             number,
-            of: folders.len(),
+            of: Some(folders.len()),
             point: *point,
             folder: folder.clone(),
         });
@@ -97,7 +97,7 @@ fn make_folders(plan: &Plan) -> Result<Vec<PathBuf>, RunError> {
 }
 
 /// Asks the service for one short answer, where the plan wants that; false where the user did not wait for it.
-fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bool, RunError> {
+pub(crate) fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bool, RunError> {
     if !plan.test_connection {
         return Ok(true);
     }
@@ -109,14 +109,15 @@ fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bool, RunErro
 }
 
 /// One load of a plan.
-struct Measure<'a> {
-    point: &'a LoadPoint,
-    first_item: u64,
-    folder: &'a Path,
-    stop: &'a Stop,
+pub(crate) struct Measure<'a> {
+    pub(crate) point: &'a LoadPoint,
+    pub(crate) first_item: u64,
+    pub(crate) folder: &'a Path,
+    pub(crate) stop: &'a Stop,
 }
 
-fn measure(
+/// Applies one load, its records into a database of its own.
+pub(crate) fn measure(
     plan: &Plan,
     subject: &mut Subject,
     what: &Measure<'_>,
@@ -171,7 +172,7 @@ pub fn point_folders(points: &[LoadPoint]) -> Vec<String> {
     names
 }
 
-fn make_folder(path: &Path) -> Result<(), RunError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), RunError> {
     fs::create_dir_all(path).map_err(|source| RunError::Folder {
         path: path.to_owned(),
         source,

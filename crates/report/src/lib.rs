@@ -4,4 +4,5 @@
 
 pub mod load_tables;
 pub mod number;
+pub mod search_tables;
 pub mod table;

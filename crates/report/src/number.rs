@@ -29,9 +29,44 @@ pub fn percent(share: f64) -> String {
     format!("{}%", trimmed(Some(shown), 1))
 }
 
+/// A count with its thousands apart: `4,210`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Rounded to so many significant digits, without zeros at the end: `0.0312`, `12.4`; all digits before the point stay.
+pub fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return trimmed(Some(value), 0);
+    }
+    let magnitude = value.abs().log10().floor() as i32 + 1;
+    let after = usize::try_from(digits - magnitude).unwrap_or_default();
+    trimmed(Some(value), after)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{fixed, percent, trimmed};
+    use super::{fixed, grouped, percent, significant, trimmed};
+
+    #[test]
+    fn thousands_stand_apart() {
+        let texts = [0, 999, 1000, 4210, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "4,210", "1,234,567"]);
+    }
+
+    #[test]
+    fn significant_digits_do_not_depend_on_the_size_of_a_number() {
+        let texts = [0.031_24, 12.44, 1234.6, 0.5, 40.0, 0.0].map(|value| significant(value, 3));
+        assert_eq!(texts, ["0.0312", "12.4", "1235", "0.5", "40", "0"]);
+    }
 
     #[test]
     fn zeros_at_the_end_go_only_behind_the_point() {

@@ -12,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crestline_experiment::run::run as run_plan;
+use crestline_experiment::search::journal::JOURNAL;
+use crestline_experiment::search::run_search;
 use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
@@ -36,14 +38,45 @@ pub(crate) fn run(args: &PerfArgs) -> Result<Exit, Problem> {
 /// The same, ended early by whoever holds `stop`.
 pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
-    if !args.output.no_timestamp {
-        let folder = &mut translation.plan.output.folder;
-        *folder = unused(folder);
+    let folder = &mut translation.plan.output.folder;
+    match &args.sla.resume {
+        None if !args.output.no_timestamp => *folder = unused(folder),
+        Some(None) if !args.output.no_timestamp => *folder = latest_search(folder)?,
+        _ => {}
     }
     let mut session = Session::new(args, &translation, stop);
     session.announce();
-    let outcome = run_plan(&translation.plan, stop, &mut |event| session.see(event));
-    session.close(outcome)
+    let plan = &translation.plan;
+    match &plan.search {
+        None => {
+            let outcome = run_plan(plan, stop, &mut |event| session.see(event));
+            session.close(outcome)
+        }
+        Some(search) => {
+            let outcome = run_search(plan, stop, &mut |event| session.see(event));
+            session.close_search(search, outcome)
+        }
+    }
+}
+
+/// Of the folders beside this one, `DIR/TIMESTAMP/NAME`, the latest of the same name in which a search was begun.
+fn latest_search(folder: &Path) -> Result<PathBuf, Problem> {
+    let name = folder.file_name().unwrap_or_default();
+    let place = folder.ancestors().nth(2).unwrap_or(folder);
+    let begun = fs::read_dir(place)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join(name)))
+        .filter(|candidate| candidate.join(JOURNAL).exists());
+    begun.max().ok_or_else(|| {
+        Problem::usage("there is no search to go on with")
+            .cause(format!(
+                "no folder {}/*/{} has a {JOURNAL}",
+                place.display(),
+                Path::new(name).display()
+            ))
+            .hint("give --resume the folder of the search, or leave it out to begin anew")
+    })
 }
 
 /// The folder itself, or one beside it where another command of the same second and name has that already. Taken by making
@@ -90,6 +123,26 @@ mod tests {
         assert_eq!(taken, expected);
         let other = place.path().join("20261122_101500/other");
         assert_eq!(unused(&other), other);
+    }
+
+    #[test]
+    fn the_latest_search_of_a_name_is_gone_on_with() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = |stamp: &str| place.path().join(stamp).join("name");
+        assert_eq!(
+            latest_search(&folder("now")).unwrap_err().exit(),
+            Exit::Usage
+        );
+        for stamp in ["20261122_101500", "20261123_091500", "20261124_101500"] {
+            fs::create_dir_all(folder(stamp)).unwrap();
+        }
+        for stamp in ["20261122_101500", "20261123_091500"] {
+            fs::write(folder(stamp).join(JOURNAL), "").unwrap();
+        }
+        assert_eq!(
+            latest_search(&folder("now")).unwrap(),
+            folder("20261123_091500")
+        );
     }
 
     #[test]

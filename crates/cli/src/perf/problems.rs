@@ -40,6 +40,7 @@ fn title(error: &RunError) -> &'static str {
         RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
             "the results cannot be written"
         }
+        RunError::NoSearch => "the search cannot be run",
         RunError::Journal(_) => "there is no search to go on with",
     }
 }
@@ -62,7 +63,7 @@ fn hint(error: &RunError) -> Option<String> {
         RunError::Engine(EngineError::Route(_)) => {
             Some("check --url and the proxy variables".to_owned())
         }
-        RunError::Engine(_) => None,
+        RunError::Engine(_) | RunError::NoSearch => None,
         RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),
         RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
         RunError::Journal(error) => Some(journal_hint(error).to_owned()),

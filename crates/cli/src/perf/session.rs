@@ -1,5 +1,7 @@
 //! One command from its first line to its last: shows events as they come and writes a load's files when it ends.
 
+mod search;
+
 use std::fs;
 use std::path::Path;
 
@@ -85,10 +87,10 @@ impl<'a> Session<'a> {
             self.tell(&format!("note: {note}"));
         }
         let plan = &self.translation.plan;
-        let loads = if plan.points.len() == 1 {
-            "1 load"
-        } else {
-            &format!("{} loads", plan.points.len())
+        let loads = match (&plan.search, plan.points.len()) {
+            (Some(_), _) => "SLA search",
+            (None, 1) => "1 load",
+            (None, count) => &format!("{count} loads"),
         };
         let title = self.args.output.alias.as_ref().unwrap_or(&plan.name);
         let virtual_time = match self.translation.address.place {
@@ -99,6 +101,9 @@ impl<'a> Session<'a> {
             "{title}: {loads} on {}{virtual_time}",
             self.translation.address.shown()
         ));
+        if let Some(search) = &plan.search {
+            self.announce_search(search);
+        }
         if plan.test_connection && matches!(self.translation.address.place, Place::Live(_)) {
             self.tell("waiting for the answer to one test request");
         }
@@ -171,7 +176,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn start(&mut self, number: usize, of: usize, point: &LoadPoint) {
+    fn start(&mut self, number: usize, of: Option<usize>, point: &LoadPoint) {
         if !self.begun {
             let folder = &self.translation.plan.output.folder;
             self.log.open(folder);
@@ -187,7 +192,10 @@ impl<'a> Session<'a> {
         self.begun = true;
         self.tracked = Nanos::ZERO;
         let name = tables::load_name(&point.load);
-        let label = format!("[{}/{of}] {name}", number + 1);
+        let label = match of {
+            Some(of) => format!("[{}/{of}] {name}", number + 1),
+            None => format!("[{}] {name}", number + 1),
+        };
         self.log_watch.start(label.clone(), point.duration);
         self.watch.start(label, point.duration);
         self.track("running", 0);

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crestline_core::search::Question;
 use crestline_core::units::Nanos;
-use crestline_load::target::masked_url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -94,7 +93,7 @@ pub struct DwellEnd {
 pub struct RunEnd {
     /// The load.
     pub load: u64,
-    /// Which of its runs, from 1.
+    /// Which of its runs, from 0.
     pub run: u32,
     /// Its folder inside the search's.
     pub folder: String,
@@ -173,7 +172,7 @@ impl Fingerprint {
     pub fn of(plan: &Plan, search: &SearchPlan) -> Self {
         Self {
             model: plan.model.clone(),
-            url: masked_url(plan.url()),
+            url: plan.shown_url(),
             endpoint: json(&plan.endpoint),
             workload: json(&plan.workload),
             generation: json(&plan.generation),

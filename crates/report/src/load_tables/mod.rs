@@ -13,6 +13,7 @@ pub use lines::{
 };
 pub use one_load::{PERCENTILES, benchmarking_summary, percentile_results};
 pub use several_loads::{best_configuration, detailed_performance};
+pub(crate) use several_loads::{best_text, detailed_table};
 
 use std::cmp::Ordering;
 
@@ -35,13 +36,13 @@ pub fn load_name(load: &Load) -> String {
 }
 
 /// The concurrency limit, or `-`.
-fn concurrency(load: &Load) -> String {
+pub(crate) fn concurrency(load: &Load) -> String {
     load.concurrency
         .map_or_else(|| "-".to_owned(), |limit| limit.to_string())
 }
 
 /// The asked rate, or `-`.
-fn rate(load: &Load) -> String {
+pub(crate) fn rate(load: &Load) -> String {
     trimmed(load.rate().map(crestline_core::units::Rate::value), 4)
 }
 
@@ -52,7 +53,7 @@ fn by_load(runs: &[RunSummary]) -> Vec<&RunSummary> {
     sorted
 }
 
-fn compare(one: &Load, other: &Load) -> Ordering {
+pub(crate) fn compare(one: &Load, other: &Load) -> Ordering {
     let limit = |load: &Load| {
         load.concurrency
             .map_or(u64::MAX, |limit| u64::from(limit.get()))

@@ -3,6 +3,7 @@
 //! Rows are sorted here, whatever the order of the runs. A run in which nothing succeeded is listed but wins nothing.
 
 use crestline_core::metrics::Metric;
+use crestline_core::request::Load;
 use crestline_core::summary::RunSummary;
 
 use super::{by_load, concurrency, load_name, rate};
@@ -11,6 +12,24 @@ use crate::table::{Align, Style, Table};
 
 /// `Detailed Performance Metrics`: a row each load, in increasing load.
 pub fn detailed_performance(runs: &[RunSummary]) -> String {
+    detailed_table(by_load(runs).into_iter().map(|run| {
+        let mut cells = vec![
+            concurrency(&run.point().load),
+            rate(&run.point().load),
+            fixed(run.mean(Metric::RequestThroughput), 2),
+        ];
+        for (metric, digits) in [(Metric::Latency, 3), (Metric::Ttft, 3), (Metric::Tpot, 4)] {
+            cells.push(fixed(run.mean(metric), digits));
+            cells.push(fixed(run.quantile(metric, 0.99), digits));
+        }
+        cells.push(fixed(run.mean(Metric::OutputThroughput), 2));
+        cells.push(percent(run.success_rate()));
+        cells
+    }))
+}
+
+/// The table of these rows, with its title.
+pub(crate) fn detailed_table(rows: impl Iterator<Item = Vec<String>>) -> String {
     let heads = [
         "Conc.",
         "Rate",
@@ -28,20 +47,7 @@ pub fn detailed_performance(runs: &[RunSummary]) -> String {
     for head in heads {
         table = table.column(head, Align::Right);
     }
-    for run in by_load(runs) {
-        let mut cells = vec![
-            concurrency(&run.point().load),
-            rate(&run.point().load),
-            fixed(run.mean(Metric::RequestThroughput), 2),
-        ];
-        for (metric, digits) in [(Metric::Latency, 3), (Metric::Ttft, 3), (Metric::Tpot, 4)] {
-            cells.push(fixed(run.mean(metric), digits));
-            cells.push(fixed(run.quantile(metric, 0.99), digits));
-        }
-        cells.push(fixed(run.mean(Metric::OutputThroughput), 2));
-        cells.push(percent(run.success_rate()));
-        table.row(cells);
-    }
+    rows.for_each(|cells| table.row(cells));
     table.render_with_title("Detailed Performance Metrics")
 }
 
@@ -61,18 +67,25 @@ pub fn best_configuration(runs: &[RunSummary]) -> String {
         .iter()
         .filter_map(|run| Some((run, run.mean(user_latency(run))?)))
         .min_by(|(_, one), (_, other)| one.total_cmp(other));
-    let (Some(fastest), Some((quickest, latency))) = (fastest, quickest) else {
+    best_text(
+        fastest.map(|run| (&run.point().load, run.rps())),
+        quickest.map(|(run, latency)| (&run.point().load, latency)),
+    )
+}
+
+/// The loads with the most requests a second and with the lowest mean latency, in words.
+pub(crate) fn best_text(fastest: Option<(&Load, f64)>, quickest: Option<(&Load, f64)>) -> String {
+    let (Some((fastest, rps)), Some((quickest, latency))) = (fastest, quickest) else {
         return "Best Performance Configuration\n No request succeeded at any load\n".to_owned();
     };
-    let from_due = match user_latency(quickest) {
-        Metric::LatencyFromDue => " from due",
-        _ => "",
+    let from_due = match quickest.rate() {
+        Some(_) => " from due",
+        None => "",
     };
     format!(
-        "Best Performance Configuration\n Highest RPS         {} ({:.2} req/sec)\n Lowest Latency      {} ({latency:.3} seconds{from_due})\n",
-        load_name(&fastest.point().load),
-        fastest.rps(),
-        load_name(&quickest.point().load),
+        "Best Performance Configuration\n Highest RPS         {} ({rps:.2} req/sec)\n Lowest Latency      {} ({latency:.3} seconds{from_due})\n",
+        load_name(fastest),
+        load_name(quickest),
     )
 }
 

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub(crate) use arguments::{Run, arguments};
+pub(crate) use health::health;
 pub(crate) use log::Log;
 pub(crate) use percentiles::percentiles;
 pub(crate) use progress::Progress;

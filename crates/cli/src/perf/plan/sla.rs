@@ -209,14 +209,11 @@ fn check_measurable(args: &PerfArgs, groups: &[Group], slo: Option<&Slo>) -> Res
 /// How the criteria were read, with their units.
 fn readings(groups: &[Group], slo: Option<&Slo>, notes: &mut Vec<String>) {
     for (number, group) in (1..).zip(groups) {
-        let which = match groups {
+        let of = match groups {
             [_] => String::new(),
-            _ => format!(", group {number}"),
+            _ => format!("group {number} of "),
         };
-        notes.push(format!(
-            "--sla-params is read{which} as {}",
-            group.reading()
-        ));
+        notes.push(format!("{of}--sla-params is read as {}", group.reading()));
     }
     notes.extend(slo.map(|slo| format!("--goodput is read as {slo}")));
 }

@@ -115,7 +115,9 @@ fn refuses_more(flags: &str, expected: &Expect) {
 
 mod loads;
 mod prompts;
+mod sla;
 mod wrong_flags;
+mod wrong_sla;
 mod wrong_values;
 
 mod any_arguments {
@@ -125,7 +127,7 @@ mod any_arguments {
 
     use super::*;
 
-    const FLAGS: [&str; 24] = [
+    const FLAGS: [&str; 33] = [
         "--model",
         "--url",
         "--api",
@@ -150,8 +152,17 @@ mod any_arguments {
         "--seed",
         "--name",
         "--total-timeout",
+        "--sla-auto-tune",
+        "--sla-params",
+        "--sla-variable",
+        "--sla-search",
+        "--sla-budget",
+        "--sla-confidence",
+        "--sla-upper-bound",
+        "--goodput",
+        "--resume",
     ];
-    const VALUES: [&str; 24] = [
+    const VALUES: [&str; 30] = [
         "",
         "0",
         "-1",
@@ -176,6 +187,12 @@ mod any_arguments {
         "é",
         "..",
         "m",
+        "rate",
+        "bisect",
+        "90%",
+        "10m,5Mtok",
+        "ttft:1s",
+        "{\"p99_ttft\": \"<=1s\"}",
     ];
 
     proptest! {
@@ -188,11 +205,12 @@ mod any_arguments {
             )
         ) {
             let words: Vec<&str> = typed.iter().flat_map(|(flag, values)| std::iter::once(*flag).chain(values.iter().copied())).collect();
-            match read(&words).and_then(|args| translate(&args, &surroundings())) {
-                Ok(translation) => {
-                    prop_assert!(!translation.plan.points.is_empty());
+            match read(&words).and_then(|args| Ok((translate(&args, &surroundings())?, args))) {
+                Ok((translation, args)) => {
+                    prop_assert!(translation.plan.points.is_empty() == translation.plan.search.is_some());
                     let folder = &translation.plan.output.folder;
-                    prop_assert!(folder.starts_with("outputs") && !folder.iter().any(|part| part == ".."));
+                    let chosen = args.sla.resume.as_ref().is_some_and(Option::is_some);
+                    prop_assert!(chosen || folder.starts_with("outputs") && !folder.iter().any(|part| part == ".."));
                 }
                 Err(problem) => prop_assert!(problem.to_string().starts_with("error: ")),
             }

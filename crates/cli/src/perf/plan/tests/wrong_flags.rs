@@ -3,17 +3,6 @@
 use super::*;
 
 #[test]
-fn sla_flags() {
-    refuses_more(
-        "--sla-auto-tune --sla-params '[]'",
-        &expect![[r"
-        error: --sla-auto-tune is not supported yet
-          cause: nor is --sla-params
-          hint: sweep fixed loads with --parallel or, with --open-loop, --rate, and read the highest that holds"]],
-    );
-}
-
-#[test]
 fn multi_turn_flags() {
     refuses_more(
         "--multi-turn --min-turns 2 --max-turns 3",
@@ -167,5 +156,5 @@ fn every_unsupported_flag_is_refused_by_its_name() {
         );
         flags += 1;
     }
-    assert_eq!(flags, 26);
+    assert_eq!(flags, 18);
 }

@@ -1,0 +1,189 @@
+//! The end of a search: its tables, its files and its exit code.
+
+use crestline_core::search::{Outcome, Question, Variable};
+use crestline_core::summary::RunSummary;
+use crestline_experiment::error::RunError;
+use crestline_experiment::plan::SearchPlan;
+use crestline_experiment::search::outcome::{SearchOutcome, Tried};
+use crestline_experiment::search::summary_json::{SUMMARY, document};
+use crestline_report::load_tables as tables;
+use crestline_report::number::{grouped, significant};
+use crestline_report::search_tables::{self as search_tables, TriedRow};
+
+use super::{Place, Session, Stage, problems};
+use crate::exit::Exit;
+use crate::perf::files;
+use crate::problem::Problem;
+use crate::progress::Screen;
+use crate::{console, moment};
+
+impl Session<'_> {
+    /// Says what is sought.
+    pub(super) fn announce_search(&mut self, search: &SearchPlan) {
+        let question = &search.question;
+        let load = |load| search_tables::load_text(question.variable, load);
+        let unit = match question.variable {
+            Variable::Users => "users in flight",
+            Variable::Rate => "requests a second",
+        };
+        self.tell(&format!(
+            "search over {unit} from {} to {}, beginning at {}",
+            load(question.bounds.lowest),
+            load(question.bounds.highest),
+            load(question.first)
+        ));
+    }
+
+    /// Shows what was found, writes it down, and gives the exit code.
+    pub(in crate::perf) fn close_search(
+        mut self,
+        search: &SearchPlan,
+        outcome: Result<SearchOutcome, RunError>,
+    ) -> Result<Exit, Problem> {
+        let ended = self.end_search(search, outcome);
+        if let Err(problem) = &ended {
+            self.log
+                .add(&moment::log_stamp(), &console::plain(&problem.to_string()));
+        }
+        ended
+    }
+
+    fn end_search(
+        &mut self,
+        search: &SearchPlan,
+        outcome: Result<SearchOutcome, RunError>,
+    ) -> Result<Exit, Problem> {
+        let outcome = outcome.map_err(|error| {
+            if self.begun {
+                return problems::problem(&error, Stage::Load);
+            }
+            self.clear_away();
+            problems::problem(&error, Stage::SetUp)
+        })?;
+        if outcome.spent.requests > 0 {
+            self.show_search(search, &outcome);
+        }
+        if let Some(error) = self.unwritten.take().or_else(|| self.log.take_failure()) {
+            return Err(Problem::failed("the results are not all written").because(&error));
+        }
+        if outcome.interrupted {
+            self.tell(&format!(
+                "interrupted: to go on, repeat the command with --resume {}",
+                self.translation.plan.output.folder.display()
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        if outcome.spent.failed == outcome.spent.requests {
+            return Err(Problem::failed("no request succeeded")
+                .cause("the kinds of failure are above")
+                .hint("benchmark_data.db has the text of each of them (`failure_text`)"));
+        }
+        Ok(exit(&outcome))
+    }
+
+    fn show_search(&mut self, search: &SearchPlan, outcome: &SearchOutcome) {
+        if self.watch.screen() == Screen::Terminal {
+            console::redraw("");
+        }
+        let all = all_requests(&outcome.tried);
+        let mut text = format!("\n{}", conclusion(&search.question, outcome));
+        text.push_str(&match (&self.translation.address.place, &all) {
+            (Place::Live(_), Some(all)) => {
+                tables::health_line(all, &outcome.health, &outcome.health.verdict(all))
+            }
+            (Place::Live(_), None) => String::new(),
+            (Place::Virtual(_), _) => {
+                "Client: none, the service was simulated in virtual time".to_owned()
+            }
+        });
+        self.say(&text);
+        if let Some(loss) = &outcome.loss {
+            self.tell(&format!("warning: the database is not whole: {loss}"));
+        }
+        let folder = self.translation.plan.output.folder.clone();
+        let client = all.map_or(serde_json::Value::Null, |all| {
+            files::health(&outcome.health, &all)
+        });
+        let summary = document(&self.translation.plan, search, outcome, client);
+        let written = files::write_json(&folder.join(SUMMARY), &summary).and_then(|()| {
+            files::write_text(
+                &folder.join("performance_summary.txt"),
+                self.report.trim_start().as_bytes(),
+            )
+        });
+        if let Err(error) = written {
+            self.unwritten.get_or_insert(error);
+        }
+        self.say(&format!("\nResults are in {}", folder.display()));
+    }
+}
+
+/// All tables and lines.
+fn conclusion(question: &Question, outcome: &SearchOutcome) -> String {
+    let rows: Vec<TriedRow> = outcome.tried.iter().filter_map(row).collect();
+    let mut text = search_tables::detailed_performance(&rows);
+    if question.variable == Variable::Rate {
+        text.push_str("Latency and TTFT count from when requests were due\n");
+    }
+    text.push('\n');
+    text.push_str(&search_tables::best_configuration(&rows));
+    text.push('\n');
+    text.push_str(&search_tables::recommendations(
+        question,
+        &outcome.answers,
+        &rows,
+    ));
+    text.push('\n');
+    text.push_str(&search_tables::summary_table(question, &outcome.answers));
+    text.push_str(&search_tables::evidence(question, &outcome.answers));
+    text.push_str(&totals(outcome));
+    text
+}
+
+fn totals(outcome: &SearchOutcome) -> String {
+    let spent = &outcome.spent;
+    let given_up = match spent.given_up {
+        0 => String::new(),
+        count => format!(
+            "; {} more were given up when the load changed",
+            grouped(count)
+        ),
+    };
+    format!(
+        "In all: {} requests and {} tokens of answers in {} s of load{given_up}; {}\n",
+        grouped(spent.requests),
+        grouped(spent.output_tokens),
+        significant(spent.time.as_secs_f64(), 4),
+        search_tables::failures_line(spent.failed, spent.requests).unwrap_or_default()
+    )
+}
+
+fn row(tried: &Tried) -> Option<TriedRow> {
+    let row = TriedRow::average(&tried.runs)?;
+    Some(match tried.pace {
+        Some(pace) => row.at_pace(pace.requests_per_s, pace.output_tokens_per_s),
+        None => row,
+    })
+}
+
+/// Every request of the search, as one run.
+fn all_requests(tried: &[Tried]) -> Option<RunSummary> {
+    let mut runs = tried.iter().flat_map(|tried| &tried.runs).cloned();
+    let first = runs.next()?;
+    Some(runs.fold(first, |mut all, run| {
+        all.merge(run);
+        all
+    }))
+}
+
+/// 0 where each group has an answer; else 1 where the client was the bottleneck, 3 where the SLA is not met or not decided.
+fn exit(outcome: &SearchOutcome) -> Exit {
+    let outcomes = || outcome.answers.iter().map(|answer| answer.outcome);
+    if outcome.loss.is_some() || outcomes().any(|outcome| outcome == Outcome::Void) {
+        Exit::Failed
+    } else if outcomes().all(search_tables::is_answered) {
+        Exit::Done
+    } else {
+        Exit::SlaNotMet
+    }
+}

@@ -1,0 +1,146 @@
+//! How sure an answer is, and why, in words.
+
+use crestline_core::search::{Answer, Interval, Knee, Outcome, Question, Variable};
+use crestline_core::sla::Group;
+
+use super::{load_name, load_text};
+use crate::number::{grouped, significant, trimmed};
+
+/// From here on a knee is sharp: a tenth more load multiplies the odds of a violation by about ten.
+const SHARP: f64 = 25.0;
+/// Below, it is flat.
+const FLAT: f64 = 10.0;
+/// Below, the load hardly matters for the criterion.
+pub(super) const ILL_POSED: f64 = 5.0;
+
+/// One line for each group, its criteria before it where there are several.
+pub fn evidence(question: &Question, answers: &[Answer]) -> String {
+    question
+        .groups
+        .iter()
+        .zip(answers)
+        .fold(String::new(), |text, (group, answer)| {
+            let line = line(question, group, answer);
+            match answers {
+                [_] => format!("{text}{line}\n"),
+                _ => format!("{text}{group}: {line}\n"),
+            }
+        })
+}
+
+fn line(question: &Question, group: &Group, answer: &Answer) -> String {
+    let mut parts = vec![place(question, group, answer)];
+    parts.extend(
+        answer
+            .binding
+            .map(|criterion| format!("{} binds", criterion.measure)),
+    );
+    if answer.requests > 0 {
+        parts.push(format!("{} requests near it", grouped(answer.requests)));
+    }
+    parts.extend(answer.knee.map(knee));
+    if !answer.reason.is_empty() {
+        parts.push(answer.reason.clone());
+    }
+    parts.join("; ")
+}
+
+/// Where the answer lies.
+fn place(question: &Question, group: &Group, answer: &Answer) -> String {
+    let variable = question.variable;
+    let name = |load: Option<f64>| {
+        load.map_or_else(|| "no load".to_owned(), |load| load_name(variable, load))
+    };
+    match answer.outcome {
+        Outcome::Value if group.aim.is_some() => format!(
+            "{}{}",
+            name(answer.load),
+            in_brackets(range(variable, answer.interval).into_iter().collect())
+        ),
+        Outcome::Value => {
+            let sure = answer.estimate.and(answer.load).map(|load| {
+                format!(
+                    "{} % sure: at least {}",
+                    trimmed(Some(question.confidence * 100.0), 1),
+                    load_text(variable, load)
+                )
+            });
+            let facts = sure.into_iter().chain(range(variable, answer.interval));
+            format!(
+                "{}{}",
+                name(answer.estimate.or(answer.load)),
+                in_brackets(facts.collect())
+            )
+        }
+        Outcome::Infeasible => format!(
+            "not met at {}, the lower bound",
+            load_name(variable, question.bounds.lowest)
+        ),
+        Outcome::NotReached => format!(
+            "met up to {}, the upper bound: the limit lies above",
+            load_name(variable, question.bounds.highest)
+        ),
+        Outcome::Inconclusive => format!(
+            "not decided{}",
+            in_brackets(range(variable, answer.interval).into_iter().collect())
+        ),
+        Outcome::Void => "void: the client was the bottleneck".to_owned(),
+    }
+}
+
+/// Whole users are rounded outwards.
+fn range(variable: Variable, interval: Option<Interval>) -> Option<String> {
+    let Interval { low, high } = interval?;
+    let (low, high) = match variable {
+        Variable::Users => (low.floor(), high.ceil()),
+        Variable::Rate => (low, high),
+    };
+    Some(format!(
+        "between {} and {} with 90 %",
+        load_text(variable, low),
+        load_text(variable, high)
+    ))
+}
+
+fn in_brackets(facts: Vec<String>) -> String {
+    if facts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", facts.join("; "))
+    }
+}
+
+fn knee(Knee { beta }: Knee) -> String {
+    let shown = significant(beta, 2);
+    if beta >= SHARP {
+        "the knee is sharp".to_owned()
+    } else if beta >= FLAT {
+        "the knee is ordinary".to_owned()
+    } else if beta >= ILL_POSED {
+        format!("the knee is flat (beta {shown}): a little more load is missed a little more often")
+    } else {
+        format!("the load hardly matters for it (beta {shown}), so no load is the answer for long")
+    }
+}
+
+/// Successes as evidence. With none of `n` failed, the rate of failures is below `3/n` at 95 % (the rule of three).
+pub fn failures_line(failed: u64, total: u64) -> Option<String> {
+    if total == 0 {
+        return None;
+    }
+    let of = format!(
+        "{} failures in {} requests",
+        grouped(failed),
+        grouped(total)
+    );
+    Some(match failed {
+        0 => format!(
+            "{of} (below {} % at 95 %)",
+            significant(100.0 * (3.0 / total as f64).min(1.0), 2)
+        ),
+        _ => format!(
+            "{of} ({} %)",
+            significant(100.0 * failed as f64 / total as f64, 2)
+        ),
+    })
+}
