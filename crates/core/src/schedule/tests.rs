@@ -278,6 +278,38 @@ proptest! {
     }
 
     #[test]
+    fn every_arrival_of_each_load_is_sent_once_or_waits_however_rates_and_limits_change(
+        loads in prop::collection::vec(
+            (prop::collection::vec(1..40u64, 1..40), prop::option::of(0..6usize), 1..400u64), 1..8,
+        ),
+        service in 1..150u64,
+    ) {
+        let mut schedule = open(&[], None, requests(u64::MAX));
+        let (mut ends, mut sent, mut expected) = (Vec::<u64>::new(), Vec::new(), Vec::new());
+        let mut now = 0;
+        for (gaps, slots, span) in loads {
+            let due: Vec<u64> = gaps.iter().scan(now, |at, gap| { *at += gap; Some(*at) }).collect();
+            schedule.change(Nanos(now), arrivals(&due, slots));
+            // What is due in the moment of the change is still sent.
+            expected.extend(due.into_iter().filter(|&at| at <= now + span));
+            for at in now..now + span {
+                ends.retain(|&end| { if end <= at { schedule.release(Nanos(end)); } end > at });
+                while let Some(start) = schedule.take(Nanos(at)) {
+                    prop_assert!(slots.is_none_or(|slots| ends.len() < slots));
+                    prop_assert!(start.due + start.slot_wait <= Nanos(at));
+                    sent.push(start.due.0);
+                    ends.push(at + service);
+                }
+            }
+            now += span;
+        }
+        schedule.change(Nanos(now), arrivals(&[], None));
+        let waiting = schedule.drop_waiting();
+        prop_assert_eq!(sent.len() + waiting, expected.len());
+        prop_assert_eq!(&sent[..], &expected[..sent.len()]);
+    }
+
+    #[test]
     fn a_limit_that_is_changed_at_any_time_is_met_and_no_slot_is_lost(
         changes in prop::collection::vec((1..300u64, 0..12usize, 0..100u64), 1..12), service in 1..80u64,
     ) {

@@ -25,7 +25,7 @@ use super::worker::{Command, ShareChange, Sight};
 use super::{DELIVERIES_ON_THE_WAY, Engine, EngineError, Happening, Setup};
 
 /// How long to wait at most before the caller's stop is looked at again.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Without an answer for so long, it is looked up whether all workers are still there.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub struct SessionPlan {
     /// The highest load that may come: decides how many workers there are.
     pub most: Load,
-    /// Index in the workload of the first request. Each later one has an index of its own; some may be left out.
+    /// Index in the workload of the first request. The request with index `k` is item `first_item + k`; indices are
+    /// never used twice, and some may be left out.
     pub first_item: u64,
 }
 

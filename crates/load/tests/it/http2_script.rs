@@ -101,6 +101,11 @@ impl Http2Script {
         script
     }
 
+    /// Streams that are open now.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.now.load(Ordering::SeqCst)
+    }
+
     async fn speak(self, acceptor: TlsAcceptor, tcp: TcpStream) {
         drop(tcp.set_nodelay(true));
         let Ok(tls) = acceptor.accept(tcp).await else {

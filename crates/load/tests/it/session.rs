@@ -15,7 +15,9 @@ use crestline_core::search::Abort;
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::engine::{Engine, Happening, Session, SessionPlan, Setup, Stop};
 
-use crate::script::{Script, Step, answer, check_times, pause, setup};
+use crate::certificate::Certificate;
+use crate::http2_script::{Http2Script, Manners, Reply};
+use crate::script::{Script, Step, answer, check_times, events, pause, setup};
 
 fn users(users: u32) -> Load {
     Load::closed(NonZeroU32::new(users).unwrap())
@@ -41,7 +43,10 @@ struct Watched {
 
 impl Watched {
     fn open(setup: Setup, most: Load) -> Self {
-        let engine = Engine::new(setup, "test", &[], |_| None).unwrap();
+        Self::of(&Engine::new(setup, "test", &[], |_| None).unwrap(), most)
+    }
+
+    fn of(engine: &Engine, most: Load) -> Self {
         let plan = SessionPlan {
             most,
             first_item: 0,
@@ -268,6 +273,32 @@ fn the_queue_is_given_up_and_what_has_a_token_goes_on() {
     assert_eq!(given_up.len(), 6);
     assert!(given_up.iter().all(|record| record.first_token.is_none()));
     watched.close(0);
+}
+
+#[test]
+fn over_http_2_the_stream_of_a_request_that_is_given_up_is_reset_and_the_others_go_on() {
+    let certificate = Certificate::of("127.0.0.1");
+    let script = Http2Script::serve(&certificate, Manners::default(), |_, _| {
+        Reply::Hang(events(9)[..2].to_vec())
+    });
+    let roots = certificate.roots();
+    let engine = Engine::new(setup(&script.url), "test", &roots, |_| None).unwrap();
+    let mut watched = Watched::of(&engine, users(8));
+    watched.change(users(8), 0, Abort::Nothing);
+    let all_begun = |flights: &[InFlight]| flights.iter().all(|f| f.output_tokens == 2);
+    watched
+        .pass_until(|watched| watched.has_in_flight(8) && all_begun(watched.session.in_flight()));
+    watched.change(users(3), 0, Abort::Surplus);
+    watched.pass_until(|watched| watched.has_in_flight(3) && script.in_flight() == 3);
+    assert_eq!(cancelled(&watched.records).len(), 5);
+    assert!(
+        cancelled(&watched.records)
+            .iter()
+            .all(|record| record.chunks == 2)
+    );
+    // One to see the protocol, one for the session.
+    assert_eq!(script.connections.load(Ordering::SeqCst), 2);
+    assert_eq!(watched.close(0).len(), 8);
 }
 
 #[test]
