@@ -16,4 +16,4 @@ mod writer;
 
 pub use error::StoreError;
 pub use reader::{Records, RunMeta, RunReader};
-pub use writer::{RunHeader, RunWriter, WriteOptions, WriteReport, WriteStatus};
+pub use writer::{RunHeader, RunWriter, Stored, WriteOptions, WriteReport, WriteStatus};

@@ -26,6 +26,7 @@ use rusqlite::Connection;
 
 use super::batch::{BatchPlan, Ending, drain, journal_mode, lock};
 use super::error::StoreError;
+use super::reader::RunReader;
 use super::row::RowContext;
 use crate::schema;
 
@@ -75,6 +76,17 @@ pub struct WriteReport {
     pub single_file: bool,
 }
 
+/// What a run that is taken up again holds already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// Rows. Requests that had not ended, and those of the last half second before a kill, are not among them.
+    pub rows: u64,
+    /// The first position in the workload after all rows'.
+    pub next_index: u64,
+    /// The latest end of a request, as an offset.
+    pub last: Nanos,
+}
+
 /// Writes a run. Dropped without [`RunWriter::finish`] it still commits what it was given.
 #[derive(Debug)]
 pub struct RunWriter {
@@ -97,6 +109,22 @@ impl RunWriter {
             source,
         })?;
         Self::start(path, connection, options, header.start)
+    }
+
+    /// Opens a run that was not finished, or was, to add rows. `start` is the wall clock's time of the offset 0 from here on:
+    /// what is added counts its offsets from there, later than [`Stored::last`].
+    pub fn append(
+        path: &Path,
+        options: WriteOptions,
+        start: Nanos,
+    ) -> Result<(Self, Stored), StoreError> {
+        // Reads what is there first, so that something else is never written to.
+        drop(RunReader::open(path)?);
+        let (connection, stored) = take_up(path).map_err(|source| StoreError::SetUp {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok((Self::start(path, connection, options, start)?, stored))
     }
 
     fn start(
@@ -206,13 +234,38 @@ fn claim(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn set_up(path: &Path, header: &RunHeader) -> rusqlite::Result<Connection> {
+/// A connection in the mode that rows are written in.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(READER_PATIENCE)?;
     // Some network file systems cannot share memory and stay in `delete` mode: slower, as safe.
     journal_mode(&connection, "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    Ok(connection)
+}
+
+fn take_up(path: &Path) -> rusqlite::Result<(Connection, Stored)> {
+    let connection = connect(path)?;
+    connection.execute("UPDATE meta SET value = '0' WHERE key = 'complete'", [])?;
+    let stored = connection.query_row(
+        "SELECT count(*), max(request_index), max(end_ns) FROM result",
+        [],
+        |row| {
+            let last: [Option<i64>; 2] = [row.get(1)?, row.get(2)?];
+            let [index, end] = last.map(|value| value.map(i64::cast_unsigned));
+            Ok(Stored {
+                rows: row.get::<_, i64>(0)?.cast_unsigned(),
+                next_index: index.map_or(0, |index| index.saturating_add(1)),
+                last: end.map_or(Nanos::ZERO, Nanos),
+            })
+        },
+    )?;
+    Ok((connection, stored))
+}
+
+fn set_up(path: &Path, header: &RunHeader) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
     connection.execute_batch(&format!(
         "BEGIN; {}; {};",
         schema::create_result(),

@@ -199,3 +199,48 @@ fn a_run_can_be_read_while_it_is_written() {
     drop(reader);
     assert!(RunReader::open(&path).unwrap().meta().complete);
 }
+
+#[test]
+fn rows_are_added_to_a_run_that_was_dropped_and_to_one_that_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let sample = |index: u64| RequestRecord {
+        end: Nanos::from_secs(10 + index),
+        ..samples::success(index)
+    };
+    let writer = RunWriter::create(&path, options(2), &header()).unwrap();
+    (0..5).for_each(|index| writer.write(sample(index)));
+    drop(writer);
+    let (writer, stored) = RunWriter::append(&path, options(2), Nanos::from_secs(9)).unwrap();
+    let expected = Stored {
+        rows: 5,
+        next_index: 5,
+        last: Nanos::from_secs(14),
+    };
+    assert_eq!(stored, expected);
+    assert!(!RunReader::open(&path).unwrap().meta().complete);
+    writer.write(sample(7));
+    writer.finish().unwrap();
+    let (writer, stored) = RunWriter::append(&path, options(2), Nanos::ZERO).unwrap();
+    assert_eq!((stored.rows, stored.next_index), (6, 8));
+    writer.finish().unwrap();
+    let reader = RunReader::open(&path).unwrap();
+    assert!(reader.meta().complete);
+    assert_eq!(reader.meta().header, header());
+    let indices: Vec<u64> = records(&path).iter().map(|record| record.index).collect();
+    assert_eq!(indices, [0, 1, 2, 3, 4, 7]);
+}
+
+#[test]
+fn only_a_run_can_be_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let append = || RunWriter::append(&path, options(1), Nanos::ZERO).map(|_| ());
+    assert!(matches!(append(), Err(StoreError::Open { .. })));
+    assert!(!path.exists());
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE other (a)")
+        .unwrap();
+    assert!(matches!(append(), Err(StoreError::NotARun { .. })));
+}
