@@ -101,9 +101,13 @@ impl Room {
 
     /// A request has ended. False where its slot vanishes.
     fn keeps_slot(&mut self) -> bool {
-        let keeps = self.surplus == 0;
-        self.surplus -= usize::from(!keeps);
-        keeps
+        match self.surplus.checked_sub(1) {
+            Some(left) => {
+                self.surplus = left;
+                false
+            }
+            None => true,
+        }
     }
 }
 
