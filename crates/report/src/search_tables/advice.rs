@@ -39,7 +39,12 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
     let mut lines = Vec::new();
     match (answer.outcome, load) {
         (Outcome::Value, Some(load)) if group.aim.is_some() => {
-            lines.push(format!("Offer {load} for {group}: more load gives no more"));
+            lines.push(match answer.binding {
+                Some(criterion) => {
+                    format!("Offer {load} for {group}: {} limits it", criterion.measure)
+                }
+                None => format!("Offer {load} for {group}: more load gives no more"),
+            });
         }
         (Outcome::Value, Some(load)) => lines.push(match answer.binding {
             Some(criterion) => {
@@ -50,6 +55,10 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
         (Outcome::Infeasible, _) => lines.push(format!(
             "{group} is not met at {} already: look below it, relax the limit, or give the service less to do a request",
             load_name(question.variable, question.bounds.lowest)
+        )),
+        (Outcome::NotReached, _) if group.aim.is_some() => lines.push(format!(
+            "{group} is best at the highest load, {}: raise the upper bound to see whether more gives more",
+            load_name(question.variable, question.bounds.highest)
         )),
         (Outcome::NotReached, _) => lines.push(format!(
             "{group} is still met at {}: raise the upper bound to find the limit",
@@ -85,7 +94,7 @@ fn on_knee(group: &Group, answer: &Answer) -> Option<String> {
         _ => "limit something that the load decides",
     };
     Some(format!(
-        "{group}: {} hardly depends on the load: {instead}",
+        "{group}: the load hardly matters for {}; {instead}",
         criterion.measure
     ))
 }

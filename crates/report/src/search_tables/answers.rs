@@ -3,7 +3,7 @@
 use crestline_core::search::{Answer, Outcome, Question, Variable};
 use crestline_core::sla::{Aim, Group};
 
-use super::load_text;
+use super::{ends, load_text};
 use crate::number::{fixed, grouped};
 use crate::table::{Align, Style, Table};
 
@@ -60,10 +60,12 @@ fn best(aim: &Aim, answer: &Answer) -> String {
 }
 
 fn inconclusive(question: &Question, answer: &Answer) -> String {
-    let load = |load| load_text(question.variable, load);
     let place = answer.interval.map_or_else(
         || answer.reason.clone(),
-        |interval| format!("between {} and {}", load(interval.low), load(interval.high)),
+        |interval| {
+            let [low, high] = ends(question.variable, interval);
+            format!("between {low} and {high}")
+        },
     );
     match answer.requests_needed {
         Some(requests) => format!(

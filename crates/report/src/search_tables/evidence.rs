@@ -3,7 +3,7 @@
 use crestline_core::search::{Answer, Interval, Knee, Outcome, Question, Variable};
 use crestline_core::sla::Group;
 
-use super::{load_name, load_text};
+use super::{ends, load_name, load_text};
 use crate::number::{grouped, significant, trimmed};
 
 /// From here on a knee is sharp: a tenth more load multiplies the odds of a violation by about ten.
@@ -68,13 +68,22 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
             let facts = sure.into_iter().chain(range(variable, answer.interval));
             format!(
                 "{}{}",
-                name(answer.estimate.or(answer.load)),
+                name(
+                    answer
+                        .estimate
+                        .map(|load| likely(variable, load))
+                        .or(answer.load)
+                ),
                 in_brackets(facts.collect())
             )
         }
         Outcome::Infeasible => format!(
             "not met at {}, the lower bound",
             load_name(variable, question.bounds.lowest)
+        ),
+        Outcome::NotReached if group.aim.is_some() => format!(
+            "best at {}, the upper bound: more load may give more",
+            load_name(variable, question.bounds.highest)
         ),
         Outcome::NotReached => format!(
             "met up to {}, the upper bound: the limit lies above",
@@ -88,18 +97,17 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
     }
 }
 
-/// Whole users are rounded outwards.
+/// The most likely load, as one that can be applied.
+fn likely(variable: Variable, load: f64) -> f64 {
+    match variable {
+        Variable::Users => load.round().max(1.0),
+        Variable::Rate => load,
+    }
+}
+
 fn range(variable: Variable, interval: Option<Interval>) -> Option<String> {
-    let Interval { low, high } = interval?;
-    let (low, high) = match variable {
-        Variable::Users => (low.floor(), high.ceil()),
-        Variable::Rate => (low, high),
-    };
-    Some(format!(
-        "between {} and {} with 90 %",
-        load_text(variable, low),
-        load_text(variable, high)
-    ))
+    let [low, high] = ends(variable, interval?);
+    Some(format!("between {low} and {high} with 90 %"))
 }
 
 fn in_brackets(facts: Vec<String>) -> String {
@@ -117,9 +125,9 @@ fn knee(Knee { beta }: Knee) -> String {
     } else if beta >= FLAT {
         "the knee is ordinary".to_owned()
     } else if beta >= ILL_POSED {
-        format!("the knee is flat (beta {shown}): a little more load is missed a little more often")
+        format!("the knee is flat (beta {shown}): violations grow slowly with the load")
     } else {
-        format!("the load hardly matters for it (beta {shown}), so no load is the answer for long")
+        format!("the load hardly matters for it (beta {shown}), so the answer says little")
     }
 }
 

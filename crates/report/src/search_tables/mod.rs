@@ -12,7 +12,7 @@ pub use answers::{note, summary_table};
 pub use evidence::{evidence, failures_line};
 pub use tried::{TriedRow, best_configuration, detailed_performance};
 
-use crestline_core::search::{Outcome, Variable};
+use crestline_core::search::{Interval, Outcome, Variable};
 
 use crate::number::{significant, trimmed};
 
@@ -35,6 +35,16 @@ fn load_name(variable: Variable, load: f64) -> String {
         Variable::Users => format!("{text} users"),
         Variable::Rate => format!("{text} req/s"),
     }
+}
+
+/// The ends of an interval. Whole users are rounded outwards, and are never less than one.
+fn ends(variable: Variable, interval: Interval) -> [String; 2] {
+    let Interval { low, high } = interval;
+    let (low, high) = match variable {
+        Variable::Users => (low.floor().max(1.0), high.ceil()),
+        Variable::Rate => (low, high),
+    };
+    [low, high].map(|load| load_text(variable, load))
 }
 
 /// Whether a group has its answer: a load, or that the upper bound is not enough to find one.
