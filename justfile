@@ -43,6 +43,14 @@ real:
 bench-client *ARGS:
     cargo bench --package crestline --bench client -- {{ ARGS }}
 
+# how near searches come to the truth, and what they cost, in virtual time: `tuning`, `held-out`, `all`, `trace NAME`, ...
+bench-search *ARGS:
+    cargo bench --quiet --package crestline-experiment --bench search -- {{ ARGS }}
+
+# find the truths that bench-search needs and does not have: minutes of work
+bench-search-truth NAME="":
+    cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}
+
 # feed random bytes to fuzz/fuzz_targets/TARGET.rs for SECONDS; needs `cargo install cargo-fuzz --locked` and g++
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }}
