@@ -38,14 +38,6 @@ impl Grid {
 }
 
 impl Belief {
-    /// Every load of the grid is certainly within the criteria.
-    pub(super) fn certain(grid: Grid) -> Self {
-        Self {
-            grid,
-            survival: vec![1.0; POINTS],
-        }
-    }
-
     /// From `P(x* >= x)` as a function of log load; made monotone.
     pub(super) fn new(grid: Grid, survival: impl Fn(f64) -> f64) -> Self {
         let mut least = 1.0_f64;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Abort;
 use super::gauge::Gauge;
 use crate::record::{FailureKind, InFlight, RequestRecord};
 use crate::sla::{Slo, Timed};
@@ -230,11 +231,11 @@ impl Evidence {
     }
 
     /// The present dwell ends now.
-    pub(super) fn end(&mut self, dropped: bool) {
+    pub(super) fn end(&mut self, abort: Abort) {
         let now = self.now;
         if let Some(last) = self.dwells.last_mut() {
             last.span.ended.get_or_insert(now);
-            last.span.dropped = dropped;
+            last.span.dropped = abort == Abort::Queue;
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) fn closed(evidence: &Evidence, gauge: usize, center: f64, grid: Grid)
             tail(samples, slope, share, grid)
         }),
         (Kind::Valued | Kind::Gaps, None) => pooled(evidence, gauge, center, |samples, slope| {
-            mean(samples, slope, grid)
+            Some(mean(samples, slope, grid))
         }),
         (_, Some(_)) => View {
             evidence,
@@ -288,7 +288,7 @@ fn mixture(grid: Grid, normals: &[(f64, f64, f64)]) -> Belief {
 }
 
 /// Where the mean, shifted to one load, crosses its limit.
-fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Option<Fit> {
+fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Fit {
     let n: usize = samples.iter().map(|sample| sample.values.len()).sum();
     let at = samples
         .iter()
@@ -320,10 +320,10 @@ fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Option<Fit> {
         let sd = CAUTION * (sd.powi(2) + 0.01_f64.powi(2)).sqrt();
         normals.push((weight, at - mean.max(1e-12).ln() / gamma, sd / gamma));
     }
-    Some(Fit {
+    Fit {
         belief: mixture(grid, &normals),
         beta: f64::INFINITY,
         phi,
         requests: n,
-    })
+    }
 }

@@ -67,14 +67,6 @@ impl Frame {
         whole.clamp(self.bounds.lowest, self.bounds.highest)
     }
 
-    /// Requests in flight at a load (Little's law).
-    pub(super) fn users(&self, load: f64, pace: &Pace) -> f64 {
-        match self.variable {
-            Variable::Users => load,
-            Variable::Rate => load * pace.latency,
-        }
-    }
-
     /// Requests a second at a load.
     pub(super) fn rate(&self, load: f64, pace: &Pace) -> f64 {
         match self.variable {
@@ -105,7 +97,7 @@ impl Frame {
             most: f64::INFINITY,
             join,
             settle,
-            abort: if up || self.variable == Variable::Rate {
+            abort: if load >= from || self.variable == Variable::Rate {
                 Abort::Nothing
             } else {
                 Abort::Surplus

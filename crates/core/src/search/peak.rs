@@ -72,11 +72,11 @@ impl Peak {
     fn measure_at(&self, load: f64, from: f64, pace: &Pace) -> Next {
         let load = self.frame.load(load).min(self.highest());
         let mut plan: Plan = self.frame.plan(Stage::Measure, load, from, pace);
-        let rate = self.frame.rate(load, pace);
+        let per_s = self.frame.rate(load, pace);
         let wanted = match self.aim.measure {
-            Measure::Throughput(crate::sla::Throughput::Requests) => WINDOW_REQUESTS / rate,
-            Measure::Throughput(_) => WINDOW_TOKENS / (rate * pace.tokens.max(1.0)),
-            _ => WINDOW_REQUESTS / rate,
+            Measure::Throughput(crate::sla::Throughput::Requests) => WINDOW_REQUESTS / per_s,
+            Measure::Throughput(_) => WINDOW_TOKENS / (per_s * pace.tokens.max(1.0)),
+            _ => WINDOW_REQUESTS / per_s,
         };
         plan.least = wanted.clamp(WINDOW.0 * pace.latency, WINDOW.1 * pace.latency);
         // A time needs requests that can be judged; a throughput only its window.
@@ -134,27 +134,27 @@ impl Peak {
             let reason = "nothing could be measured".to_owned();
             return Next::Settled(Box::new(Frame::bare(Outcome::Inconclusive, reason)));
         };
-        let mut loads: Vec<(f64, f64)> = self.seen.clone();
-        loads.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let place = loads.iter().position(|seen| seen.0 >= at).unwrap_or(0);
-        let is_peak = loads
-            .get(place + 1)
+        let mut tried: Vec<(f64, f64)> = self.seen.clone();
+        tried.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let summit = tried.iter().position(|seen| seen.0 >= at).unwrap_or(0);
+        let is_peak = tried
+            .get(summit + 1)
             .is_some_and(|next| next.1 < best * (1.0 - GAIN));
         if is_peak && self.seen.len() < 24 {
-            let right = loads.get(place + 1).map(|next| next.0);
-            let left = (place > 0).then(|| loads[place - 1].0);
+            let right = tried.get(summit + 1).map(|next| next.0);
+            let left = (summit > 0).then(|| tried[summit - 1].0);
             for other in [left, right].into_iter().flatten() {
                 let ratio = (other / at).max(at / other);
                 let middle = self.frame.load((other * at).sqrt());
-                let is_new = loads.iter().all(|seen| (seen.0 - middle).abs() > 1e-9);
+                let is_new = tried.iter().all(|seen| (seen.0 - middle).abs() > 1e-9);
                 if ratio > 1.12 && is_new {
                     return self.measure_at(middle, from, pace);
                 }
             }
         }
         let enough = |seen: &&(f64, f64)| seen.1 >= NEARLY * best;
-        let high = loads.iter().find(enough).map_or(at, |seen| seen.0);
-        let low = loads
+        let high = tried.iter().find(enough).map_or(at, |seen| seen.0);
+        let low = tried
             .iter()
             .filter(|seen| seen.0 < high)
             .map(|seen| seen.0)
