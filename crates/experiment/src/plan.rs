@@ -75,6 +75,8 @@ pub struct SearchPlan {
     pub question: Question,
     /// How it is answered.
     pub method: Method,
+    /// Most requests in flight where the rate is varied; `None` is no limit.
+    pub fixed_parallel: Option<NonZeroU32>,
     /// Go on from what an earlier command left in the output folder, where the journal there is of the same plan.
     pub resume: Resume,
 }
@@ -100,17 +102,8 @@ pub struct BisectPlan {
     pub warmup: f64,
     /// Ends a run's sending earlier.
     pub duration: Option<Nanos>,
-    /// How rates are offered.
-    pub offered: Offered,
-}
-
-/// How the rates of a bisection are offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offered {
-    /// When requests become due.
+    /// When requests become due, where the rate is varied.
     pub arrivals: Spacing,
-    /// Most requests in flight; `None` is no limit.
-    pub limit: Option<NonZeroU32>,
 }
 
 /// How the arrivals of a rate lie.

@@ -111,7 +111,7 @@ impl<'a> Recorder<'a> {
 }
 
 /// Fills in the output length of an answer whose server told none: by the tokenizer, else by its chunks.
-fn count_missing(record: &mut RequestRecord, tokenizer: Option<&Tokenizer>) {
+pub(crate) fn count_missing(record: &mut RequestRecord, tokenizer: Option<&Tokenizer>) {
     if record.output_tokens.is_some() || !record.succeeded() {
         return;
     }

@@ -43,6 +43,16 @@ pub(crate) struct Applied {
 
 impl Subject {
     pub(crate) fn open(plan: &Plan, workload: &Arc<Workload>) -> Result<Self, RunError> {
+        Self::open_at(plan, workload, 0)
+    }
+
+    /// The same for a subject whose earlier requests were the items before `first_item`. It matters in virtual time only,
+    /// where the session itself counts.
+    pub(crate) fn open_at(
+        plan: &Plan,
+        workload: &Arc<Workload>,
+        first_item: u64,
+    ) -> Result<Self, RunError> {
         let tokenizer = workload.tokenizer().cloned();
         match &plan.subject {
             SubjectPlan::Live(target) => {
@@ -74,7 +84,7 @@ impl Subject {
                     seed: plan.workload.seed,
                     streamed: plan.generation.stream,
                 };
-                let source = source(plan, workload, &profile);
+                let source = source(plan, workload, &profile, first_item);
                 let session = VirtualSession::new(&profile, settings, source);
                 Ok(Self::Virtual {
                     session: Box::new(session),
@@ -151,7 +161,7 @@ impl Subject {
 }
 
 /// A failure whose text repeats no secret.
-fn redacted(mut failure: Failure, target: &Target) -> Failure {
+pub(crate) fn redacted(mut failure: Failure, target: &Target) -> Failure {
     failure.text = target.redacted(&failure.text);
     failure
 }
@@ -190,6 +200,7 @@ fn source(
     plan: &Plan,
     workload: &Arc<Workload>,
     profile: &Profile,
+    first_item: u64,
 ) -> crate::virtual_subject::Source {
     let view = EngineView::new(
         profile,
@@ -203,7 +214,7 @@ fn source(
         .keep_text
         .then(|| (plan.model.clone(), plan.generation.clone()));
     Box::new(move |index| {
-        let item = workload.item(index);
+        let item = workload.item(first_item + index);
         let mut request: VirtualRequest = view.request(&item);
         if let Some((model, generation)) = &texts {
             let body = endpoint::body(item, model, generation);

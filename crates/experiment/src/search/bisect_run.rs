@@ -19,6 +19,7 @@ use crestline_load::files::make_room_for;
 use crestline_store::runs::RunReader;
 use crestline_workload::Workload;
 
+use super::crest_run::open_answer;
 use super::journal::{Applied, Entry, Fingerprint, Journal, RunEnd};
 use super::outcome::{Dwell, SearchOutcome, Spent, Tried};
 use crate::error::RunError;
@@ -53,6 +54,7 @@ pub(super) fn run(
 /// A bisection that goes on.
 struct Session<'a> {
     plan: &'a Plan,
+    search: &'a SearchPlan,
     question: &'a Question,
     probe_plan: BisectPlan,
     subject: Subject,
@@ -89,20 +91,29 @@ impl<'a> Session<'a> {
         for note in workload.notes() {
             each(Event::Note(note.clone()));
         }
-        let subject = Subject::open(plan, &workload)?;
-        // Before anything is on disk: a service that is not there leaves no search behind.
-        is_there(plan, &subject, stop)?;
         let folder = &plan.output.folder;
-        make_folder(folder)?;
         let fingerprint = Fingerprint::of(plan, search);
         let (journal, entries) = match search.resume {
-            Resume::No => (Journal::create(folder, fingerprint)?, Vec::new()),
-            Resume::Yes => Journal::resume(folder, &fingerprint)?,
+            Resume::No => (None, Vec::new()),
+            Resume::Yes => {
+                let (journal, entries) = Journal::resume(folder, &fingerprint)?;
+                (Some(journal), entries)
+            }
+        };
+        let question = &search.question;
+        let first_item = next_item(search, &probe_plan, &entries);
+        let subject = Subject::open_at(plan, &workload, first_item)?;
+        // Before anything is on disk: a service that is not there leaves no search behind.
+        is_there(plan, &subject, stop)?;
+        make_folder(folder)?;
+        let journal = match journal {
+            Some(journal) => journal,
+            None => Journal::create(folder, fingerprint)?,
         };
         each(Event::SearchStarted(folder.clone()));
-        let question = &search.question;
         let mut session = Self {
             plan,
+            search,
             question,
             probe_plan,
             subject,
@@ -115,7 +126,7 @@ impl<'a> Session<'a> {
             }),
             runs: Vec::new(),
             health: ClientHealth::default(),
-            first_item: 0,
+            first_item,
             loss: None,
         };
         session.restore(&entries)?;
@@ -125,17 +136,9 @@ impl<'a> Session<'a> {
     /// Takes over the runs of earlier commands; one that was cut off is made again.
     fn restore(&mut self, entries: &[Entry]) -> Result<(), RunError> {
         for entry in entries {
-            match entry {
-                Entry::Change(applied) => {
-                    let point = self.point(applied.load as u64);
-                    self.first_item += point.warmup + point.requests;
-                }
-                Entry::Run(end) => {
-                    let run = self.read_run(end)?;
-                    self.runs.push(run);
-                    self.first_item = end.next_item;
-                }
-                _ => {}
+            if let Entry::Run(end) = entry {
+                let run = self.read_run(end)?;
+                self.runs.push(run);
             }
         }
         let mut values: Vec<u64> = self.runs.iter().map(|run| run.value).collect();
@@ -278,27 +281,7 @@ impl<'a> Session<'a> {
     }
 
     fn point(&self, value: u64) -> LoadPoint {
-        let requests = requests_of(value, self.probe_plan.multiplier);
-        let users =
-            NonZeroU32::new(u32::try_from(value).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
-        let rate = Rate::per_second(value.max(1) as f64).expect("a whole number above 0 is a rate");
-        let offered = self.probe_plan.offered;
-        let load = match self.question.variable {
-            Variable::Users => Load::closed(users),
-            Variable::Rate => Load {
-                arrivals: match offered.arrivals {
-                    Spacing::Random => Arrivals::Poisson(rate),
-                    Spacing::Even => Arrivals::Constant(rate),
-                },
-                concurrency: offered.limit,
-            },
-        };
-        LoadPoint {
-            load,
-            requests,
-            warmup: warmup_requests(self.probe_plan.warmup, requests),
-            duration: self.probe_plan.duration,
-        }
+        point(self.search, &self.probe_plan, value)
     }
 
     /// A folder that no run has used, also none that was cut off.
@@ -436,18 +419,37 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Of a group that the search did not get to.
-fn open_answer() -> Answer {
-    Answer {
-        outcome: Outcome::Inconclusive,
-        load: None,
-        estimate: None,
-        interval: None,
-        best: None,
-        binding: None,
-        knee: None,
-        requests: 0,
-        requests_needed: None,
-        reason: "interrupted".to_owned(),
+/// One run of a load.
+fn point(search: &SearchPlan, plan: &BisectPlan, value: u64) -> LoadPoint {
+    let requests = requests_of(value, plan.multiplier);
+    let users = u32::try_from(value).ok().and_then(NonZeroU32::new);
+    let rate = Rate::per_second(value.max(1) as f64).expect("a whole number above 0 is a rate");
+    let load = match search.question.variable {
+        Variable::Users => Load::closed(users.unwrap_or(NonZeroU32::MIN)),
+        Variable::Rate => Load {
+            arrivals: match plan.arrivals {
+                Spacing::Random => Arrivals::Poisson(rate),
+                Spacing::Even => Arrivals::Constant(rate),
+            },
+            concurrency: search.fixed_parallel,
+        },
+    };
+    LoadPoint {
+        load,
+        requests,
+        warmup: warmup_requests(plan.warmup, requests),
+        duration: plan.duration,
     }
+}
+
+/// The first item that no run has sent, also none that was cut off.
+fn next_item(search: &SearchPlan, plan: &BisectPlan, entries: &[Entry]) -> u64 {
+    entries.iter().fold(0, |next, entry| match entry {
+        Entry::Change(applied) => {
+            let point = point(search, plan, applied.load as u64);
+            next + point.warmup + point.requests
+        }
+        Entry::Run(end) => end.next_item,
+        _ => next,
+    })
 }

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crestline_core::search::Question;
+use crestline_core::search::{Question, Span};
 use crestline_core::units::Nanos;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,8 +31,8 @@ pub enum Entry {
     Resume(Resumed),
     /// A load is applied.
     Change(Applied),
-    /// A dwell has ended.
-    Dwell(DwellEnd),
+    /// A dwell has begun, or ended.
+    Dwell(Dwelt),
     /// A run of a bisection has ended.
     Run(RunEnd),
     /// The search has its answers.
@@ -71,21 +71,15 @@ pub struct Applied {
     pub stage: String,
 }
 
-/// A dwell that has ended.
+/// A dwell, written when it begins and again when it has ended; the last line of a number holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DwellEnd {
+pub struct Dwelt {
     /// From 1, in order of time.
     pub number: u32,
-    /// Users, or requests a second.
-    pub load: f64,
     /// What the search was doing.
     pub stage: String,
-    /// When its requests began to count; `None` where that never came.
-    pub counted_from: Option<Nanos>,
-    /// When it ended.
-    pub until: Nanos,
-    /// Why it ended.
-    pub ending: String,
+    /// Its load and its times.
+    pub span: Span,
 }
 
 /// A run of a bisection that has ended.

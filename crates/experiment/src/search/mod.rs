@@ -1,9 +1,13 @@
 //! Searches for the loads that meet an SLA.
 
 mod bisect_run;
+mod crest_run;
 pub mod drive;
 pub mod journal;
+mod ledger;
 pub mod outcome;
+mod past;
+mod sessions;
 pub mod summary_json;
 
 use crestline_load::engine::Stop;
@@ -22,6 +26,6 @@ pub fn run_search(
     let search = plan.search.as_ref().ok_or(RunError::NoSearch)?;
     match search.method {
         Method::Bisect(_) => bisect_run::run(plan, search, stop, each),
-        Method::Crest => Err(RunError::NoSearch),
+        Method::Crest => crest_run::run(plan, search, stop, each),
     }
 }

@@ -50,7 +50,8 @@ pub(crate) struct SlaArgs {
     /// Requests of one run, as a multiple of the load; `bisect` only [default: 2].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) sla_number_multiplier: Option<f64>,
-    /// Most requests in flight while `bisect` varies the rate [default: the upper bound].
+    /// Most requests in flight while the rate is varied; the wait for a slot counts as latency [default: no limit in `crest`,
+    /// the upper bound in `bisect`].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) sla_fixed_parallel: Option<i64>,
     /// Go on with a search that was ended early, from what it left in its folder; without a folder, the last one of the same

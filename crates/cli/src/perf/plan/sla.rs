@@ -6,7 +6,7 @@ use crestline_core::search::{Bounds, Budget, Question, Variable};
 use crestline_core::sla::{
     CriteriaError, CriterionFault, Group, Measure, Slo, Timed, parse_groups, parse_slo,
 };
-use crestline_experiment::plan::{BisectPlan, Method, Offered, Resume, SearchPlan, Spacing};
+use crestline_experiment::plan::{BisectPlan, Method, Resume, SearchPlan, Spacing};
 
 use super::{amounts, values};
 use crate::perf::args::{self, Arrival, LoadArgs, PerfArgs, SearchMethod, SlaArgs};
@@ -32,13 +32,15 @@ pub(super) fn search(
     refuse_misfits(args, method)?;
     let question = question(args, method, notes)?;
     idle_flags(args, method, notes);
+    let fixed_parallel = fixed_parallel(args, method, question.bounds)?;
     let method = match method {
         SearchMethod::Crest => Method::Crest,
-        SearchMethod::Bisect => Method::Bisect(bisection(args, &question)?),
+        SearchMethod::Bisect => Method::Bisect(bisection(args)?),
     };
     Ok(Some(SearchPlan {
         question,
         method,
+        fixed_parallel,
         resume: match args.sla.resume {
             Some(_) => Resume::Yes,
             None => Resume::No,
@@ -350,7 +352,7 @@ fn budget(typed: &[String]) -> Result<Budget, Problem> {
     Ok(budget)
 }
 
-fn bisection(args: &PerfArgs, question: &Question) -> Result<BisectPlan, Problem> {
+fn bisection(args: &PerfArgs) -> Result<BisectPlan, Problem> {
     let sla = &args.sla;
     let multiplier = sla.sla_number_multiplier.unwrap_or(DEFAULT_MULTIPLIER);
     if !(multiplier.is_finite() && multiplier > 0.0) {
@@ -358,10 +360,6 @@ fn bisection(args: &PerfArgs, question: &Question) -> Result<BisectPlan, Problem
             "--sla-number-multiplier must be above 0, not {multiplier}"
         )));
     }
-    let limit = sla
-        .sla_fixed_parallel
-        .map(|limit| values::positive("--sla-fixed-parallel", limit))
-        .transpose()?;
     Ok(BisectPlan {
         runs: values::positive("--sla-num-runs", sla.sla_num_runs.unwrap_or(DEFAULT_RUNS))?,
         multiplier,
@@ -371,17 +369,31 @@ fn bisection(args: &PerfArgs, question: &Question) -> Result<BisectPlan, Problem
             .duration
             .map(|seconds| values::span("--duration", seconds))
             .transpose()?,
-        offered: Offered {
-            arrivals: match args.load.arrival {
-                Arrival::Poisson => Spacing::Random,
-                Arrival::Constant => Spacing::Even,
-            },
-            limit: if args.load.open_loop {
-                None
-            } else {
-                limit.or_else(|| NonZeroU32::new(question.bounds.highest as u32))
-            },
+        arrivals: match args.load.arrival {
+            Arrival::Poisson => Spacing::Random,
+            Arrival::Constant => Spacing::Even,
         },
+    })
+}
+
+/// Most requests in flight where the rate is varied. Evalscope has no rates without: unless the loop is opened by a flag,
+/// it is the upper bound.
+fn fixed_parallel(
+    args: &PerfArgs,
+    method: SearchMethod,
+    bounds: Bounds,
+) -> Result<Option<NonZeroU32>, Problem> {
+    let typed = args
+        .sla
+        .sla_fixed_parallel
+        .map(|limit| values::positive("--sla-fixed-parallel", limit))
+        .transpose()?;
+    if variable(&args.sla) == Variable::Users || args.load.open_loop {
+        return Ok(None);
+    }
+    Ok(match method {
+        SearchMethod::Crest => typed,
+        SearchMethod::Bisect => typed.or_else(|| NonZeroU32::new(bounds.highest as u32)),
     })
 }
 
@@ -409,13 +421,12 @@ fn idle_flags(args: &PerfArgs, method: SearchMethod, notes: &mut Vec<String>) {
         Variable::Rate => (
             "--parallel",
             load.parallel.iter().any(|users| *users != -1),
-            "the rate is varied; in bisect, --sla-fixed-parallel limits the requests in flight",
+            "the rate is varied; --sla-fixed-parallel limits the requests in flight",
         ),
     });
-    let rate_in_bisect = method == SearchMethod::Bisect && variable(sla) == Variable::Rate;
     idle.push((
         "--sla-fixed-parallel",
-        sla.sla_fixed_parallel.is_some() && (!rate_in_bisect || load.open_loop),
+        sla.sla_fixed_parallel.is_some() && (variable(sla) == Variable::Users || load.open_loop),
         "nothing limits the requests in flight here",
     ));
     if method == SearchMethod::Crest {

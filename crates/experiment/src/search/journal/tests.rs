@@ -16,13 +16,16 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn dwell(number: u32) -> Entry {
-    Entry::Dwell(DwellEnd {
+    Entry::Dwell(Dwelt {
         number,
-        load: 8.0,
         stage: "ramp".to_owned(),
-        counted_from: Some(Nanos::from_secs(2)),
-        until: Nanos::from_secs(9),
-        ending: "decided".to_owned(),
+        span: Span {
+            load: 8.0,
+            applied: Nanos::from_secs(1),
+            counts_from: Nanos::from_secs(2),
+            ended: Some(Nanos::from_secs(9)),
+            dropped: false,
+        },
     })
 }
 

@@ -1,0 +1,234 @@
+//! What was seen in each dwell, for tables, files and whoever watches. Judges nothing for the search: that has evidence of
+//! its own.
+
+use crestline_core::record::{FailureKind, RequestRecord};
+use crestline_core::request::LoadPoint;
+use crestline_core::search::{Question, Span};
+use crestline_core::sla::{Group, Probe};
+use crestline_core::summary::RunSummary;
+use crestline_core::units::Nanos;
+
+use super::drive::Shape;
+use super::journal::Dwelt;
+use super::outcome::{Dwell, Spent, Tried, WorkRate};
+use crate::event::Verdict;
+
+/// Requests of a dwell below which nothing is said of it.
+const LEAST_REQUESTS: u64 = 10;
+
+/// All dwells of a search, those of earlier commands included.
+pub(super) struct Ledger<'a> {
+    question: &'a Question,
+    shape: Shape,
+    accounts: Vec<Account>,
+    spent: Spent,
+}
+
+/// One dwell.
+struct Account {
+    stage: String,
+    span: Span,
+    summary: RunSummary,
+    /// Requests that keep to the limits of a good one.
+    good: u64,
+    /// Requests that ended well while it counted, and the tokens of their answers, whenever they were sent.
+    work: [u64; 2],
+}
+
+impl Account {
+    fn counts(&self, at: Nanos) -> bool {
+        at >= self.span.counts_from && self.span.ended.is_none_or(|ended| at < ended)
+    }
+
+    fn probe(&self, groups: &[Group]) -> Probe {
+        Probe::of(&self.summary, Some(self.good), groups)
+    }
+
+    fn counted_s(&self, now: Nanos) -> f64 {
+        let end = self.span.ended.unwrap_or(now);
+        end.saturating_sub(self.span.counts_from).as_secs_f64()
+    }
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(question: &'a Question, shape: Shape) -> Self {
+        Self {
+            question,
+            shape,
+            accounts: Vec::new(),
+            spent: Spent::default(),
+        }
+    }
+
+    /// Takes over the dwells that the search has; gives those that are new or have changed.
+    pub(super) fn sync(&mut self, spans: impl Iterator<Item = Span>, stage: &str) -> Vec<Dwelt> {
+        let mut news = Vec::new();
+        for (place, span) in spans.enumerate() {
+            match self.accounts.get_mut(place) {
+                Some(account) if account.span == span => continue,
+                Some(account) => account.span = span,
+                None => self.accounts.push(self.account(span, stage)),
+            }
+            news.push(Dwelt {
+                number: place as u32 + 1,
+                stage: self.accounts[place].stage.clone(),
+                span,
+            });
+        }
+        news
+    }
+
+    /// Takes over a dwell of an earlier command.
+    pub(super) fn restore(&mut self, dwelt: &Dwelt) {
+        self.accounts.push(self.account(dwelt.span, &dwelt.stage));
+    }
+
+    fn account(&self, span: Span, stage: &str) -> Account {
+        Account {
+            stage: stage.to_owned(),
+            span,
+            summary: RunSummary::new(LoadPoint {
+                load: self.shape.load(span.load),
+                requests: 0,
+                warmup: 0,
+                duration: None,
+            }),
+            good: 0,
+            work: [0; 2],
+        }
+    }
+
+    /// A request has ended.
+    pub(super) fn record(&mut self, record: &RequestRecord) {
+        let failure = record.failure.as_ref().map(|failure| failure.kind);
+        if failure == Some(FailureKind::Cancelled) {
+            self.spent.given_up += 1;
+            return;
+        }
+        self.spent.requests += 1;
+        self.spent.failed += u64::from(failure.is_some());
+        let tokens = record
+            .output_tokens
+            .map_or(0, |tokens| u64::from(tokens.count));
+        if failure.is_none() {
+            self.spent.output_tokens += tokens;
+            self.spent.input_tokens += record
+                .prompt_tokens
+                .map_or(0, |tokens| u64::from(tokens.count));
+            if let Some(account) = self.at(record.end) {
+                account.work[0] += 1;
+                account.work[1] += tokens;
+            }
+        }
+        let good = self.question.slo.met_by(record);
+        if let Some(account) = self.at(record.sent) {
+            account.good += u64::from(good);
+            account.summary.add(record);
+        }
+    }
+
+    /// The dwell that counts what happens at a moment; requests end soon after they are sent, so the last ones come first.
+    fn at(&mut self, moment: Nanos) -> Option<&mut Account> {
+        self.accounts
+            .iter_mut()
+            .rev()
+            .find(|account| account.counts(moment))
+    }
+
+    /// What the present dwell says of a group so far.
+    pub(super) fn verdict(&self, group: usize) -> Verdict {
+        let Some(account) = self.accounts.last() else {
+            return Verdict::Open;
+        };
+        let Some(group) = self.question.groups.get(group) else {
+            return Verdict::Open;
+        };
+        let probe = account.probe(std::slice::from_ref(group));
+        if probe.total < LEAST_REQUESTS || group.criteria.is_empty() {
+            Verdict::Open
+        } else if group.judge(&probe).met() {
+            Verdict::Meets
+        } else {
+            Verdict::Fails
+        }
+    }
+
+    /// What the present dwell's requests come to.
+    pub(super) fn present(&self) -> Option<&RunSummary> {
+        self.accounts.last().map(|account| &account.summary)
+    }
+
+    /// What was spent by `now`, which counts from the begin of the first command.
+    pub(super) fn spent(&self, now: Nanos) -> Spent {
+        let began = self
+            .accounts
+            .first()
+            .map_or(now, |first| first.span.applied);
+        Spent {
+            time: now.saturating_sub(began),
+            ..self.spent
+        }
+    }
+
+    /// Every dwell, with times since the search began.
+    pub(super) fn dwells(&self, now: Nanos) -> Vec<Dwell> {
+        let began = self
+            .accounts
+            .first()
+            .map_or(Nanos::ZERO, |first| first.span.applied);
+        let since = |at: Nanos| at.saturating_sub(began);
+        let numbered = (1..).zip(&self.accounts);
+        numbered
+            .map(|(number, account)| {
+                let end = account.span.ended.unwrap_or(now);
+                Dwell {
+                    number,
+                    load: account.span.load,
+                    stage: account.stage.clone(),
+                    start: since(account.span.applied),
+                    counted_from: (account.span.counts_from < end)
+                        .then(|| since(account.span.counts_from)),
+                    end: since(end),
+                    ending: ending(&account.span).to_owned(),
+                    probe: account.probe(&self.question.groups),
+                }
+            })
+            .collect()
+    }
+
+    /// The loads in increasing order, the dwells of each together.
+    pub(super) fn tried(&self, now: Nanos) -> Vec<Tried> {
+        let mut accounts: Vec<&Account> = self.accounts.iter().collect();
+        accounts.sort_by(|one, other| one.span.load.total_cmp(&other.span.load));
+        accounts
+            .chunk_by(|one, other| one.span.load.total_cmp(&other.span.load).is_eq())
+            .filter_map(|same| {
+                let mut summary = same.first()?.summary.clone();
+                same[1..]
+                    .iter()
+                    .for_each(|more| summary.merge(more.summary.clone()));
+                summary.sort();
+                let seconds: f64 = same.iter().map(|account| account.counted_s(now)).sum();
+                let per_s = |place: usize| {
+                    same.iter().map(|account| account.work[place]).sum::<u64>() as f64 / seconds
+                };
+                Some(Tried {
+                    load: same[0].span.load,
+                    runs: vec![summary],
+                    pace: (seconds > 0.0).then(|| WorkRate {
+                        requests_per_s: per_s(0),
+                        output_tokens_per_s: per_s(1),
+                    }),
+                })
+            })
+            .collect()
+    }
+}
+
+fn ending(span: &Span) -> &'static str {
+    match (span.ended, span.dropped) {
+        (None, _) => "cut off",
+        (Some(_), true) => "ended, its queue given up",
+        (Some(_), false) => "ended",
+    }
+}

@@ -1,0 +1,178 @@
+//! The live service and the simulated engine as sessions that a search is driven on.
+//!
+//! Times count from the begin of the first command of a search; a command that goes on is moved behind the earlier ones.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crestline_core::health::ClientHealth;
+use crestline_core::record::{InFlight, RequestRecord};
+use crestline_core::request::Load;
+use crestline_core::search::Abort;
+use crestline_core::units::Nanos;
+use crestline_load::engine::{Happening, Session, Stop};
+use crestline_load::files::make_room_for;
+use crestline_load::target::Target;
+use crestline_workload::tokenizer::Tokenizer;
+
+use super::drive::LoadSession;
+use crate::error::RunError;
+use crate::recorder::count_missing;
+use crate::subject::redacted;
+use crate::virtual_subject::{Until, VirtualSession};
+
+/// Between two looks at the client's health.
+const HEALTH_EVERY: Nanos = Nanos::from_millis(500);
+
+/// What a session shows beside its records.
+#[derive(Debug, Default)]
+pub(super) struct Dials {
+    /// Requests in flight at the last look.
+    pub(super) in_flight: Cell<u64>,
+    /// How well the client kept up since it was last taken.
+    pub(super) health: RefCell<ClientHealth>,
+}
+
+/// A session in virtual time.
+pub(super) struct VirtualLoad {
+    pub(super) session: Box<VirtualSession>,
+    pub(super) dials: Rc<Dials>,
+}
+
+impl LoadSession for VirtualLoad {
+    type Error = RunError;
+
+    fn now(&self) -> Nanos {
+        self.session.now()
+    }
+
+    fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
+        self.session.change(load, join_over, abort);
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        until: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), RunError> {
+        let ended = self.session.run_until(Until::Time(until));
+        ended.into_iter().for_each(each);
+        Ok(())
+    }
+
+    fn list_in_flight(&self, list: &mut Vec<InFlight>) {
+        self.session.list_in_flight(list);
+        self.dials.in_flight.set(list.len() as u64);
+    }
+}
+
+/// A session with a live service.
+pub(super) struct LiveLoad<'a> {
+    pub(super) session: Session,
+    /// What the session's times are moved by.
+    pub(super) offset: Nanos,
+    pub(super) stop: &'a Stop,
+    pub(super) target: &'a Target,
+    pub(super) tokenizer: Option<Arc<Tokenizer>>,
+    pub(super) dials: Rc<Dials>,
+    pub(super) looked: Nanos,
+}
+
+impl LiveLoad<'_> {
+    /// Ends the session; what is in flight after `grace` is given up.
+    pub(super) fn close(
+        self,
+        grace: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), RunError> {
+        let tidy = Tidy {
+            offset: self.offset,
+            target: self.target,
+            tokenizer: self.tokenizer.as_deref(),
+        };
+        let health = self.session.close(grace, self.stop, &mut |happening| {
+            if let Happening::Record(record) = happening {
+                each(tidy.record(*record));
+            }
+        })?;
+        self.dials.health.borrow_mut().merge(health);
+        Ok(())
+    }
+}
+
+impl LoadSession for LiveLoad<'_> {
+    type Error = RunError;
+
+    fn now(&self) -> Nanos {
+        self.session.now() + self.offset
+    }
+
+    fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
+        make_room_for(load.concurrency.map_or(0, |limit| u64::from(limit.get())))?;
+        self.session.change(load, join_over, abort)?;
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        until: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), RunError> {
+        let tidy = Tidy {
+            offset: self.offset,
+            target: self.target,
+            tokenizer: self.tokenizer.as_deref(),
+        };
+        let until = until.saturating_sub(self.offset);
+        self.session.advance(until, self.stop, &mut |happening| {
+            if let Happening::Record(record) = happening {
+                each(tidy.record(*record));
+            }
+        })?;
+        if self.session.now().saturating_sub(self.looked) >= HEALTH_EVERY {
+            self.looked = self.session.now();
+            let health = self.session.take_health()?;
+            self.dials.health.borrow_mut().merge(health);
+        }
+        Ok(())
+    }
+
+    fn list_in_flight(&self, list: &mut Vec<InFlight>) {
+        list.clear();
+        list.extend(self.session.in_flight().iter().map(|flight| InFlight {
+            due: flight.due + self.offset,
+            sent: flight.sent + self.offset,
+            first_token: flight.first_token.map(|at| at + self.offset),
+            ..*flight
+        }));
+        self.dials.in_flight.set(list.len() as u64);
+    }
+}
+
+/// Makes a record as a search takes it: no secrets, tokens counted, times moved.
+struct Tidy<'a> {
+    offset: Nanos,
+    target: &'a Target,
+    tokenizer: Option<&'a Tokenizer>,
+}
+
+impl Tidy<'_> {
+    fn record(&self, mut record: RequestRecord) -> RequestRecord {
+        record.failure = record.failure.map(|failure| redacted(failure, self.target));
+        count_missing(&mut record, self.tokenizer);
+        let moved = |at: Nanos| at + self.offset;
+        RequestRecord {
+            due: moved(record.due),
+            sent: moved(record.sent),
+            first_byte: record.first_byte.map(moved),
+            first_token: record.first_token.map(moved),
+            first_reasoning: record.first_reasoning.map(moved),
+            first_answer: record.first_answer.map(moved),
+            last_token: record.last_token.map(moved),
+            end: moved(record.end),
+            ..record
+        }
+    }
+}
