@@ -10,7 +10,7 @@ use crestline_core::search::{Interval, Outcome};
 
 use crate::scenario::Scenario;
 
-pub(crate) use crest::{Answered, Observer, search};
+pub(crate) use crest::search;
 
 /// A way to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -33,14 +33,23 @@ pub(crate) fn named() -> Vec<Scenario> {
 fn smooth() -> Vec<Scenario> {
     vec![
         Scenario::closed("gpu-small-tpot", gpu_small(), &[p99(Tpot, 0.016)]),
-        Scenario::closed("gpu-large-2con", slow(), &[p99(Ttft, 0.5), p99(Tpot, 0.11)]),
+        Scenario::closed(
+            "gpu-large-2con",
+            slow(),
+            &[p99(Ttft, 0.9), p99(Tpot, 0.065)],
+        ),
         Scenario::closed("cpu-small-n", engine("cpu"), &[p99(Tpot, 0.17)])
             .sending(short_chat())
             .up_to(64.0),
         Scenario::closed("p90-large-n", wide(), &[at_most(0.9, Tpot, 0.0215)]).up_to(4096.0),
-        Scenario::closed("avg-ttft", slow(), &[mean(Ttft, 0.25), mean(Tpot, 0.09)]),
+        Scenario::closed(
+            "avg-ttft",
+            slow_of_40(),
+            &[mean(Ttft, 1.0), mean(Tpot, 0.09)],
+        ),
         Scenario::closed("avg-tpot", gpu_small(), &[mean(Tpot, 0.0135)]),
-        Scenario::closed("noisy-ttft", engine("noisy"), &[at_most(0.95, Ttft, 0.07)]),
+        Scenario::closed("noisy-ttft", engine("noisy"), &[at_most(0.95, Ttft, 0.07)])
+            .sending(even_prompts()),
     ]
 }
 
@@ -159,7 +168,7 @@ fn open() -> Vec<Scenario> {
         Scenario::open(
             "open-low-rate",
             cpu_of_16(),
-            &[p99(Ttft, 2.0), p99(Tpot, 0.25)],
+            &[p99(Ttft, 4.0), p99(Tpot, 0.25)],
         )
         .sending(short_chat()),
         Scenario::open("rag-prefill-open", gpu_large(), &[p99(Ttft, 2.0)]).sending(retrieval()),
@@ -203,7 +212,7 @@ fn open_variants() -> Vec<Scenario> {
 
 fn several() -> Vec<Scenario> {
     let mut two = Scenario::closed("two-groups", gpu_small(), &[p99(Tpot, 0.014)]);
-    two.groups.push(all_of(&[p99(Ttft, 0.09), p99(Tpot, 0.02)]));
+    two.groups.push(all_of(&[p99(Ttft, 0.3), p99(Tpot, 0.018)]));
     let goodput = Criterion {
         measure: Measure::Goodput,
         relation: Relation::AtLeast,
@@ -254,6 +263,13 @@ fn slow() -> Profile {
     profile.iteration.prefill_us_per_token = 250.0;
     profile.iteration.decode_us_per_sequence = 150.0;
     profile.max_num_batched_tokens = 2048;
+    profile
+}
+
+/// The same with room for 40: more have to queue.
+fn slow_of_40() -> Profile {
+    let mut profile = slow();
+    profile.max_num_seqs = 40;
     profile
 }
 
@@ -309,12 +325,21 @@ fn long_chat() -> Workload {
 fn heavy_tail() -> Workload {
     Workload::new(
         Lengths::log_normal(200.0, 0.8),
-        Lengths::log_normal(120.0, 1.0),
+        Lengths::LogNormal {
+            median: 120.0,
+            sigma: 1.0,
+            longest: 8000,
+        },
     )
 }
 
 fn fixed() -> Workload {
     Workload::new(Lengths::Fixed(256), Lengths::Fixed(147))
+}
+
+/// Chat answers to prompts of the same length: what differs is the wait.
+fn even_prompts() -> Workload {
+    Workload::new(Lengths::Fixed(400), Lengths::log_normal(150.0, 0.6))
 }
 
 /// Long prompts, short answers.

@@ -44,11 +44,11 @@ enum Job {
 
 /// The tuning half comes first: it is wanted first.
 fn jobs(only: &str, table: &TruthTable) -> Vec<Job> {
-    let mut names: Vec<Scenario> = named()
+    let mut singles: Vec<Scenario> = named()
         .into_iter()
         .filter(|scenario| scenario.name.contains(only) && table.of(scenario).is_empty())
         .collect();
-    names.sort_by_key(|scenario| scenario.half() == Half::HeldOut);
+    singles.sort_by_key(|scenario| scenario.half() == Half::HeldOut);
     let mut families: Vec<Family> = Family::all()
         .into_iter()
         .filter(|family| {
@@ -56,10 +56,12 @@ fn jobs(only: &str, table: &TruthTable) -> Vec<Job> {
         })
         .collect();
     families.sort_by_key(|family| family.half() == Half::HeldOut);
-    let named = names
+    let singles = singles
         .into_iter()
         .map(|scenario| Job::Named(Box::new(scenario)));
-    named.chain(families.into_iter().map(Job::Random)).collect()
+    singles
+        .chain(families.into_iter().map(Job::Random))
+        .collect()
 }
 
 fn locked(table: &Mutex<TruthTable>) -> MutexGuard<'_, TruthTable> {

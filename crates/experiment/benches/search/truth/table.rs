@@ -172,10 +172,10 @@ impl TruthTable {
 
     /// Writes the file, in the order of tables.
     pub(crate) fn save(&mut self) -> anyhow::Result<()> {
-        let names: Vec<String> = named().into_iter().map(|scenario| scenario.name).collect();
+        let order: Vec<String> = named().into_iter().map(|scenario| scenario.name).collect();
         let place = |row: &Row| {
-            let named = names.iter().position(|name| *name == row.scenario);
-            (named.unwrap_or(usize::MAX), row.scenario.clone(), row.group)
+            let place = order.iter().position(|name| *name == row.scenario);
+            (place.unwrap_or(usize::MAX), row.scenario.clone(), row.group)
         };
         self.rows.sort_by_key(place);
         let mut writer = csv::Writer::from_path(path())?;
