@@ -156,6 +156,12 @@ impl Run<'_> {
                     dials: Rc::clone(&desk.dials),
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
+                // Of these, no record will say what arrived.
+                for flight in load.session.in_flight() {
+                    if let Some(first) = flight.first_token {
+                        desk.ledger.arrived(flight.output_tokens, first, desk.now);
+                    }
+                }
             }
             Subject::Live {
                 engine,

@@ -31,8 +31,10 @@ struct Account {
     summary: RunSummary,
     /// Requests that keep to the limits of a good one.
     good: u64,
-    /// Requests that ended well while it counted, and the tokens of their answers, whenever they were sent.
-    work: [u64; 2],
+    /// Requests that ended well while it counted, whenever they were sent.
+    ended: u64,
+    /// Tokens that arrived while it counted, of whichever requests; those of an answer come evenly.
+    tokens: f64,
 }
 
 impl Account {
@@ -44,9 +46,11 @@ impl Account {
         Probe::of(&self.summary, Some(self.good), groups)
     }
 
-    fn counted_s(&self, now: Nanos) -> f64 {
-        let end = self.span.ended.unwrap_or(now);
-        end.saturating_sub(self.span.counts_from).as_secs_f64()
+    /// Seconds between two moments while it counted.
+    fn counted_s(&self, from: Nanos, to: Nanos) -> f64 {
+        let from = from.max(self.span.counts_from);
+        let to = self.span.ended.map_or(to, |ended| to.min(ended));
+        to.saturating_sub(from).as_secs_f64()
     }
 }
 
@@ -94,13 +98,20 @@ impl<'a> Ledger<'a> {
                 duration: None,
             }),
             good: 0,
-            work: [0; 2],
+            ended: 0,
+            tokens: 0.0,
         }
     }
 
     /// A request has ended.
     pub(super) fn record(&mut self, record: &RequestRecord) {
         let failure = record.failure.as_ref().map(|failure| failure.kind);
+        if let Some(first) = record.first_token {
+            let tokens = record
+                .output_tokens
+                .map_or(record.chunks, |tokens| tokens.count);
+            self.arrived(tokens, first, record.last_token.unwrap_or(first));
+        }
         if failure == Some(FailureKind::Cancelled) {
             self.spent.given_up += 1;
             return;
@@ -116,14 +127,30 @@ impl<'a> Ledger<'a> {
                 .prompt_tokens
                 .map_or(0, |tokens| u64::from(tokens.count));
             if let Some(account) = self.at(record.end) {
-                account.work[0] += 1;
-                account.work[1] += tokens;
+                account.ended += 1;
             }
         }
         let good = self.question.slo.met_by(record);
         if let Some(account) = self.at(record.sent) {
             account.good += u64::from(good);
             account.summary.add(record);
+        }
+    }
+
+    /// So many tokens of one request arrived between two moments.
+    pub(super) fn arrived(&mut self, tokens: u32, first: Nanos, last: Nanos) {
+        let seconds = last.saturating_sub(first).as_secs_f64();
+        if seconds <= 0.0 {
+            if let Some(account) = self.at(last) {
+                account.tokens += f64::from(tokens);
+            }
+            return;
+        }
+        for account in self.accounts.iter_mut().rev() {
+            if account.span.ended.is_some_and(|ended| ended <= first) {
+                break;
+            }
+            account.tokens += f64::from(tokens) * account.counted_s(first, last) / seconds;
         }
     }
 
@@ -208,21 +235,38 @@ impl<'a> Ledger<'a> {
                     .iter()
                     .for_each(|more| summary.merge(more.summary.clone()));
                 summary.sort();
-                let seconds: f64 = same.iter().map(|account| account.counted_s(now)).sum();
-                let per_s = |place: usize| {
-                    same.iter().map(|account| account.work[place]).sum::<u64>() as f64 / seconds
-                };
                 Some(Tried {
                     load: same[0].span.load,
+                    pace: pace(same, &summary, now),
                     runs: vec![summary],
-                    pace: (seconds > 0.0).then(|| WorkRate {
-                        requests_per_s: per_s(0),
-                        output_tokens_per_s: per_s(1),
-                    }),
                 })
             })
             .collect()
     }
+}
+
+/// Work done a second. A short time holds few whole answers, so requests are counted by the tokens that arrived and the
+/// mean number of tokens of an answer; where no tokens are known, by those that ended.
+fn pace(same: &[&Account], summary: &RunSummary, now: Nanos) -> Option<WorkRate> {
+    let times = same.iter();
+    let seconds: f64 = times
+        .map(|account| account.counted_s(Nanos::ZERO, now))
+        .sum();
+    if seconds <= 0.0 {
+        return None;
+    }
+    let tokens: f64 = same.iter().map(|account| account.tokens).sum();
+    let ended: u64 = same.iter().map(|account| account.ended).sum();
+    let an_answer = summary.output().tokens as f64 / summary.succeeded().max(1) as f64;
+    let requests = if an_answer > 0.0 {
+        tokens / an_answer
+    } else {
+        ended as f64
+    };
+    Some(WorkRate {
+        requests_per_s: requests / seconds,
+        output_tokens_per_s: tokens / seconds,
+    })
 }
 
 fn ending(span: &Span) -> &'static str {
