@@ -214,29 +214,25 @@ impl Closed {
         plan
     }
 
-    /// The belief on all criteria together; centred anew until it stays where it is.
+    /// The belief on all criteria together, from the loads around the estimate, or around the present load where the
+    /// estimate is still far: two groups of loads that contradict each other must not take turns.
     fn fit(&mut self, evidence: &Evidence) {
+        let Some(load) = evidence.load() else { return };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let fits = self
                 .frame
                 .gauges
                 .iter()
-                .filter_map(|&gauge| {
-                    Some((gauge, fit::closed(evidence, gauge, self.center, grid)?))
-                })
+                .filter_map(|&gauge| Some((gauge, fit::closed(evidence, gauge, self.center, grid)?)))
                 .collect();
             let Some(joint) = Joint::of(evidence, fits) else {
                 return;
             };
-            let median = joint.belief.median();
-            let moved = (median / self.center).ln().abs();
-            self.center = median.clamp(
-                self.frame.bounds.lowest * 0.7,
-                self.frame.bounds.highest * 1.4,
-            );
+            let before = self.center;
+            self.center = joint.belief.median().clamp(load / STEP.1, load * STEP.1);
             self.joint = Some(joint);
-            if moved < 0.02 {
+            if (self.center / before).ln().abs() < 0.02 {
                 break;
             }
         }

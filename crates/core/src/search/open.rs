@@ -28,6 +28,8 @@ const RANGE: f64 = 1.2;
 const NEXT: f64 = 0.35;
 const STEP: (f64, f64) = (0.85, 1.06);
 const STAY: f64 = 0.012;
+/// Furthest that the centre of a fit may be from the present load, as a ratio.
+const REACH: f64 = 1.15;
 /// A dwell lasts for so many design effects' worth of requests.
 const DWELL_EFFECTS: f64 = 20.0;
 const DWELL: (f64, f64) = (200.0, 3000.0);
@@ -221,7 +223,9 @@ impl Open {
     }
 
     fn fit(&mut self, evidence: &Evidence) {
-        let Some(pace) = evidence.pace() else { return };
+        let (Some(pace), Some(load)) = (evidence.pace(), evidence.load()) else {
+            return;
+        };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let apart = (self.center * pace.latency).clamp(8.0, 400.0) as usize;
@@ -243,15 +247,11 @@ impl Open {
             let Some(joint) = Joint::of(evidence, fits) else {
                 return;
             };
-            let median = joint.belief.median();
-            let moved = (median / self.center).ln().abs();
-            self.center = median.clamp(
-                self.frame.bounds.lowest * 0.7,
-                self.frame.bounds.highest * 1.4,
-            );
+            let before = self.center;
+            self.center = joint.belief.median().clamp(load / REACH, load * REACH);
             self.phi = joint.phi;
             self.joint = Some(joint);
-            if moved < 0.01 {
+            if (self.center / before).ln().abs() < 0.01 {
                 break;
             }
         }
