@@ -82,6 +82,7 @@ fn journal_hint(error: &JournalError) -> &'static str {
         JournalError::Exists { .. } => {
             "add --resume to go on with that search, or choose another folder with --outputs-dir or --name"
         }
+        JournalError::Busy { .. } => "wait for it to end, or end it, and repeat this command",
         JournalError::File { .. } => "check that the folder may be read and written",
         JournalError::Damaged { .. } | JournalError::Newer { .. } => {
             "leave out --resume to begin anew"

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crestline_core::health::{ClientHealth, HealthVerdict};
 use crestline_core::record::RequestRecord;
-use crestline_core::search::{Answer, Outcome, Question, Search, Status};
+use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{SessionPlan, Stop};
@@ -18,7 +18,7 @@ use super::drive::{Happening, LoadSession, Shape, drive};
 use super::journal::{Applied, Entry, Fingerprint, Journal, Resumed};
 use super::ledger::Ledger;
 use super::outcome::SearchOutcome;
-use super::past::Past;
+use super::past::{BackTo, Past};
 use super::sessions::{Dials, LiveLoad, VirtualLoad};
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
@@ -56,6 +56,7 @@ pub(super) fn run(
     };
     let first_item = past.as_ref().map_or(0, |past| past.first_item);
     let from = past.as_ref().map_or(Nanos::ZERO, |past| past.from);
+    let back_to = past.as_ref().and_then(|past| past.back_to);
     let subject = Subject::open_at(plan, &workload, first_item)?;
     // Before anything is on disk: a service that is not there leaves no search behind.
     is_there(plan, &subject, stop)?;
@@ -103,6 +104,7 @@ pub(super) fn run(
         shape,
         first_item,
         from,
+        back_to,
     };
     run.on(subject, search, desk)
 }
@@ -139,6 +141,7 @@ struct Run<'a> {
     shape: Shape,
     first_item: u64,
     from: Nanos,
+    back_to: Option<BackTo>,
 }
 
 impl Run<'_> {
@@ -200,6 +203,9 @@ impl Run<'_> {
         session: &mut S,
         desk: &mut Desk<'_>,
     ) -> Result<(), RunError> {
+        if let Some(back_to) = self.back_to {
+            self.bring_back(back_to, search, session, desk)?;
+        }
         drive(search, session, self.shape, &mut |search, happening| {
             desk.see(search, happening)
         })?;
@@ -208,6 +214,26 @@ impl Run<'_> {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+}
+
+impl Run<'_> {
+    /// Applies the load at which an earlier command was cut off, until the service is as busy as it was then: the search
+    /// believes that it still is.
+    fn bring_back<S: LoadSession<Error = RunError>>(
+        &self,
+        back_to: BackTo,
+        search: &mut Search,
+        session: &mut S,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), RunError> {
+        let join_over = back_to.settle / 2;
+        session.change(self.shape.load(back_to.load), join_over, Abort::Nothing)?;
+        let until = session.now() + back_to.settle;
+        session.advance(until, &mut |record| {
+            search.ended(&record);
+            desk.record(record);
+        })
     }
 }
 

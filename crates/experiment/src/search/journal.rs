@@ -4,8 +4,8 @@
 //! the database beside it. A line that was cut off by a kill is left out when the journal is read, and removed when it is
 //! written on.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crestline_core::search::{Question, Span};
@@ -127,6 +127,12 @@ pub enum JournalError {
         /// The journal.
         path: PathBuf,
     },
+    /// A command is writing it at this moment.
+    #[error("another command is at work on `{}`", path.display())]
+    Busy {
+        /// The journal.
+        path: PathBuf,
+    },
     /// It cannot be read or written.
     #[error("cannot use `{}`", path.display())]
     File {
@@ -228,7 +234,7 @@ impl Journal {
             }
             Err(source) => return Err(JournalError::File { path, source }),
         };
-        let mut journal = Self { path, file };
+        let mut journal = Self { path, file }.locked()?;
         journal.add(&Entry::Begin(Box::new(Begin {
             version: JOURNAL_VERSION,
             fingerprint,
@@ -242,23 +248,41 @@ impl Journal {
         fingerprint: &Fingerprint,
     ) -> Result<(Self, Vec<Entry>), JournalError> {
         let path = folder.join(JOURNAL);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
+        let opened = OpenOptions::new().read(true).write(true).open(&path);
+        let file = match opened {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(JournalError::Missing { path });
             }
             Err(source) => return Err(JournalError::File { path, source }),
         };
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
-        let entries = entries(&path, &text[..whole], fingerprint)?;
-        let file = reopened(&path, whole as u64).map_err(|source| JournalError::File {
-            path: path.clone(),
+        let mut journal = Self { path, file }.locked()?;
+        let mut text = Vec::new();
+        let read = journal.file.read_to_end(&mut text);
+        read.map_err(|source| journal.failed(source))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n');
+        let whole = whole.map_or(0, |end| end + 1);
+        let entries = entries(&journal.path, &text[..whole], fingerprint)?;
+        let cut = journal.file.set_len(whole as u64);
+        cut.and_then(|()| journal.file.seek(SeekFrom::End(0)))
+            .map_err(|source| journal.failed(source))?;
+        Ok((journal, entries))
+    }
+
+    fn failed(&self, source: io::Error) -> JournalError {
+        JournalError::File {
+            path: self.path.clone(),
             source,
-        })?;
-        Ok((Self { path, file }, entries))
+        }
+    }
+
+    /// Nobody else goes on with it as long as this is open.
+    fn locked(self) -> Result<Self, JournalError> {
+        match self.file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(JournalError::Busy { path: self.path }),
+            // Where a file system knows no locks, it is the user's to keep commands apart.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(self),
+        }
     }
 
     /// Adds a line; once this returns it outlives the process.
@@ -266,20 +290,9 @@ impl Journal {
         let mut line = serde_json::to_string(entry).expect("an entry has a JSON form");
         line.push('\n');
         // One call, so that a kill leaves either nothing or a line that lacks its end.
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(|source| JournalError::File {
-                path: self.path.clone(),
-                source,
-            })
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(|source| self.failed(source))
     }
-}
-
-fn reopened(path: &Path, length: u64) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(length)?;
-    file.seek(SeekFrom::End(0))?;
-    Ok(file)
 }
 
 fn entries(

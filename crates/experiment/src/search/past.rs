@@ -25,6 +25,17 @@ pub(super) struct Past {
     pub(super) first_item: u64,
     /// Later than everything on file.
     pub(super) from: Nanos,
+    /// What the search believes to be applied.
+    pub(super) back_to: Option<BackTo>,
+}
+
+/// A load that a service is brought back to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct BackTo {
+    /// Users, or requests a second.
+    pub(super) load: f64,
+    /// How long that takes: users join over one of the longest latency, and as long again they mix.
+    pub(super) settle: Nanos,
 }
 
 impl Past {
@@ -49,22 +60,23 @@ impl Past {
         let last = ends.clone().max().unwrap_or_default();
         let spans = dwells.iter().map(|dwelt| dwelt.span);
         let from = spans
-            .flat_map(|span| {
-                [
-                    span.applied,
-                    span.counts_from,
-                    span.ended.unwrap_or_default(),
-                ]
-            })
+            .map(|span| span.ended.unwrap_or(span.applied))
             .chain([last])
             .max()
             .unwrap_or_default();
-        cut(&mut dwells, safe_until(&records, last));
+        let longest = longest(&records);
+        // Requests that were sent before had all ended when the last was stored. Of those sent later the quick ones are on
+        // file and the slow ones are not, so they are no evidence.
+        cut(&mut dwells, last.saturating_sub(longest));
         Ok(Self {
-            dwells,
             first_item: known.unwrap_or_default().max(first_item) + SKIPPED_ITEMS,
             records,
             from: from + BREAK,
+            back_to: dwells.last().map(|dwelt| BackTo {
+                load: dwelt.span.load,
+                settle: longest * 2,
+            }),
+            dwells,
         })
     }
 
@@ -81,16 +93,15 @@ impl Past {
     }
 }
 
-/// Requests that were sent before had all ended when the last was stored: none of them took longer than the longest did.
-/// Of those sent later the quick ones are on file and the slow ones are not, so they are no evidence.
-fn safe_until(records: &[RequestRecord], last: Nanos) -> Nanos {
-    let longest = records.iter().map(RequestRecord::latency).max();
-    last.saturating_sub(longest.unwrap_or_default())
+/// The longest time that a request took.
+fn longest(records: &[RequestRecord]) -> Nanos {
+    let latencies = records.iter().map(RequestRecord::latency);
+    latencies.max().unwrap_or_default()
 }
 
 /// Ends what goes on after a moment, and leaves out what begins after it.
 fn cut(dwells: &mut Vec<Dwelt>, at: Nanos) {
-    dwells.retain(|dwelt| dwelt.span.counts_from < at);
+    dwells.retain(|dwelt| dwelt.span.applied < at);
     for dwelt in dwells {
         let span = &mut dwelt.span;
         *span = Span {

@@ -70,6 +70,7 @@ fn a_kill_at_any_byte_loses_at_most_the_line_it_cuts() {
             .count();
         assert_eq!(entries.len(), lines, "cut at {cut}");
         journal.add(&change(64.0)).unwrap();
+        drop(journal);
         let (_, entries) = Journal::resume(place.path(), &fingerprint()).unwrap();
         assert_eq!(entries.last(), Some(&change(64.0)), "cut at {cut}");
     }
@@ -146,6 +147,16 @@ fn what_may_be_spent_can_be_raised_and_nothing_else_of_the_question() {
     };
     assert_eq!(asked(&question), asked(&richer));
     assert_ne!(asked(&question), asked(&wider));
+}
+
+#[test]
+fn a_search_that_goes_on_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let journal = Journal::create(place.path(), fingerprint()).unwrap();
+    let other = Journal::resume(place.path(), &fingerprint());
+    assert!(matches!(other, Err(JournalError::Busy { .. })));
+    drop(journal);
+    assert!(Journal::resume(place.path(), &fingerprint()).is_ok());
 }
 
 #[test]
