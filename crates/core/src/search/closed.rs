@@ -29,6 +29,12 @@ const SUSPICIOUS: Test = Test {
 };
 /// Values that are all below this allow a larger step.
 const FAR_BELOW: f64 = 0.2;
+/// Throughput that grows by less is flat, and values above this multiple of the limit are near it.
+const FLAT: f64 = 1.1;
+const NEAR_LIMIT: f64 = 0.7;
+/// Failures are located to within this ratio, and so many requests must have none.
+const FAILURE_RANGE: f64 = 1.02;
+const FAILURE_REQUESTS: usize = 300;
 /// Next loads lie at this quantile of the belief; each fourth one above the median.
 const NEXT: f64 = 0.35;
 const ABOVE: f64 = 1.03;
@@ -122,6 +128,8 @@ impl Closed {
             if self.below.is_none() && load > lowest && hopeless {
                 return self.ramp_to((load / 2.0).max(lowest), load, pace);
             }
+        } else if self.gains_nothing(evidence, dwell) {
+            self.above = Some(load);
         } else {
             self.below = Some(load);
             if self.above.is_none() && load < self.highest() {
@@ -131,6 +139,26 @@ impl Closed {
         }
         self.center = self.first_guess(evidence);
         self.refine_at(self.center, load, pace)
+    }
+
+    /// More users only wait longer, and a limit is near: where the shares of violations no longer grow with the load, a few
+    /// requests say nothing, and the crossing may lie far below.
+    fn gains_nothing(&self, evidence: &Evidence, dwell: usize) -> bool {
+        let tokens = |dwell: &Dwell| dwell.work().map(|work| work.tokens);
+        let seen = &evidence.dwells[dwell];
+        let before = evidence
+            .dwells
+            .iter()
+            .rev()
+            .find(|dwell| Some(dwell.load()) == self.below)
+            .and_then(tokens);
+        let flat = before
+            .zip(tokens(seen))
+            .is_some_and(|(before, now)| now < FLAT * before);
+        flat && self.frame.gauges.iter().any(|&gauge| {
+            upper_level(&evidence.gauges[gauge], evidence.values(seen, gauge))
+                .is_some_and(|level| level > NEAR_LIMIT)
+        })
     }
 
     fn is_far_below(&self, evidence: &Evidence, dwell: &Dwell) -> bool {
@@ -249,6 +277,9 @@ impl Closed {
         let Some(joint) = self.joint.clone() else {
             return self.without_fit(evidence, dwell, pace);
         };
+        if let Some(next) = self.at_failures(evidence, &joint, load, pace) {
+            return next;
+        }
         if let Some(settled) = self.settled(evidence, dwell, &joint) {
             return Next::Settled(Box::new(settled));
         }
@@ -262,6 +293,43 @@ impl Closed {
         }
         let next = self.next_load(&joint, load);
         self.refine_at(next, load, pace)
+    }
+
+    /// Where only failures limit the load: the middle between the highest load without one and the lowest with one.
+    fn at_failures(&mut self, evidence: &Evidence, joint: &Joint, load: f64, pace: &Pace) -> Option<Next> {
+        let failed = self.failed?;
+        let clean = evidence
+            .dwells
+            .iter()
+            .filter(|dwell| dwell.load() < failed && dwell.requests.len() >= LEAST_REQUESTS)
+            .map(Dwell::load)
+            .reduce(f64::max)?;
+        if joint.belief.at(clean) < 0.9 {
+            return None;
+        }
+        let middle = self.frame.load((clean * failed).sqrt().floor().max(clean));
+        if middle > clean && failed / clean > FAILURE_RANGE {
+            return Some(self.refine_at(middle, load, pace));
+        }
+        let seen: usize = evidence
+            .dwells
+            .iter()
+            .filter(|dwell| (dwell.load() - clean).abs() < 0.5)
+            .map(|dwell| dwell.requests.len())
+            .sum();
+        if seen < FAILURE_REQUESTS {
+            return Some(self.refine_at(clean, load, pace));
+        }
+        Some(Next::Settled(Box::new(Answer {
+            load: Some(clean),
+            estimate: Some(clean),
+            interval: Some(Interval {
+                low: clean,
+                high: failed,
+            }),
+            requests: seen as u64,
+            ..Frame::bare(Outcome::Value, format!("requests fail at {failed}"))
+        })))
     }
 
     /// A dwell without any value (outputs of one token have no TPOT): one more step in the direction that is open.

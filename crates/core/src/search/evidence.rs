@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Abort;
 use super::gauge::Gauge;
 use crate::record::{FailureKind, InFlight, RequestRecord};
-use crate::sla::{Slo, Timed};
+use crate::sla::{Measure, Slo, Timed};
 use crate::units::Nanos;
 
 /// Requests from which the service's pace is taken, the last ones.
@@ -112,6 +112,8 @@ pub(super) struct Work {
 pub(super) struct Evidence {
     pub(super) gauges: Vec<Gauge>,
     pub(super) slo: Slo,
+    /// A single failed request fails a load: a dwell with failures says nothing else.
+    pub(super) strict: bool,
     pub(super) dwells: Vec<Dwell>,
     pub(super) now: Nanos,
     pub(super) started: Option<Nanos>,
@@ -201,9 +203,13 @@ impl Dwell {
 
 impl Evidence {
     pub(super) fn new(gauges: Vec<Gauge>, slo: Slo) -> Self {
+        let strict = !gauges
+            .iter()
+            .any(|gauge| gauge.criterion.measure == Measure::SuccessRate);
         Self {
             gauges,
             slo,
+            strict,
             dwells: Vec::new(),
             now: Nanos::ZERO,
             started: None,
@@ -446,6 +452,9 @@ impl Evidence {
         let (Some(pace), false) = (self.pace(), dwell.void) else {
             return Vec::new();
         };
+        if self.strict && dwell.failures() > 0 {
+            return Vec::new();
+        }
         let gauge = &self.gauges[gauge];
         let by = self.judged_by(dwell, gauge.horizon(&pace));
         dwell
