@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use anyhow::{Context, bail};
 use crestline_core::search::Outcome;
@@ -52,6 +53,11 @@ impl PchipTable {
         Ok(table)
     }
 
+    fn has(&self, scenario: &Scenario, seed: u64) -> bool {
+        let row = self.rows.get(&(scenario.name.clone(), seed));
+        row.is_some_and(|(fingerprint, _)| *fingerprint == scenario.fingerprint())
+    }
+
     /// The searches of a scenario as it is now.
     pub(crate) fn of(&self, scenario: &Scenario) -> Vec<Searched> {
         (1..=SEEDS)
@@ -85,26 +91,31 @@ impl PchipTable {
     }
 }
 
-/// Makes the searches that are missing, of scenarios with a truth.
+/// Makes the searches that are missing, of scenarios with a truth. The file is written after each.
 pub(crate) fn make() -> anyhow::Result<()> {
     let truths = TruthTable::load()?;
-    let mut table = PchipTable::load()?;
+    let table = PchipTable::load()?;
     let missing: Vec<(Scenario, u64)> = truths
         .scenarios()
         .into_iter()
         .filter(|scenario| Algorithm::Pchip.can_answer(scenario))
         .filter(|scenario| !truths.of(scenario).is_empty())
-        .filter(|scenario| table.of(scenario).len() < SEEDS as usize)
         .flat_map(|scenario| (1..=SEEDS).map(move |seed| (scenario.clone(), seed)))
+        .filter(|(scenario, seed)| !table.has(scenario, *seed))
         .collect();
-    let searched = threads::each(&missing, |(scenario, seed)| {
-        Algorithm::Pchip.search(scenario, *seed)
+    let table = Mutex::new(table);
+    let saved = threads::each(&missing, |(scenario, seed)| {
+        let row = (
+            scenario.fingerprint(),
+            Algorithm::Pchip.search(scenario, *seed),
+        );
+        let mut table = table
+            .lock()
+            .expect("no thread panics while it holds the table");
+        table.rows.insert((scenario.name.clone(), *seed), row);
+        table.save()
     });
-    for ((scenario, seed), searched) in missing.into_iter().zip(searched) {
-        let row = (scenario.fingerprint(), searched);
-        table.rows.insert((scenario.name, seed), row);
-    }
-    table.save()
+    saved.into_iter().collect()
 }
 
 type Keyed = ((String, u64), (u64, Searched));
