@@ -38,6 +38,7 @@ pub(super) struct Dwell {
     pub(super) requests: BTreeMap<u64, Seen>,
     /// Readings of the totals at the first and the last moment that counts.
     readings: Option<(Reading, Reading)>,
+    failures: u64,
     /// The client was the bottleneck: it says nothing of the service.
     pub(super) void: bool,
 }
@@ -171,12 +172,14 @@ impl Dwell {
             span,
             requests: BTreeMap::new(),
             readings: None,
+            failures: 0,
             void: false,
         }
     }
 
+    /// Sent while the load was applied, whether or not it counts.
     fn covers(&self, sent: Nanos) -> bool {
-        sent >= self.span.counts_from && self.span.ended.is_none_or(|ended| sent < ended)
+        sent >= self.span.applied && self.span.ended.is_none_or(|ended| sent < ended)
     }
 
     pub(super) fn load(&self) -> f64 {
@@ -195,9 +198,9 @@ impl Dwell {
         })
     }
 
-    pub(super) fn failures(&self) -> usize {
-        let failed = |seen: &&Seen| seen.ending == Ending::Failed;
-        self.requests.values().filter(failed).count()
+    /// Requests that failed, those included that were sent before the service was steady.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures
     }
 }
 
@@ -276,6 +279,10 @@ impl Evidence {
             Ending::Failed
         };
         if let Some(dwell) = self.dwell_at(record.sent) {
+            dwell.failures += u64::from(ending == Ending::Failed);
+            if record.sent < dwell.span.counts_from {
+                return;
+            }
             let seen = dwell
                 .requests
                 .entry(record.index)
@@ -294,7 +301,8 @@ impl Evidence {
         self.sent = self.ended + self.in_flight;
         self.tokens_in_flight = in_flight.iter().map(|f| f64::from(f.output_tokens)).sum();
         for flight in in_flight {
-            if let Some(dwell) = self.dwell_at(flight.sent) {
+            let counts = |dwell: &&mut Dwell| flight.sent >= dwell.span.counts_from;
+            if let Some(dwell) = self.dwell_at(flight.sent).filter(counts) {
                 let seen = dwell
                     .requests
                     .entry(flight.index)

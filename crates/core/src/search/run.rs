@@ -319,8 +319,9 @@ impl Search {
             return Some(self.next_look());
         }
         let dwell = evidence.dwells.last()?;
-        if evidence.now < dwell.span.counts_from {
-            return Some(dwell.span.counts_from);
+        let hurry = dwell.failures() > 0;
+        if evidence.now < dwell.span.counts_from && !hurry {
+            return Some(self.next_look().min(dwell.span.counts_from));
         }
         let lasted = evidence
             .now
