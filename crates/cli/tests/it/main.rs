@@ -8,5 +8,6 @@ mod interruption;
 mod perf_live;
 mod perf_virtual;
 mod sim;
+mod sla_virtual;
 mod tidy;
 mod wrong_use;
