@@ -41,7 +41,9 @@ pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     let folder = &mut translation.plan.output.folder;
     match &args.sla.resume {
         None if !args.output.no_timestamp => *folder = unused(folder),
-        Some(None) if !args.output.no_timestamp => *folder = latest_search(folder)?,
+        Some(named) if named.is_empty() && !args.output.no_timestamp => {
+            *folder = latest_search(folder)?;
+        }
         _ => {}
     }
     let mut session = Session::new(args, &translation, stop);

@@ -36,8 +36,9 @@ fn title(error: &RunError) -> &'static str {
         }
         RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
-        RunError::Folder { .. } | RunError::Store(_) => "the results cannot be written",
-        RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
+        RunError::Folder { .. }
+        | RunError::Store(_)
+        | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
             "the results cannot be written"
         }
         RunError::NoSearch => "the search cannot be run",

@@ -204,9 +204,31 @@ fn a_flag_is_unknown() {
 fn a_flag_is_not_supported_yet() {
     refused(
         &Place::new(),
-        "perf --model m --sla-auto-tune",
-        &["--sla-auto-tune is not supported yet", "hint: "],
+        "perf --model m --multi-turn",
+        &["--multi-turn is not supported yet", "hint: "],
     );
+}
+
+#[test]
+fn a_search_has_no_criteria() {
+    refused(
+        &Place::new(),
+        "perf --model m --sla-auto-tune",
+        &["--sla-auto-tune needs --sla-params", "hint: "],
+    );
+}
+
+#[test]
+fn a_search_to_go_on_with_is_not_there() {
+    for resume in ["--resume", "--resume nowhere"] {
+        refused(
+            &Place::new(),
+            &format!(
+                r#"perf --url sim:demo --model m --dataset random --tokenizer-path builtin --sla-auto-tune --sla-params [{{"p99_ttft":"<=1s"}}] {resume}"#
+            ),
+            &["there is no search to go on with", "hint: "],
+        );
+    }
 }
 
 #[test]

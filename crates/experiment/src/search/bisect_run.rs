@@ -48,7 +48,7 @@ pub(super) fn run(
             interrupted = true;
         }
     }
-    session.close(interrupted)
+    session.close()
 }
 
 /// A bisection that goes on.
@@ -314,7 +314,9 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn close(mut self, interrupted: bool) -> Result<SearchOutcome, RunError> {
+    /// Where loads are still asked for, the user ended it.
+    fn close(mut self) -> Result<SearchOutcome, RunError> {
+        let interrupted = self.bisect.ask().is_some();
         if !interrupted {
             let at = self.spent().time;
             self.journal.add(&Entry::End { at })?;

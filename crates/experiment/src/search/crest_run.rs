@@ -44,42 +44,15 @@ pub(super) fn run(
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
-    let folder = &plan.output.folder;
-    let fingerprint = Fingerprint::of(plan, search_plan);
-    let (journal, past) = match search_plan.resume {
-        Resume::No => (None, None),
-        Resume::Yes => {
-            let (journal, entries) = Journal::resume(folder, &fingerprint)?;
-            let past = Past::read(entries, &folder.join(DATABASE))?;
-            (Some(journal), Some(past))
-        }
-    };
-    let first_item = past.as_ref().map_or(0, |past| past.first_item);
-    let from = past.as_ref().map_or(Nanos::ZERO, |past| past.from);
-    let back_to = past.as_ref().and_then(|past| past.back_to);
-    let subject = Subject::open_at(plan, &workload, first_item)?;
+    let begun = Begun::open(plan, search_plan)?;
+    let subject = Subject::open_at(plan, &workload, begun.first_item)?;
     // Before anything is on disk: a service that is not there leaves no search behind.
     is_there(plan, &subject, stop)?;
-    make_folder(folder)?;
-    let mut journal = match journal {
-        Some(journal) => journal,
-        None => Journal::create(folder, fingerprint)?,
-    };
-    if past.is_some() {
-        let resumed = Resumed {
-            at: from,
-            first_item,
-        };
-        journal.add(&Entry::Resume(resumed))?;
-    }
-    let writer = open_writer(plan, search_plan.resume, &subject, from)?;
-    each(Event::SearchStarted(folder.clone()));
-    let shape = Shape {
-        variable: search_plan.question.variable,
-        fixed_parallel: search_plan.fixed_parallel,
-    };
+    let (run, past, journal) = begun.go_on(plan, search_plan)?;
+    let writer = open_writer(plan, search_plan.resume, &subject, run.from)?;
+    each(Event::SearchStarted(plan.output.folder.clone()));
     let mut search = Search::new(search_plan.question.clone());
-    let mut ledger = Ledger::new(&search_plan.question, shape);
+    let mut ledger = Ledger::new(&search_plan.question, run.shape);
     if let Some(past) = past {
         past.tell(&mut search, &mut ledger);
     }
@@ -92,21 +65,75 @@ pub(super) fn run(
         ledger,
         dials: Rc::default(),
         health: ClientHealth::default(),
-        first_item,
+        first_item: run.first_item,
         clock: Clock::start(),
         told: None,
         loss_told: false,
-        now: from,
+        now: run.from,
         error: None,
     };
-    let run = Run {
-        plan,
-        shape,
-        first_item,
-        from,
-        back_to,
-    };
     run.on(subject, search, desk)
+}
+
+/// What is on disk before a command sends anything.
+struct Begun {
+    fingerprint: Fingerprint,
+    journal: Option<Journal>,
+    past: Option<Past>,
+    first_item: u64,
+}
+
+impl Begun {
+    fn open(plan: &Plan, search: &SearchPlan) -> Result<Self, RunError> {
+        let folder = &plan.output.folder;
+        let fingerprint = Fingerprint::of(plan, search);
+        let (journal, past) = match search.resume {
+            Resume::No => (None, None),
+            Resume::Yes => {
+                let (journal, entries) = Journal::resume(folder, &fingerprint)?;
+                let past = Past::read(entries, &folder.join(DATABASE))?;
+                (Some(journal), Some(past))
+            }
+        };
+        let first_item = past.as_ref().map_or(0, |past| past.first_item);
+        Ok(Self {
+            fingerprint,
+            journal,
+            past,
+            first_item,
+        })
+    }
+
+    /// Makes the folder and the journal where they are not there yet.
+    fn go_on<'a>(
+        self,
+        plan: &'a Plan,
+        search: &SearchPlan,
+    ) -> Result<(Run<'a>, Option<Past>, Journal), RunError> {
+        let folder = &plan.output.folder;
+        make_folder(folder)?;
+        let mut journal = match self.journal {
+            Some(journal) => journal,
+            None => Journal::create(folder, self.fingerprint)?,
+        };
+        let run = Run {
+            plan,
+            shape: Shape {
+                variable: search.question.variable,
+                fixed_parallel: search.fixed_parallel,
+            },
+            first_item: self.first_item,
+            from: self.past.as_ref().map_or(Nanos::ZERO, |past| past.from),
+            back_to: self.past.as_ref().and_then(|past| past.back_to),
+        };
+        if self.past.is_some() {
+            journal.add(&Entry::Resume(Resumed {
+                at: run.from,
+                first_item: run.first_item,
+            }))?;
+        }
+        Ok((run, self.past, journal))
+    }
 }
 
 /// A new database, or the one that is there.

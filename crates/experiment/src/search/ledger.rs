@@ -276,3 +276,153 @@ fn ending(span: &Span) -> &'static str {
         (Some(_), false) => "ended",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crestline_core::record::{Failure, Phase, TokenCount, TokenSource};
+    use crestline_core::search::{Bounds, Budget, Variable};
+    use crestline_core::sla::{Slo, parse_groups};
+
+    use super::*;
+
+    fn question() -> Question {
+        Question {
+            variable: Variable::Users,
+            bounds: Bounds {
+                lowest: 1.0,
+                highest: 64.0,
+            },
+            first: 1.0,
+            groups: parse_groups(r#"{"avg_latency": "<=2s"}"#, None).unwrap(),
+            slo: Slo::default(),
+            confidence: 0.9,
+            tolerance: 0.05,
+            budget: Budget::default(),
+        }
+    }
+
+    fn span(load: f64, counts_from: u64, ended: Option<u64>) -> Span {
+        Span {
+            load,
+            applied: Nanos::from_secs(counts_from.saturating_sub(1)),
+            counts_from: Nanos::from_secs(counts_from),
+            ended: ended.map(Nanos::from_secs),
+            dropped: false,
+        }
+    }
+
+    fn ledger<'a>(question: &'a Question, spans: &[Span]) -> Ledger<'a> {
+        let shape = Shape {
+            variable: Variable::Users,
+            fixed_parallel: None,
+        };
+        let mut ledger = Ledger::new(question, shape);
+        ledger.sync(spans.iter().copied(), "ramp");
+        ledger
+    }
+
+    /// A request of 10 tokens that all come in its last second.
+    fn request(index: u64, sent: u64, end: u64) -> RequestRecord {
+        RequestRecord {
+            due: Nanos::from_secs(sent),
+            sent: Nanos::from_secs(sent),
+            first_token: Some(Nanos::from_secs(end - 1)),
+            last_token: Some(Nanos::from_secs(end)),
+            end: Nanos::from_secs(end),
+            output_tokens: Some(TokenCount {
+                count: 10,
+                source: TokenSource::Usage,
+            }),
+            ..RequestRecord::new(index, Phase::Measured)
+        }
+    }
+
+    fn failed(kind: FailureKind, record: RequestRecord) -> RequestRecord {
+        RequestRecord {
+            failure: Some(Failure {
+                kind,
+                text: String::new(),
+            }),
+            ..record
+        }
+    }
+
+    #[test]
+    fn a_request_counts_where_it_was_sent_and_its_tokens_where_they_came() {
+        let question = question();
+        let spans = [span(2.0, 1, Some(5)), span(4.0, 6, Some(10))];
+        let mut ledger = ledger(&question, &spans);
+        ledger.record(&request(0, 4, 7));
+        ledger.record(&request(1, 5, 8));
+        let tried = ledger.tried(Nanos::from_secs(10));
+        let counts: Vec<u64> = tried.iter().map(|tried| tried.runs[0].total()).collect();
+        assert_eq!(counts, [1, 0], "one was sent while the second load settled");
+        let pace = tried[1].pace.unwrap();
+        assert!((pace.output_tokens_per_s - 20.0 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn dwells_of_one_load_come_to_one_row() {
+        let question = question();
+        let spans = [
+            span(4.0, 1, Some(3)),
+            span(2.0, 4, Some(6)),
+            span(4.0, 7, None),
+        ];
+        let mut ledger = ledger(&question, &spans);
+        ledger.record(&request(0, 1, 2));
+        ledger.record(&request(1, 7, 8));
+        let tried = ledger.tried(Nanos::from_secs(9));
+        let loads: Vec<(f64, u64)> = tried
+            .iter()
+            .map(|tried| (tried.load, tried.runs[0].total()))
+            .collect();
+        assert_eq!(loads, [(2.0, 0), (4.0, 2)]);
+        let pace = tried[1].pace.unwrap();
+        assert!((pace.requests_per_s - 2.0 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_the_search_gave_up_is_no_failure() {
+        let question = question();
+        let mut ledger = ledger(&question, &[span(2.0, 1, None)]);
+        ledger.record(&failed(FailureKind::Cancelled, request(0, 2, 4)));
+        ledger.record(&failed(FailureKind::ServerError, request(1, 2, 4)));
+        ledger.record(&request(2, 2, 4));
+        let spent = ledger.spent(Nanos::from_secs(5));
+        assert_eq!((spent.requests, spent.failed, spent.given_up), (2, 1, 1));
+        assert_eq!(spent.time, Nanos::from_secs(5));
+        assert_eq!(ledger.present().unwrap().failed(), 1);
+    }
+
+    #[test]
+    fn a_verdict_waits_for_some_requests() {
+        let question = question();
+        let mut ledger = ledger(&question, &[span(2.0, 1, None)]);
+        for index in 0..9 {
+            ledger.record(&request(index, 2, 3));
+            assert_eq!(ledger.verdict(0), Verdict::Open);
+        }
+        ledger.record(&request(9, 2, 3));
+        assert_eq!(ledger.verdict(0), Verdict::Meets);
+        ledger.record(&request(10, 2, 60));
+        assert_eq!(ledger.verdict(0), Verdict::Fails);
+    }
+
+    #[test]
+    fn only_what_is_new_of_the_dwells_goes_into_the_journal() {
+        let question = question();
+        let open = span(2.0, 1, None);
+        let mut ledger = ledger(&question, &[open]);
+        assert!(ledger.sync([open].into_iter(), "ramp").is_empty());
+        let news = ledger.sync(
+            [span(2.0, 1, Some(5)), span(4.0, 6, None)].into_iter(),
+            "refine",
+        );
+        let lines: Vec<(u32, &str)> = news
+            .iter()
+            .map(|dwelt| (dwelt.number, dwelt.stage.as_str()))
+            .collect();
+        assert_eq!(lines, [(1, "ramp"), (2, "refine")]);
+    }
+}

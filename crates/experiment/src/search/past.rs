@@ -110,3 +110,94 @@ fn cut(dwells: &mut Vec<Dwelt>, at: Nanos) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use crestline_core::record::Phase;
+    use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
+
+    use super::*;
+
+    fn dwelt(number: u32, applied: u64, ended: Option<u64>) -> Entry {
+        Entry::Dwell(Dwelt {
+            number,
+            stage: "ramp".to_owned(),
+            span: Span {
+                load: f64::from(number),
+                applied: Nanos::from_secs(applied),
+                counts_from: Nanos::from_secs(applied + 1),
+                ended: ended.map(Nanos::from_secs),
+                dropped: false,
+            },
+        })
+    }
+
+    /// Requests of so many seconds each, one after the other, as a kill leaves them.
+    fn past(entries: Vec<Entry>, seconds: u64, count: u64) -> Past {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run.db");
+        let header = RunHeader {
+            tool_version: String::new(),
+            start: Nanos::ZERO,
+            plan: serde_json::Value::Null,
+        };
+        let options = WriteOptions {
+            commit_rows: NonZeroUsize::MIN,
+            keep_text: false,
+        };
+        let writer = RunWriter::create(&path, options, &header).unwrap();
+        for index in 0..count {
+            writer.write(RequestRecord {
+                sent: Nanos::from_secs(index * seconds),
+                end: Nanos::from_secs((index + 1) * seconds),
+                ..RequestRecord::new(index, Phase::Measured)
+            });
+        }
+        drop(writer);
+        Past::read(entries, &path).unwrap()
+    }
+
+    #[test]
+    fn what_may_lack_its_slow_requests_is_no_evidence() {
+        let entries = vec![
+            dwelt(1, 0, None),
+            dwelt(1, 0, Some(8)),
+            dwelt(2, 8, None),
+            dwelt(2, 8, Some(19)),
+            dwelt(3, 19, None),
+        ];
+        let past = past(entries, 3, 7);
+        let ends: Vec<Option<Nanos>> = past.dwells.iter().map(|dwelt| dwelt.span.ended).collect();
+        let expected = [8, 18].map(|second| Some(Nanos::from_secs(second)));
+        assert_eq!(
+            ends, expected,
+            "the last end is at 21 s, the longest took 3 s"
+        );
+        let back_to = BackTo {
+            load: 2.0,
+            settle: Nanos::from_secs(6),
+        };
+        assert_eq!(past.back_to, Some(back_to));
+    }
+
+    #[test]
+    fn what_follows_is_later_and_sends_other_items() {
+        let past_one = past(vec![dwelt(1, 0, Some(30))], 2, 4);
+        assert!(past_one.from > Nanos::from_secs(30));
+        assert!(past_one.first_item > 4);
+        let earlier = Entry::Resume(super::super::journal::Resumed {
+            at: Nanos::ZERO,
+            first_item: 50_000,
+        });
+        assert!(past(vec![earlier], 2, 4).first_item > 50_000);
+    }
+
+    #[test]
+    fn nothing_on_file_is_a_search_from_the_beginning() {
+        let past = past(Vec::new(), 1, 0);
+        assert!(past.dwells.is_empty());
+        assert_eq!(past.back_to, None);
+    }
+}

@@ -18,7 +18,12 @@ pub const SUMMARY: &str = "sla_summary.json";
 pub const SUMMARY_VERSION: u32 = 1;
 
 /// The whole file; `client` is what the client observed of itself, in the front end's form.
-pub fn document(plan: &Plan, search: &SearchPlan, outcome: &SearchOutcome, client: Value) -> Value {
+pub fn document(
+    plan: &Plan,
+    search: &SearchPlan,
+    outcome: &SearchOutcome,
+    client: &Value,
+) -> Value {
     let question = &search.question;
     json!({
         "format": "crestline_sla_summary",

@@ -55,7 +55,7 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
         Outcome::Value if group.aim.is_some() => format!(
             "{}{}",
             name(answer.load),
-            in_brackets(range(variable, answer.interval).into_iter().collect())
+            in_brackets(range(variable, answer.interval).as_slice())
         ),
         Outcome::Value => {
             let sure = answer.estimate.and(answer.load).map(|load| {
@@ -74,7 +74,7 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
                         .map(|load| likely(variable, load))
                         .or(answer.load)
                 ),
-                in_brackets(facts.collect())
+                in_brackets(&facts.collect::<Vec<_>>())
             )
         }
         Outcome::Infeasible => format!(
@@ -91,7 +91,7 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
         ),
         Outcome::Inconclusive => format!(
             "not decided{}",
-            in_brackets(range(variable, answer.interval).into_iter().collect())
+            in_brackets(range(variable, answer.interval).as_slice())
         ),
         Outcome::Void => "void: the client was the bottleneck".to_owned(),
     }
@@ -110,7 +110,7 @@ fn range(variable: Variable, interval: Option<Interval>) -> Option<String> {
     Some(format!("between {low} and {high} with 90 %"))
 }
 
-fn in_brackets(facts: Vec<String>) -> String {
+fn in_brackets(facts: &[String]) -> String {
     if facts.is_empty() {
         String::new()
     } else {

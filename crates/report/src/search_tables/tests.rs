@@ -124,7 +124,7 @@ fn an_answer_says_how_sure_it_is() {
     lines(
         &question,
         &[found(&question, 35.0)],
-        &expect![[r#"
+        &expect![[r"
             SLA Auto-tune Summary:
             +-----------------+----------+---------------+-----------+
             | Criteria        | Variable | Max Satisfied | Note      |
@@ -134,7 +134,7 @@ fn an_answer_says_how_sure_it_is() {
             37 users (90 % sure: at least 35; between 34 and 40 with 90 %); p99_ttft binds; 4,210 requests near it; the knee is sharp
             Performance Recommendations:
             • Offer at most 35 users to keep p99_ttft <= 1.0: p99_ttft is what limits it
-        "#]],
+        "]],
     );
 }
 
@@ -150,7 +150,7 @@ fn groups_are_answered_one_by_one() {
     lines(
         &question,
         &[found(&question, 1.0), infeasible],
-        &expect![[r#"
+        &expect![[r"
             SLA Auto-tune Summary:
             +-----------------------------------+----------+---------------+---------------------------+
             | Criteria                          | Variable | Max Satisfied | Note                      |
@@ -164,7 +164,7 @@ fn groups_are_answered_one_by_one() {
             Performance Recommendations:
             • Offer at most 1 user to keep p99_ttft < 0.05: p99_ttft is what limits it
             • p99_ttft < 0.01, avg_tpot <= 0.02 is not met at 1 user already: look below it, relax the limit, or give the service less to do a request
-        "#]],
+        "]],
     );
 }
 
@@ -173,14 +173,14 @@ fn the_best_load_comes_with_its_figure() {
     let question = question(r#"[{"tps": "max"}]"#);
     let best = Answer {
         load: Some(384.0),
-        best: Some(8057.143_78),
+        best: Some(8_057.143_78),
         requests: 12_000,
         ..answer(Outcome::Value)
     };
     lines(
         &question,
         std::slice::from_ref(&best),
-        &expect![[r#"
+        &expect![[r"
         SLA Auto-tune Summary:
         +------------+----------+---------------+---------------------+
         | Criteria   | Variable | Max Satisfied | Note                |
@@ -190,7 +190,7 @@ fn the_best_load_comes_with_its_figure() {
         384 users; 12,000 requests near it
         Performance Recommendations:
         • Offer 384 users for tps -> max: more load gives no more
-    "#]],
+    "]],
     );
     let open = Answer {
         load: Some(64.0),
@@ -200,7 +200,7 @@ fn the_best_load_comes_with_its_figure() {
     lines(
         &question,
         &[open],
-        &expect![[r#"
+        &expect![[r"
             SLA Auto-tune Summary:
             +------------+----------+---------------+-----------------------------------------------------------+
             | Criteria   | Variable | Max Satisfied | Note                                                      |
@@ -210,7 +210,7 @@ fn the_best_load_comes_with_its_figure() {
             best at 64 users, the upper bound: more load may give more; 12,000 requests near it
             Performance Recommendations:
             • tps -> max is best at the highest load, 64 users: raise the upper bound to see whether more gives more
-        "#]],
+        "]],
     );
 }
 
@@ -220,7 +220,7 @@ fn rates_have_four_digits() {
     lines(
         &question,
         &[found(&question, 2.123_456)],
-        &expect![[r#"
+        &expect![[r"
         SLA Auto-tune Summary:
         +-----------------+----------+---------------+-----------+
         | Criteria        | Variable | Max Satisfied | Note      |
@@ -230,7 +230,7 @@ fn rates_have_four_digits() {
         2.251 req/s (90 % sure: at least 2.123; between 2.081 and 2.378 with 90 %); p99_ttft binds; 4,210 requests near it; the knee is sharp
         Performance Recommendations:
         • Offer at most 2.123 req/s to keep p99_ttft <= 1.0: p99_ttft is what limits it
-    "#]],
+    "]],
     );
 }
 
@@ -249,7 +249,7 @@ fn what_is_not_decided_says_what_it_would_take() {
     lines(
         &question,
         &[open],
-        &expect![[r#"
+        &expect![[r"
             SLA Auto-tune Summary:
             +-----------------+----------+---------------+------------------------------------------------------------+
             | Criteria        | Variable | Max Satisfied | Note                                                       |
@@ -259,7 +259,7 @@ fn what_is_not_decided_says_what_it_would_take() {
             not decided (between 31 and 44 with 90 %); 800 requests near it
             Performance Recommendations:
             • p99_ttft <= 1.0 is not decided: about 3,000 more requests would do, go on with a larger budget
-        "#]],
+        "]],
     );
     let untouched = Answer {
         reason: "interrupted".to_owned(),
@@ -268,7 +268,7 @@ fn what_is_not_decided_says_what_it_would_take() {
     lines(
         &question,
         &[untouched],
-        &expect![[r#"
+        &expect![[r"
         SLA Auto-tune Summary:
         +-----------------+----------+---------------+---------------------------+
         | Criteria        | Variable | Max Satisfied | Note                      |
@@ -278,7 +278,7 @@ fn what_is_not_decided_says_what_it_would_take() {
         not decided; interrupted
         Performance Recommendations:
         • p99_ttft <= 1.0 is not decided: go on with a larger budget
-    "#]],
+    "]],
     );
 }
 
@@ -293,7 +293,7 @@ fn a_bound_that_is_met_is_told() {
     lines(
         &question,
         &[open],
-        &expect![[r#"
+        &expect![[r"
         SLA Auto-tune Summary:
         +-----------------+----------+---------------+-------------------------------------------------------+
         | Criteria        | Variable | Max Satisfied | Note                                                  |
@@ -303,7 +303,7 @@ fn a_bound_that_is_met_is_told() {
         met up to 64 users, the upper bound: the limit lies above; 800 requests near it
         Performance Recommendations:
         • p99_ttft <= 1.0 is still met at 64 users: raise the upper bound to find the limit
-    "#]],
+    "]],
     );
 }
 
@@ -317,7 +317,7 @@ fn a_client_that_was_the_bottleneck_answers_nothing() {
     lines(
         &question,
         &[void],
-        &expect![[r#"
+        &expect![[r"
         SLA Auto-tune Summary:
         +-----------------+----------+---------------+--------------------------------------------+
         | Criteria        | Variable | Max Satisfied | Note                                       |
@@ -327,7 +327,7 @@ fn a_client_that_was_the_bottleneck_answers_nothing() {
         void: the client was the bottleneck; 1.2 % of the requests were sent late
         Performance Recommendations:
         • p99_ttft <= 1.0 has no answer: give the client more processors, or run it on another machine
-    "#]],
+    "]],
     );
 }
 
@@ -342,17 +342,17 @@ fn a_load_that_hardly_matters_is_told() {
         evidence(&question, std::slice::from_ref(&found))
             + &recommendations(&question, &[found], &[])
     };
-    expect![[r#"
+    expect![[r"
         21 users (90 % sure: at least 20; between 19 and 23 with 90 %); p99_ttft binds; 4,210 requests near it; the load hardly matters for it (beta 3.2), so the answer says little
         Performance Recommendations:
         • Offer at most 20 users to keep p99_ttft <= 1.0: p99_ttft is what limits it
         • p99_ttft <= 1.0: the load hardly matters for p99_ttft; rare slow requests decide it at any load; limit a lower percentile, or find their cause
-    "#]].assert_eq(&with(3.21));
-    expect![[r#"
+    "]].assert_eq(&with(3.21));
+    expect![[r"
         21 users (90 % sure: at least 20; between 19 and 23 with 90 %); p99_ttft binds; 4,210 requests near it; the knee is flat (beta 7): violations grow slowly with the load
         Performance Recommendations:
         • Offer at most 20 users to keep p99_ttft <= 1.0: p99_ttft is what limits it
-    "#]].assert_eq(&with(7.0));
+    "]].assert_eq(&with(7.0));
     assert!(with(10.0).contains("ordinary"));
     assert!(with(25.0).contains("sharp"));
 }
@@ -371,7 +371,7 @@ fn loads_that_were_tried_are_shown_in_increasing_load() {
         best_configuration(&rows),
         recommendations(&question, &[found(&question, 4.0)], &rows)
     );
-    expect![[r#"
+    expect![[r"
                                                              Detailed Performance Metrics
         ┏━━━━━━┳━━━━━━┳━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┓
         ┃Conc. ┃ Rate ┃   RPS ┃ Avg Lat.(s) ┃ P99 Lat.(s) ┃ Avg TTFT(s) ┃ P99 TTFT(s) ┃ Avg TPOT(s) ┃ P99 TPOT(s) ┃ Gen. toks/s ┃ Success Rate┃
@@ -387,7 +387,7 @@ fn loads_that_were_tried_are_shown_in_increasing_load() {
         • Offer at most 4 users to keep p99_ttft <= 1.0: p99_ttft is what limits it
         • Throughput still grows at Concurrency 8, the highest load tried
         • Requests failed: 3 of 50 at Concurrency 2; find the cause first
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
 }
 
 #[test]

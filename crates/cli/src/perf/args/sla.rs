@@ -56,8 +56,8 @@ pub(crate) struct SlaArgs {
     pub(crate) sla_fixed_parallel: Option<i64>,
     /// Go on with a search that was ended early, from what it left in its folder; without a folder, the last one of the same
     /// name under `--outputs-dir`.
-    #[arg(long, value_name = "FOLDER", num_args = 0..=1)]
-    pub(crate) resume: Option<Option<String>>,
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) resume: Option<String>,
 }
 
 /// What is varied.

@@ -8,7 +8,7 @@ use crestline_core::units::Rate;
 use crestline_load::target::{MASK, is_sensitive};
 use serde_json::{Map, Value, json};
 
-use crate::perf::args::{Arrival, PerfArgs};
+use crate::perf::args::{Arrival, PerfArgs, Variable};
 use crate::perf::plan::{Address, DEFAULT_TOTAL_TIMEOUT_S, Translation, model_id};
 
 type Arguments = Map<String, Value>;
@@ -23,7 +23,7 @@ pub(crate) fn arguments(
     let mut out = Map::new();
     out.append(&mut connection(args, translation));
     out.append(&mut load(args, point));
-    out.append(&mut sla());
+    out.append(&mut sla(args));
     out.append(&mut tuning(args));
     out.append(&mut prompt(args, &translation.address, run));
     out.append(&mut generation(args, translation));
@@ -90,17 +90,30 @@ fn load(args: &PerfArgs, point: &LoadPoint) -> Arguments {
     }))
 }
 
-fn sla() -> Arguments {
+fn sla(args: &PerfArgs) -> Arguments {
+    let sla = &args.sla;
     fields(json!({
-        "sla_auto_tune": false,
-        "sla_variable": "parallel",
-        "sla_params": null,
-        "sla_num_runs": 3,
-        "sla_upper_bound": 65536,
-        "sla_lower_bound": 1,
-        "sla_fixed_parallel": null,
-        "sla_number_multiplier": null,
+        "sla_auto_tune": sla.sla_auto_tune,
+        "sla_variable": match sla.sla_variable {
+            None | Some(Variable::Parallel) => "parallel",
+            Some(Variable::Rate) => "rate",
+        },
+        "sla_params": sla.sla_params.as_deref().map(parsed),
+        "sla_num_runs": sla.sla_num_runs.unwrap_or(3),
+        "sla_upper_bound": whole(sla.sla_upper_bound.unwrap_or(65536.0)),
+        "sla_lower_bound": whole(sla.sla_lower_bound.unwrap_or(1.0)),
+        "sla_fixed_parallel": sla.sla_fixed_parallel,
+        "sla_number_multiplier": sla.sla_number_multiplier,
     }))
+}
+
+/// A number without a fraction as evalscope writes it.
+fn whole(value: f64) -> Value {
+    if value.fract() == 0.0 {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
 }
 
 fn tuning(args: &PerfArgs) -> Arguments {

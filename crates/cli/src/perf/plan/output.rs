@@ -25,7 +25,7 @@ pub(super) fn name(args: &PerfArgs, model: &str) -> String {
 /// `<outputs-dir>/<timestamp>/<name>`, without the timestamp where that is asked for; the folder of `--resume` where it
 /// names one.
 pub(super) fn folder(args: &PerfArgs, model: &str, timestamp: &str) -> PathBuf {
-    if let Some(Some(resumed)) = &args.sla.resume {
+    if let Some(resumed) = args.sla.resume.as_ref().filter(|folder| !folder.is_empty()) {
         return PathBuf::from(resumed);
     }
     let mut folder = PathBuf::from(&args.output.outputs_dir);

@@ -209,7 +209,7 @@ mod any_arguments {
                 Ok((translation, args)) => {
                     prop_assert!(translation.plan.points.is_empty() == translation.plan.search.is_some());
                     let folder = &translation.plan.output.folder;
-                    let chosen = args.sla.resume.as_ref().is_some_and(Option::is_some);
+                    let chosen = args.sla.resume.as_ref().is_some_and(|folder| !folder.is_empty());
                     prop_assert!(chosen || folder.starts_with("outputs") && !folder.iter().any(|part| part == ".."));
                 }
                 Err(problem) => prop_assert!(problem.to_string().starts_with("error: ")),

@@ -104,7 +104,7 @@ impl Session<'_> {
         let client = all.map_or(serde_json::Value::Null, |all| {
             files::health(&outcome.health, &all)
         });
-        let summary = document(&self.translation.plan, search, outcome, client);
+        let summary = document(&self.translation.plan, search, outcome, &client);
         let written = files::write_json(&folder.join(SUMMARY), &summary).and_then(|()| {
             files::write_text(
                 &folder.join("performance_summary.txt"),

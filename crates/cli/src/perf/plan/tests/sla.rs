@@ -36,6 +36,7 @@ fn the_first_documented_search() {
         "--sla-variable parallel --parallel 2 --sla-upper-bound 64",
         &expect![[r#"
             points = []
+            search.fixed_parallel = null
             search.method = "crest"
             search.question.bounds.highest = 64.0
             search.question.bounds.lowest = 1.0
@@ -63,6 +64,7 @@ fn the_second_documented_search() {
         r#"--sla-auto-tune --sla-variable parallel --sla-params '[{"tps": "max"}]' --parallel 4"#,
         &expect![[r#"
             points = []
+            search.fixed_parallel = null
             search.method = "crest"
             search.question.bounds.highest = 65536.0
             search.question.bounds.lowest = 1.0
@@ -88,6 +90,7 @@ fn the_third_documented_search() {
         r#"--sla-auto-tune --sla-variable rate --sla-params '[{"p99_ttft": "<0.05"}, {"p99_ttft": "<0.01"}]' --rate 2 --sla-num-runs 1 --sla-lower-bound 10 --sla-upper-bound 40"#,
         &expect![[r#"
             points = []
+            search.fixed_parallel = null
             search.method = "crest"
             search.question.bounds.highest = 40.0
             search.question.bounds.lowest = 10.0
@@ -172,6 +175,7 @@ fn goodput_has_limits() {
         r#"--sla-auto-tune --sla-params '{"goodput": ">=99%"}' --goodput ttft:500ms tpot:50ms"#,
         &expect![[r#"
             points = []
+            search.fixed_parallel = null
             search.method = "crest"
             search.question.bounds.highest = 65536.0
             search.question.bounds.lowest = 1.0
@@ -198,10 +202,9 @@ fn a_bisection_has_runs_of_its_own() {
     changes_search(
         "--sla-search bisect --sla-num-runs 2 --sla-number-multiplier 10 --warmup-num 0.1 --duration 60",
         &expect![[r#"
+            search.method.bisect.arrivals = "random"
             search.method.bisect.duration = 60000000000
             search.method.bisect.multiplier = 10.0
-            search.method.bisect.offered.arrivals = "random"
-            search.method.bisect.offered.limit = 65536
             search.method.bisect.runs = 2
             search.method.bisect.warmup = 0.1"#]],
     );
@@ -212,10 +215,10 @@ fn a_bisection_of_rates_limits_the_requests_in_flight() {
     changes_search(
         "--sla-search bisect --sla-variable rate --sla-fixed-parallel 32 --arrival constant",
         &expect![[r#"
+            search.fixed_parallel = 32
+            search.method.bisect.arrivals = "even"
             search.method.bisect.duration = null
             search.method.bisect.multiplier = 2.0
-            search.method.bisect.offered.arrivals = "even"
-            search.method.bisect.offered.limit = 32
             search.method.bisect.runs = 3
             search.method.bisect.warmup = 0.0
             search.question.variable = "rate""#]],
@@ -223,10 +226,10 @@ fn a_bisection_of_rates_limits_the_requests_in_flight() {
     changes_search(
         "--sla-search bisect --sla-variable rate --sla-upper-bound 64",
         &expect![[r#"
+            search.fixed_parallel = 64
+            search.method.bisect.arrivals = "random"
             search.method.bisect.duration = null
             search.method.bisect.multiplier = 2.0
-            search.method.bisect.offered.arrivals = "random"
-            search.method.bisect.offered.limit = 64
             search.method.bisect.runs = 3
             search.method.bisect.warmup = 0.0
             search.question.bounds.highest = 64.0
@@ -235,10 +238,9 @@ fn a_bisection_of_rates_limits_the_requests_in_flight() {
     changes_search(
         "--sla-search bisect --sla-variable rate --open-loop --sla-fixed-parallel 32",
         &expect![[r#"
+            search.method.bisect.arrivals = "random"
             search.method.bisect.duration = null
             search.method.bisect.multiplier = 2.0
-            search.method.bisect.offered.arrivals = "random"
-            search.method.bisect.offered.limit = null
             search.method.bisect.runs = 3
             search.method.bisect.warmup = 0.0
             search.question.variable = "rate"
@@ -263,8 +265,8 @@ fn flags_without_meaning_are_told() {
     changes_search(
         "--sla-variable rate --parallel 8 --open-loop",
         &expect![[r#"
-        search.question.variable = "rate"
-        note: --parallel has no effect in this search: the rate is varied; in bisect, --sla-fixed-parallel limits the requests in flight"#]],
+            search.question.variable = "rate"
+            note: --parallel has no effect in this search: the rate is varied; --sla-fixed-parallel limits the requests in flight"#]],
     );
 }
 
