@@ -15,7 +15,7 @@ use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
 
 use super::drive::{Happening, LoadSession, Shape, drive};
-use super::journal::{Applied, Entry, Fingerprint, Journal, Resumed};
+use super::journal::{Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
 use super::outcome::SearchOutcome;
 use super::past::{BackTo, Past};
@@ -126,11 +126,8 @@ impl Begun {
             from: self.past.as_ref().map_or(Nanos::ZERO, |past| past.from),
             back_to: self.past.as_ref().and_then(|past| past.back_to),
         };
-        if self.past.is_some() {
-            journal.add(&Entry::Resume(Resumed {
-                at: run.from,
-                first_item: run.first_item,
-            }))?;
+        for line in self.past.iter().flat_map(Past::lines) {
+            journal.add(&line)?;
         }
         Ok((run, self.past, journal))
     }
@@ -150,8 +147,10 @@ fn open_writer(
     let path = plan.output.folder.join(DATABASE);
     let wall = subject.epoch_wall();
     Ok(match resume {
-        Resume::Yes => RunWriter::append(&path, options, wall.saturating_sub(from))?.0,
-        Resume::No => {
+        Resume::Yes if path.exists() => {
+            RunWriter::append(&path, options, wall.saturating_sub(from))?.0
+        }
+        _ => {
             let header = RunHeader {
                 tool_version: env!("CARGO_PKG_VERSION").to_owned(),
                 start: wall,

@@ -58,6 +58,9 @@ pub struct Resumed {
     pub at: Nanos,
     /// The first item that it sends.
     pub first_item: u64,
+    /// Dwells of earlier commands that it goes on from, the first ones; those after them are void. The last of them may have
+    /// been cut shorter, which a line of its own says.
+    pub dwells: u32,
 }
 
 /// A load that is applied.

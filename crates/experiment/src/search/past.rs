@@ -7,7 +7,7 @@ use crestline_core::search::{Search, Span};
 use crestline_core::units::Nanos;
 use crestline_store::runs::RunReader;
 
-use super::journal::{Dwelt, Entry};
+use super::journal::{Dwelt, Entry, Resumed};
 use super::ledger::Ledger;
 use crate::error::RunError;
 
@@ -41,8 +41,13 @@ pub(super) struct BackTo {
 impl Past {
     /// Reads the database that belongs to a journal's entries.
     pub(super) fn read(entries: Vec<Entry>, database: &Path) -> Result<Self, RunError> {
-        let reader = RunReader::open(database)?;
-        let records = reader.records().collect::<Result<Vec<_>, _>>()?;
+        // A kill may come between the journal and the database: nothing was sent by then.
+        let records = if database.exists() {
+            let reader = RunReader::open(database)?;
+            reader.records().collect::<Result<Vec<_>, _>>()?
+        } else {
+            Vec::new()
+        };
         let mut dwells: Vec<Dwelt> = Vec::new();
         let mut first_item = 0;
         for entry in entries {
@@ -51,7 +56,10 @@ impl Past {
                     dwells.retain(|known| known.number != dwelt.number);
                     dwells.push(dwelt);
                 }
-                Entry::Resume(resumed) => first_item = first_item.max(resumed.first_item),
+                Entry::Resume(resumed) => {
+                    first_item = first_item.max(resumed.first_item);
+                    dwells.truncate(resumed.dwells as usize);
+                }
                 _ => {}
             }
         }
@@ -78,6 +86,17 @@ impl Past {
             }),
             dwells,
         })
+    }
+
+    /// The lines with which a journal goes on.
+    pub(super) fn lines(&self) -> Vec<Entry> {
+        let resumed = Entry::Resume(Resumed {
+            at: self.from,
+            first_item: self.first_item,
+            dwells: self.dwells.len() as u32,
+        });
+        let last = self.dwells.last().cloned().map(Entry::Dwell);
+        std::iter::once(resumed).chain(last).collect()
     }
 
     /// Tells a search and its ledger all of it.
@@ -187,11 +206,42 @@ mod tests {
         let past_one = past(vec![dwelt(1, 0, Some(30))], 2, 4);
         assert!(past_one.from > Nanos::from_secs(30));
         assert!(past_one.first_item > 4);
-        let earlier = Entry::Resume(super::super::journal::Resumed {
+        let earlier = Entry::Resume(Resumed {
             at: Nanos::ZERO,
             first_item: 50_000,
+            dwells: 0,
         });
         assert!(past(vec![earlier], 2, 4).first_item > 50_000);
+    }
+
+    #[test]
+    fn what_one_command_left_out_is_left_out_by_the_next() {
+        let mut entries = vec![
+            dwelt(1, 0, Some(8)),
+            dwelt(2, 8, Some(19)),
+            dwelt(3, 19, None),
+        ];
+        let first = past(entries.clone(), 3, 7);
+        assert_eq!(
+            first.dwells.len(),
+            2,
+            "the third may lack its slow requests"
+        );
+        entries.extend(first.lines());
+        entries.push(dwelt(3, 30, None));
+        let second = past(entries, 3, 20);
+        let spans: Vec<(u32, Nanos, Option<Nanos>)> = second
+            .dwells
+            .iter()
+            .map(|dwelt| (dwelt.number, dwelt.span.applied, dwelt.span.ended))
+            .collect();
+        let s = Nanos::from_secs;
+        let expected = [
+            (1, s(0), Some(s(8))),
+            (2, s(8), Some(s(18))),
+            (3, s(30), Some(s(57))),
+        ];
+        assert_eq!(spans, expected);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! What a search prints, answer by answer.
+
 use std::num::NonZeroU32;
 
 use crestline_core::record::{Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource};

@@ -1,3 +1,5 @@
+//! Journals that are cut, damaged, of another search, or in use.
+
 use crestline_core::search::{Bounds, Budget, Question, Variable};
 use crestline_core::sla::{Slo, parse_groups};
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The parts of `sla_summary.json`, as other programs read them.
+
 use std::num::NonZeroU32;
 
 use crestline_core::search::{Bounds, Budget, Interval, Knee};
