@@ -27,10 +27,7 @@ pub enum FilesError {
 
 /// Raises the process's limit on open files, as far as it goes without privileges, and checks that `connections` fit.
 pub fn make_room_for(connections: u64) -> Result<(), FilesError> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(io::Error::from)?;
-    }
+    let hard = raise()?;
     if connections.saturating_add(OTHERS) > hard {
         return Err(FilesError::TooMany {
             wanted: connections,
@@ -38,6 +35,20 @@ pub fn make_room_for(connections: u64) -> Result<(), FilesError> {
         });
     }
     Ok(())
+}
+
+/// Raises the process's limit on open files likewise, and gives the number of connections that it has room for.
+pub fn most_connections() -> Result<u64, FilesError> {
+    Ok(raise()?.saturating_sub(OTHERS))
+}
+
+/// Gives the limit that holds then.
+fn raise() -> Result<u64, FilesError> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(io::Error::from)?;
+    }
+    Ok(hard)
 }
 
 #[cfg(test)]
@@ -49,5 +60,12 @@ mod tests {
         make_room_for(1).unwrap();
         let error = make_room_for(u64::MAX - OTHERS).unwrap_err().to_string();
         assert!(error.contains(&(u64::MAX - OTHERS).to_string()), "{error}");
+    }
+
+    #[test]
+    fn as_many_connections_fit_as_are_told_and_no_more() {
+        let most = most_connections().unwrap();
+        make_room_for(most).unwrap();
+        make_room_for(most + 1).unwrap_err();
     }
 }
