@@ -5,33 +5,31 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crestline_core::health::{ClientHealth, HealthVerdict};
 use crestline_core::record::RequestRecord;
-use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status};
+use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status, Variable};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{SessionPlan, Stop};
+use crestline_load::files::{make_room_for, most_connections};
 use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
 
+use super::client_watch::ClientWatch;
 use super::drive::{Happening, LoadSession, Shape, drive};
 use super::journal::{Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
 use super::outcome::SearchOutcome;
 use super::past::{BackTo, Past};
-use super::sessions::{Dials, LiveLoad, VirtualLoad};
+use super::sessions::{Dials, LiveLoad, VirtualLoad, queue_abort};
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
-use crate::plan::{Plan, Resume, SearchPlan};
+use crate::plan::{Plan, Resume, SearchPlan, SubjectPlan};
 use crate::run::{DATABASE, is_there, make_folder};
 use crate::subject::Subject;
 use crate::virtual_subject::Until;
 
 /// Shortest time between two reports of progress, on the wall clock.
 const REPORT_EVERY: Nanos = Nanos::from_millis(250);
-
-/// Requests of a dwell from which the client's health is judged.
-const JUDGED_REQUESTS: u64 = 50;
 
 /// Runs a search until every group has its answer, or it is interrupted.
 pub(super) fn run(
@@ -44,6 +42,7 @@ pub(super) fn run(
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
+    let (question, room) = within_reach(plan, &search_plan.question, each)?;
     let begun = Begun::open(plan, search_plan)?;
     let subject = Subject::open_at(plan, &workload, begun.first_item)?;
     // Before anything is on disk: a service that is not there leaves no search behind.
@@ -51,20 +50,22 @@ pub(super) fn run(
     let (run, past, journal) = begun.go_on(plan, search_plan)?;
     let writer = open_writer(plan, search_plan.resume, &subject, run.from)?;
     each(Event::SearchStarted(plan.output.folder.clone()));
-    let mut search = Search::new(search_plan.question.clone());
-    let mut ledger = Ledger::new(&search_plan.question, run.shape);
+    let mut search = Search::new(question.clone());
+    let mut ledger = Ledger::new(&question, run.shape);
     if let Some(past) = past {
         past.tell(&mut search, &mut ledger);
     }
     let desk = Desk {
-        question: &search_plan.question,
+        question: &question,
+        room,
+        crowded: false,
         stop,
         each,
         journal,
         writer,
         ledger,
         dials: Rc::default(),
-        health: ClientHealth::default(),
+        watch: ClientWatch::default(),
         first_item: run.first_item,
         clock: Clock::start(),
         told: None,
@@ -73,6 +74,33 @@ pub(super) fn run(
         error: None,
     };
     run.on(subject, search, desk)
+}
+
+/// The question with bounds that this machine can drive, and the number of requests in flight beyond which it cannot.
+fn within_reach(
+    plan: &Plan,
+    question: &Question,
+    each: &mut dyn FnMut(Event),
+) -> Result<(Question, u64), RunError> {
+    let mut question = question.clone();
+    if matches!(plan.subject, SubjectPlan::Virtual(_)) {
+        return Ok((question, u64::MAX));
+    }
+    let most = most_connections()?;
+    let bounds = &mut question.bounds;
+    if question.variable == Variable::Rate {
+        return Ok((question, most));
+    }
+    make_room_for(bounds.lowest as u64)?;
+    if bounds.highest > most as f64 {
+        each(Event::Note(format!(
+            "the system lets a process have {most} connections: the search goes no higher than {most} users"
+        )));
+        bounds.highest = most as f64;
+        question.first = question.first.min(bounds.highest);
+    }
+    // A user has one connection, so that those within the bounds always fit.
+    Ok((question, u64::MAX))
 }
 
 /// What is on disk before a command sends anything.
@@ -177,14 +205,18 @@ impl Run<'_> {
         mut search: Search,
         mut desk: Desk<'_>,
     ) -> Result<SearchOutcome, RunError> {
+        // What is in flight in the end is waited for: without the slow ones, the last load would look faster than it is.
+        let grace = self.plan.client.grace;
         match subject {
             Subject::Virtual { mut session, .. } => {
                 drop(session.run_until(Until::Time(self.from)));
                 let mut load = VirtualLoad {
                     session,
                     dials: Rc::clone(&desk.dials),
+                    queue: queue_abort(&self.plan.generation),
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
+                load.close(grace, &mut |record| desk.record(record));
                 // Of these, no record will say what arrived.
                 for flight in load.session.in_flight() {
                     if let Some(first) = flight.first_token {
@@ -210,13 +242,9 @@ impl Run<'_> {
                     target: &target,
                     tokenizer,
                     dials: Rc::clone(&desk.dials),
+                    queue: queue_abort(&self.plan.generation),
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
-                let grace = if desk.stop.is_asked() {
-                    self.plan.client.grace
-                } else {
-                    Nanos::ZERO
-                };
                 load.close(grace, &mut |record| desk.record(record))?;
             }
         }
@@ -236,6 +264,7 @@ impl Run<'_> {
             desk.see(search, happening)
         })?;
         desk.now = session.now();
+        desk.sync(search, "");
         match desk.error.take() {
             Some(error) => Err(error),
             None => Ok(()),
@@ -266,14 +295,17 @@ impl Run<'_> {
 /// Where everything that happens is put down.
 struct Desk<'a> {
     question: &'a Question,
+    /// Requests in flight that there are connections for.
+    room: u64,
+    /// There was no room when the present load was applied.
+    crowded: bool,
     stop: &'a Stop,
     each: &'a mut dyn FnMut(Event),
     journal: Journal,
     writer: RunWriter,
     ledger: Ledger<'a>,
     dials: Rc<Dials>,
-    /// Of all dwells that have ended.
-    health: ClientHealth,
+    watch: ClientWatch,
     first_item: u64,
     clock: Clock,
     /// When progress was last told, on the wall clock.
@@ -294,12 +326,11 @@ impl Desk<'_> {
                     stage: status.stage.to_owned(),
                 };
                 self.put_down(&Entry::Change(applied));
-                let ended = self.dials.health.take();
-                self.health.merge(ended);
+                self.crowded = self.dials.in_flight.get() >= self.room;
                 self.look(search, at, &status);
             }
             Happening::Looked { at, status } => {
-                self.judge_client(search);
+                self.judge_client(search, at);
                 self.look(search, at, &status);
             }
         }
@@ -342,7 +373,7 @@ impl Desk<'_> {
             elapsed: spent.time,
             variable: self.question.variable,
             status: status.clone(),
-            verdict: self.ledger.verdict(open.unwrap_or_default()),
+            verdict: self.ledger.verdict(open.unwrap_or_default(), at),
             ended: spent.requests,
             failed: spent.failed,
             in_flight: self.dials.in_flight.get(),
@@ -356,17 +387,27 @@ impl Desk<'_> {
     }
 
     /// A load at which the client was the bottleneck says nothing of the service.
-    fn judge_client(&mut self, search: &mut Search) {
+    fn judge_client(&mut self, search: &mut Search, at: Nanos) {
+        self.watch.take(self.dials.health.take());
         let Some(present) = self.ledger.present() else {
             return;
         };
-        if present.total() < JUDGED_REQUESTS {
-            return;
-        }
-        if let HealthVerdict::Void(reasons) = self.dials.health.borrow().verdict(present)
-            && let Some(reason) = reasons.first()
-        {
-            search.void(&reason.to_string());
+        let in_flight = self.dials.in_flight.get();
+        let reason = if in_flight >= self.room && !self.crowded {
+            self.crowded = true;
+            Some(format!(
+                "{in_flight} requests were in flight, and the system lets a process have no more connections"
+            ))
+        } else {
+            self.watch.judge(at, present)
+        };
+        let Some(reason) = reason else { return };
+        search.void(&reason);
+        (self.each)(Event::Note(format!(
+            "the client was the bottleneck, this load does not count: {reason}"
+        )));
+        if let Some(dwelt) = self.ledger.void(&reason) {
+            self.put_down(&Entry::Dwell(dwelt));
         }
     }
 
@@ -391,8 +432,7 @@ impl Desk<'_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let last = self.dials.health.take();
-        self.health.merge(last);
+        self.watch.take(self.dials.health.take());
         let answers = search.answers().into_iter();
         Ok(SearchOutcome {
             answers: answers
@@ -401,7 +441,7 @@ impl Desk<'_> {
             tried: self.ledger.tried(self.now),
             dwells: self.ledger.dwells(self.now),
             spent: self.ledger.spent(self.now),
-            health: self.health,
+            health: self.watch.total(),
             interrupted,
             loss: self.writer.finish().err().map(|error| error.to_string()),
         })

@@ -137,7 +137,9 @@ impl LoadSession for VirtualSession {
         until: Nanos,
         each: &mut dyn FnMut(RequestRecord),
     ) -> Result<(), Self::Error> {
-        self.run_until(Until::Time(until)).into_iter().for_each(each);
+        self.run_until(Until::Time(until))
+            .into_iter()
+            .for_each(each);
         Ok(())
     }
 
@@ -148,10 +150,11 @@ impl LoadSession for VirtualSession {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
+    use crestline_core::metrics::Metric;
+    use crestline_core::request::LoadPoint;
     use crestline_core::search::{Answer, Bounds, Budget, Outcome, Question};
     use crestline_core::sla::{Slo, parse_groups};
+    use crestline_core::summary::RunSummary;
     use crestline_sim::profile::Profile;
 
     use super::*;
@@ -185,50 +188,87 @@ mod tests {
             slo: Slo::default(),
             confidence: 0.9,
             tolerance: 0.05,
-            budget: Budget::default(),
+            budget: Budget {
+                requests: Some(60_000),
+                ..Budget::default()
+            },
         }
     }
 
-    fn answer(variable: Variable, criteria: &str, seed: u64) -> (Answer, f64, u64) {
+    fn answer(variable: Variable, criteria: &str) -> Answer {
         let mut search = Search::new(question(variable, criteria));
-        let mut session = session("gpu-small", seed);
+        let mut session = session("gpu-small", 1);
         let shape = Shape {
             variable,
             fixed_parallel: None,
         };
-        let requests = Cell::new(0);
+        let mut ended = 0;
         let done = drive(&mut search, &mut session, shape, &mut |_, happening| {
-            if std::env::var("TRACE").is_ok() && !matches!(happening, Happening::Record(_) | Happening::Looked{..}) {
-                eprintln!("{happening:?}");
-            }
-            requests.set(requests.get() + u64::from(matches!(happening, Happening::Record(_))));
+            ended += u64::from(matches!(happening, Happening::Record(_)));
             ControlFlow::Continue(())
         });
         assert!(done.is_ok());
         let answer = search.answers()[0].unwrap().clone();
-        (answer, session.now().as_secs_f64(), requests.get())
+        assert!(ended >= answer.requests, "{ended} of {answer:?}");
+        answer
+    }
+
+    /// What a run at a fixed load comes to.
+    fn measured(load: Load) -> RunSummary {
+        let point = LoadPoint {
+            load,
+            requests: 3000,
+            warmup: 300,
+            duration: None,
+        };
+        let mut summary = RunSummary::new(point);
+        for record in session("gpu-small", 2).measure(&point) {
+            summary.add(&record);
+        }
+        summary
+    }
+
+    fn users(users: f64) -> Load {
+        Load::closed(NonZeroU32::new(users as u32).unwrap())
     }
 
     #[test]
-    fn a_closed_loop_has_an_answer() {
-        let (answer, seconds, requests) =
-            answer(Variable::Users, r#"{"p99_tpot": "<=16ms"}"#, 1);
-        eprintln!("{answer:#?} {seconds} {requests}");
+    fn a_closed_loop_is_met_at_its_answer_and_not_far_above() {
+        let answer = answer(Variable::Users, r#"{"p99_tpot": "<=16ms"}"#);
         assert_eq!(answer.outcome, Outcome::Value);
+        let load = answer.load.unwrap();
+        let p99 = |load| {
+            let quantile = measured(users(load)).quantile(Metric::Tpot, 0.99);
+            quantile.unwrap()
+        };
+        assert!(p99(load * 0.9) <= 0.016, "{answer:?}");
+        assert!(p99(load * 1.3) > 0.016, "{answer:?}");
     }
 
     #[test]
-    fn an_open_loop_has_an_answer() {
-        let (answer, seconds, requests) =
-            answer(Variable::Rate, r#"{"p99_ttft": "<=120ms"}"#, 1);
-        eprintln!("{answer:#?} {seconds} {requests}");
+    fn an_open_loop_is_met_at_its_answer_and_not_far_above() {
+        let answer = answer(Variable::Rate, r#"{"p99_ttft": "<=120ms"}"#);
         assert_eq!(answer.outcome, Outcome::Value);
+        let load = answer.load.unwrap();
+        let p99 = |rate| {
+            let run = measured(Load::open(Rate::per_second(rate).unwrap()));
+            run.quantile(Metric::TtftFromDue, 0.99).unwrap()
+        };
+        assert!(p99(load * 0.85) <= 0.12, "{answer:?}");
+        assert!(p99(load * 1.4) > 0.12, "{answer:?}");
     }
 
     #[test]
-    fn a_throughput_has_a_best_load() {
-        let (answer, seconds, requests) = answer(Variable::Users, r#"{"tps": "max"}"#, 1);
-        eprintln!("{answer:#?} {seconds} {requests}");
+    fn twice_the_best_load_brings_hardly_more_throughput() {
+        let answer = answer(Variable::Users, r#"{"tps": "max"}"#);
         assert_eq!(answer.outcome, Outcome::Value);
+        let load = answer.load.unwrap();
+        let (at, beyond) = (measured(users(load)), measured(users(load * 2.0)));
+        assert!(
+            beyond.output_tps() < at.output_tps() * 1.06,
+            "{answer:?}: {} and {} tok/s",
+            at.output_tps(),
+            beyond.output_tps()
+        );
     }
 }

@@ -83,6 +83,9 @@ pub struct Dwelt {
     pub stage: String,
     /// Its load and its times.
     pub span: Span,
+    /// Why it says nothing of the service, where that is so: the client was the bottleneck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
 }
 
 /// A run of a bisection that has ended.

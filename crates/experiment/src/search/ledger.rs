@@ -4,7 +4,7 @@
 use crestline_core::record::{FailureKind, RequestRecord};
 use crestline_core::request::LoadPoint;
 use crestline_core::search::{Question, Span};
-use crestline_core::sla::{Group, Probe};
+use crestline_core::sla::{Group, Measure, Probe, Throughput};
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
 
@@ -28,6 +28,8 @@ pub(super) struct Ledger<'a> {
 struct Account {
     stage: String,
     span: Span,
+    /// Why it says nothing of the service, where that is so.
+    void: Option<String>,
     summary: RunSummary,
     /// Requests that keep to the limits of a good one.
     good: u64,
@@ -42,8 +44,22 @@ impl Account {
         at >= self.span.counts_from && self.span.ended.is_none_or(|ended| at < ended)
     }
 
-    fn probe(&self, groups: &[Group]) -> Probe {
-        Probe::of(&self.summary, Some(self.good), groups)
+    fn probe(&self, groups: &[Group], now: Nanos) -> Probe {
+        let mut probe = Probe::of(&self.summary, Some(self.good), groups);
+        // Its requests end long after it has; what was done a second is another thing than from its first to its last.
+        let pace = pace(&[self], &self.summary, now);
+        let input = self.summary.input().tokens as f64;
+        let in_all = 1.0 + input / (self.summary.output().tokens as f64).max(1.0);
+        for figure in &mut probe.figures {
+            if let Measure::Throughput(work) = figure.measure {
+                figure.value = pace.map(|pace| match work {
+                    Throughput::Requests => pace.requests_per_s,
+                    Throughput::OutputTokens => pace.output_tokens_per_s,
+                    Throughput::TotalTokens => pace.output_tokens_per_s * in_all,
+                });
+            }
+        }
+        probe
     }
 
     /// Seconds between two moments while it counted.
@@ -73,24 +89,41 @@ impl<'a> Ledger<'a> {
                 Some(account) => account.span = span,
                 None => self.accounts.push(self.account(span, stage)),
             }
-            news.push(Dwelt {
-                number: place as u32 + 1,
-                stage: self.accounts[place].stage.clone(),
-                span,
-            });
+            news.push(self.dwelt(place));
         }
         news
     }
 
+    /// The present dwell says nothing of the service. Gives its line for the journal.
+    pub(super) fn void(&mut self, reason: &str) -> Option<Dwelt> {
+        self.accounts.last_mut()?.void = Some(reason.to_owned());
+        Some(self.dwelt(self.accounts.len() - 1))
+    }
+
+    fn dwelt(&self, place: usize) -> Dwelt {
+        let account = &self.accounts[place];
+        Dwelt {
+            number: place as u32 + 1,
+            stage: account.stage.clone(),
+            span: account.span,
+            void: account.void.clone(),
+        }
+    }
+
     /// Takes over a dwell of an earlier command.
     pub(super) fn restore(&mut self, dwelt: &Dwelt) {
-        self.accounts.push(self.account(dwelt.span, &dwelt.stage));
+        let account = self.account(dwelt.span, &dwelt.stage);
+        self.accounts.push(Account {
+            void: dwelt.void.clone(),
+            ..account
+        });
     }
 
     fn account(&self, span: Span, stage: &str) -> Account {
         Account {
             stage: stage.to_owned(),
             span,
+            void: None,
             summary: RunSummary::new(LoadPoint {
                 load: self.shape.load(span.load),
                 requests: 0,
@@ -163,14 +196,14 @@ impl<'a> Ledger<'a> {
     }
 
     /// What the present dwell says of a group so far.
-    pub(super) fn verdict(&self, group: usize) -> Verdict {
+    pub(super) fn verdict(&self, group: usize, now: Nanos) -> Verdict {
         let Some(account) = self.accounts.last() else {
             return Verdict::Open;
         };
         let Some(group) = self.question.groups.get(group) else {
             return Verdict::Open;
         };
-        let probe = account.probe(std::slice::from_ref(group));
+        let probe = account.probe(std::slice::from_ref(group), now);
         if probe.total < LEAST_REQUESTS || group.criteria.is_empty() {
             Verdict::Open
         } else if group.judge(&probe).met() {
@@ -216,16 +249,17 @@ impl<'a> Ledger<'a> {
                     counted_from: (account.span.counts_from < end)
                         .then(|| since(account.span.counts_from)),
                     end: since(end),
-                    ending: ending(&account.span).to_owned(),
-                    probe: account.probe(&self.question.groups),
+                    ending: ending(account),
+                    probe: account.probe(&self.question.groups, now),
                 }
             })
             .collect()
     }
 
-    /// The loads in increasing order, the dwells of each together.
+    /// The loads in increasing order, the dwells of each together; void ones are left out.
     pub(super) fn tried(&self, now: Nanos) -> Vec<Tried> {
-        let mut accounts: Vec<&Account> = self.accounts.iter().collect();
+        let counted = |account: &&Account| account.void.is_none();
+        let mut accounts: Vec<&Account> = self.accounts.iter().filter(counted).collect();
         accounts.sort_by(|one, other| one.span.load.total_cmp(&other.span.load));
         accounts
             .chunk_by(|one, other| one.span.load.total_cmp(&other.span.load).is_eq())
@@ -269,12 +303,16 @@ fn pace(same: &[&Account], summary: &RunSummary, now: Nanos) -> Option<WorkRate>
     })
 }
 
-fn ending(span: &Span) -> &'static str {
-    match (span.ended, span.dropped) {
+fn ending(account: &Account) -> String {
+    if let Some(reason) = &account.void {
+        return format!("void: {reason}");
+    }
+    match (account.span.ended, account.span.dropped) {
         (None, _) => "cut off",
         (Some(_), true) => "ended, its queue given up",
         (Some(_), false) => "ended",
     }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -401,12 +439,12 @@ mod tests {
         let mut ledger = ledger(&question, &[span(2.0, 1, None)]);
         for index in 0..9 {
             ledger.record(&request(index, 2, 3));
-            assert_eq!(ledger.verdict(0), Verdict::Open);
+            assert_eq!(ledger.verdict(0, Nanos::MAX), Verdict::Open);
         }
         ledger.record(&request(9, 2, 3));
-        assert_eq!(ledger.verdict(0), Verdict::Meets);
+        assert_eq!(ledger.verdict(0, Nanos::MAX), Verdict::Meets);
         ledger.record(&request(10, 2, 60));
-        assert_eq!(ledger.verdict(0), Verdict::Fails);
+        assert_eq!(ledger.verdict(0, Nanos::MAX), Verdict::Fails);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Searches for the loads that meet an SLA.
 
 mod bisect_run;
+mod client_watch;
 mod crest_run;
 pub mod drive;
 pub mod journal;

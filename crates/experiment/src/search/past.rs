@@ -100,8 +100,12 @@ impl Past {
     }
 
     /// Tells a search and its ledger all of it.
-    pub(super) fn tell(self, search: &mut Search, ledger: &mut Ledger<'_>) {
-        for dwelt in &self.dwells {
+    pub(super) fn tell(mut self, search: &mut Search, ledger: &mut Ledger<'_>) {
+        for dwelt in &mut self.dwells {
+            if dwelt.void.is_some() {
+                // The client may keep up today: the load can be tried again.
+                dwelt.span.counts_from = Nanos::MAX;
+            }
             ledger.restore(dwelt);
             search.restore(dwelt.span);
         }
@@ -150,6 +154,7 @@ mod tests {
                 ended: ended.map(Nanos::from_secs),
                 dropped: false,
             },
+            void: None,
         })
     }
 

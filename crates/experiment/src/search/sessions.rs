@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::{InFlight, RequestRecord};
-use crestline_core::request::Load;
+use crestline_core::request::{Generation, Load};
 use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
 use crestline_load::engine::{Happening, Session, Stop};
@@ -16,6 +16,7 @@ use crestline_load::files::make_room_for;
 use crestline_load::target::Target;
 use crestline_workload::tokenizer::Tokenizer;
 
+use super::client_watch::absorb;
 use super::drive::LoadSession;
 use crate::error::RunError;
 use crate::recorder::count_missing;
@@ -38,6 +39,28 @@ pub(super) struct Dials {
 pub(super) struct VirtualLoad {
     pub(super) session: Box<VirtualSession>,
     pub(super) dials: Rc<Dials>,
+    /// What giving up the queue comes to.
+    pub(super) queue: Abort,
+}
+
+/// What giving up the queue comes to. An answer that comes in one piece has no first token, so that its request looks as
+/// if it waited until the very end: none is given up then.
+pub(super) fn queue_abort(generation: &Generation) -> Abort {
+    if generation.stream {
+        Abort::Queue
+    } else {
+        Abort::Nothing
+    }
+}
+
+impl VirtualLoad {
+    /// Sends nothing more, and lets what is in flight end, for `grace` at most.
+    pub(super) fn close(&mut self, grace: Nanos, each: &mut dyn FnMut(RequestRecord)) {
+        self.session.hold();
+        let until = self.session.now().saturating_add(grace);
+        let ended = self.session.run_until(Until::Time(until));
+        ended.into_iter().for_each(each);
+    }
 }
 
 impl LoadSession for VirtualLoad {
@@ -48,6 +71,11 @@ impl LoadSession for VirtualLoad {
     }
 
     fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
+        let abort = if abort == Abort::Queue {
+            self.queue
+        } else {
+            abort
+        };
         self.session.change(load, join_over, abort);
         Ok(())
     }
@@ -78,6 +106,8 @@ pub(super) struct LiveLoad<'a> {
     pub(super) tokenizer: Option<Arc<Tokenizer>>,
     pub(super) dials: Rc<Dials>,
     pub(super) looked: Nanos,
+    /// What giving up the queue comes to.
+    pub(super) queue: Abort,
 }
 
 impl LiveLoad<'_> {
@@ -97,7 +127,7 @@ impl LiveLoad<'_> {
                 each(tidy.record(*record));
             }
         })?;
-        self.dials.health.borrow_mut().merge(health);
+        absorb(&mut self.dials.health.borrow_mut(), health);
         Ok(())
     }
 }
@@ -111,6 +141,11 @@ impl LoadSession for LiveLoad<'_> {
 
     fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
         make_room_for(load.concurrency.map_or(0, |limit| u64::from(limit.get())))?;
+        let abort = if abort == Abort::Queue {
+            self.queue
+        } else {
+            abort
+        };
         self.session.change(load, join_over, abort)?;
         Ok(())
     }
@@ -134,7 +169,7 @@ impl LoadSession for LiveLoad<'_> {
         if self.session.now().saturating_sub(self.looked) >= HEALTH_EVERY {
             self.looked = self.session.now();
             let health = self.session.take_health()?;
-            self.dials.health.borrow_mut().merge(health);
+            absorb(&mut self.dials.health.borrow_mut(), health);
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ fn dwell(number: u32) -> Entry {
             ended: Some(Nanos::from_secs(9)),
             dropped: false,
         },
+        void: None,
     })
 }
 
