@@ -1,5 +1,7 @@
 //! `crestline perf --url sim:…`: a whole command in virtual time.
 
+mod bisect;
+
 use std::fs;
 use std::process::Command;
 
