@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crestline_core::health::HealthVerdict;
+use crestline_core::record::RequestRecord;
 use crestline_core::request::LoadPoint;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
@@ -233,19 +234,8 @@ impl<'a> Session<'a> {
             }
         };
         let records = reader.records().map_while(Result::ok).inspect(|record| {
-            if let Some(failure) = record
-                .failure
-                .as_ref()
-                .filter(|_| all || failures.len() < FAILURES_SHOWN)
-            {
-                let (name, text) = (
-                    failure.kind.name(),
-                    console::brief(&failure.text, FAILURE_LETTERS),
-                );
-                failures.push((
-                    record.index,
-                    format!("  request {}: {name}: {text}", record.index),
-                ));
+            if all || failures.len() < FAILURES_SHOWN {
+                failures.extend(failure_line(record).map(|line| (record.index, line)));
             }
         });
         let timeline = Timeline::of(records);
@@ -468,6 +458,16 @@ fn conclusion(results: &[PointResult]) -> String {
     text
 }
 
+/// Why a request failed, as it is shown.
+fn failure_line(record: &RequestRecord) -> Option<String> {
+    let failure = record.failure.as_ref()?;
+    let (name, text) = (
+        failure.kind.name(),
+        console::brief(&failure.text, FAILURE_LETTERS),
+    );
+    Some(format!("  request {}: {name}: {text}", record.index))
+}
+
 /// Requests of a load, warm-up included.
 fn all_requests(point: &LoadPoint) -> u64 {
     point.warmup + point.requests
@@ -479,7 +479,7 @@ mod tests {
     use std::path::PathBuf;
 
     use crestline_core::health::ClientHealth;
-    use crestline_core::record::{Phase, RequestRecord};
+    use crestline_core::record::Phase;
     use crestline_core::request::Load;
 
     use super::*;

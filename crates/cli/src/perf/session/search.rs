@@ -1,16 +1,21 @@
 //! The end of a search: its tables, its files and its exit code.
 
+use std::collections::BTreeMap;
+
+use crestline_core::record::FailureKind;
 use crestline_core::search::{Outcome, Question, Variable};
 use crestline_core::summary::RunSummary;
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::SearchPlan;
+use crestline_experiment::run::DATABASE;
 use crestline_experiment::search::outcome::{SearchOutcome, Tried};
 use crestline_experiment::search::summary_json::{SUMMARY, document};
 use crestline_report::load_tables as tables;
 use crestline_report::number::{grouped, significant};
-use crestline_report::search_tables::{self as search_tables, TriedRow};
+use crestline_report::search_tables::{self, TriedRow};
+use crestline_store::runs::RunReader;
 
-use super::{Place, Session, Stage, problems};
+use super::{FAILURES_SHOWN, Place, Session, Stage, failure_line, problems};
 use crate::exit::Exit;
 use crate::perf::files;
 use crate::problem::Problem;
@@ -81,12 +86,51 @@ impl Session<'_> {
         Ok(exit(&outcome))
     }
 
+    /// Failures of a session by kind, and the first of their texts; of separate runs they were shown run by run.
+    fn failures(&self, outcome: &SearchOutcome) -> Vec<String> {
+        let database = self.translation.plan.output.folder.join(DATABASE);
+        if outcome.spent.failed == 0 || !database.exists() {
+            return Vec::new();
+        }
+        let Ok(reader) = RunReader::open(&database) else {
+            return Vec::new();
+        };
+        let failed = reader.records().map_while(Result::ok).filter(|record| {
+            let kind = record.failure.as_ref().map(|failure| failure.kind);
+            kind.is_some_and(|kind| kind != FailureKind::Cancelled)
+        });
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut texts = Vec::new();
+        for record in failed {
+            if let Some(failure) = &record.failure {
+                *kinds.entry(failure.kind.name()).or_default() += 1;
+            }
+            if self.args.output.debug || texts.len() < FAILURES_SHOWN {
+                texts.extend(failure_line(&record));
+            }
+        }
+        let kinds: Vec<String> = kinds
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        let head = format!("Failed requests: {}", kinds.join(", "));
+        std::iter::once(head).chain(texts).collect()
+    }
+
     fn show_search(&mut self, search: &SearchPlan, outcome: &SearchOutcome) {
         if self.watch.screen() == Screen::Terminal {
             console::redraw("");
         }
         let all = all_requests(&outcome.tried);
         let mut text = format!("\n{}", conclusion(&search.question, outcome));
+        for line in self
+            .failures(outcome)
+            .into_iter()
+            .chain(all.iter().flat_map(remarks))
+        {
+            text.push_str(&line);
+            text.push('\n');
+        }
         text.push_str(&match (&self.translation.address.place, &all) {
             (Place::Live(_), Some(all)) => {
                 tables::health_line(all, &outcome.health, &outcome.health.verdict(all))
@@ -138,6 +182,14 @@ fn conclusion(question: &Question, outcome: &SearchOutcome) -> String {
     text.push_str(&search_tables::evidence(question, &outcome.answers));
     text.push_str(&totals(outcome));
     text
+}
+
+/// What a reader of the figures must know of all requests.
+fn remarks(all: &RunSummary) -> Vec<String> {
+    tables::reconnects_line(all)
+        .into_iter()
+        .chain(tables::token_lines(all))
+        .collect()
 }
 
 fn totals(outcome: &SearchOutcome) -> String {
