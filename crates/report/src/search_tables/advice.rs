@@ -3,7 +3,7 @@
 //! Says what to try, not how to type it.
 
 use crestline_core::request::Load;
-use crestline_core::search::{Answer, Outcome, Question};
+use crestline_core::search::{Answer, Outcome, Question, Variable};
 use crestline_core::sla::{Group, Measure, Statistic};
 
 use super::evidence::ILL_POSED;
@@ -53,8 +53,9 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
             None => format!("Offer at most {load} to keep {group}"),
         }),
         (Outcome::Infeasible, _) => lines.push(format!(
-            "{group} is not met at {} already: look below it, relax the limit, or give the service less to do a request",
-            load_name(question.variable, question.bounds.lowest)
+            "{group} is not met at {} already: {}relax the limit, or give the service less to do a request",
+            load_name(question.variable, question.bounds.lowest),
+            look_below(question)
         )),
         (Outcome::NotReached, _) if group.aim.is_some() => lines.push(format!(
             "{group} is best at the highest load, {}: raise the upper bound to see whether more gives more",
@@ -78,6 +79,14 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
     }
     lines.extend(on_knee(group, answer));
     lines
+}
+
+/// Below one user there is nothing.
+fn look_below(question: &Question) -> &'static str {
+    match question.variable {
+        Variable::Users if question.bounds.lowest <= 1.0 => "",
+        _ => "look below it, ",
+    }
 }
 
 /// What to ask instead where the load hardly matters.

@@ -165,8 +165,28 @@ fn groups_are_answered_one_by_one() {
             p99_ttft < 0.01, avg_tpot <= 0.02: not met at 1 user, the lower bound; p99_ttft binds; 10 requests near it
             Performance Recommendations:
             • Offer at most 1 user to keep p99_ttft < 0.05: p99_ttft is what limits it
-            • p99_ttft < 0.01, avg_tpot <= 0.02 is not met at 1 user already: look below it, relax the limit, or give the service less to do a request
+            • p99_ttft < 0.01, avg_tpot <= 0.02 is not met at 1 user already: relax the limit, or give the service less to do a request
         "]],
+    );
+}
+
+#[test]
+fn what_fails_at_a_rate_may_hold_below_it() {
+    let question = rates(r#"[{"p99_ttft": "<=1s"}]"#);
+    lines(
+        &question,
+        &[answer(Outcome::Infeasible)],
+        &expect![[r"
+        SLA Auto-tune Summary:
+        +-----------------+----------+---------------+-----------------------------+
+        | Criteria        | Variable | Max Satisfied | Note                        |
+        +=================+==========+===============+=============================+
+        | p99_ttft <= 1.0 | rate     | None          | Failed at lower bound (0.5) |
+        +-----------------+----------+---------------+-----------------------------+
+        not met at 0.5 req/s, the lower bound
+        Performance Recommendations:
+        • p99_ttft <= 1.0 is not met at 0.5 req/s already: look below it, relax the limit, or give the service less to do a request
+    "]],
     );
 }
 
