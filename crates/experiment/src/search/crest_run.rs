@@ -205,8 +205,6 @@ impl Run<'_> {
         mut search: Search,
         mut desk: Desk<'_>,
     ) -> Result<SearchOutcome, RunError> {
-        // What is in flight in the end is waited for: without the slow ones, the last load would look faster than it is.
-        let grace = self.plan.client.grace;
         match subject {
             Subject::Virtual { mut session, .. } => {
                 drop(session.run_until(Until::Time(self.from)));
@@ -216,11 +214,12 @@ impl Run<'_> {
                     queue: queue_abort(&self.plan.generation),
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
-                load.close(grace, &mut |record| desk.record(record));
+                load.close(self.patience(&desk), &mut |record| desk.record(record));
                 // Of these, no record will say what arrived.
                 for flight in load.session.in_flight() {
                     if let Some(first) = flight.first_token {
-                        desk.ledger.arrived(flight.output_tokens, first, desk.now);
+                        desk.ledger
+                            .arrived(flight.output_tokens, first, load.session.now());
                     }
                 }
             }
@@ -245,10 +244,22 @@ impl Run<'_> {
                     queue: queue_abort(&self.plan.generation),
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
-                load.close(grace, &mut |record| desk.record(record))?;
+                let patience = self.patience(&desk);
+                load.close(patience, &mut |record| desk.record(record))?;
             }
         }
         desk.close(&search)
+    }
+
+    /// How long requests in flight may take when the search is over: as long as any took, since without the slow ones the
+    /// last load would look faster than it is.
+    fn patience(&self, desk: &Desk<'_>) -> Nanos {
+        let grace = self.plan.client.grace;
+        if desk.stop.is_asked() {
+            grace
+        } else {
+            grace.max(desk.ledger.longest())
+        }
     }
 
     fn drive<S: LoadSession<Error = RunError>>(
@@ -263,8 +274,7 @@ impl Run<'_> {
         drive(search, session, self.shape, &mut |search, happening| {
             desk.see(search, happening)
         })?;
-        desk.now = session.now();
-        desk.sync(search, "");
+        desk.end(search, session.now());
         match desk.error.take() {
             Some(error) => Err(error),
             None => Ok(()),
@@ -423,8 +433,16 @@ impl Desk<'_> {
         }
     }
 
-    fn close(mut self, search: &Search) -> Result<SearchOutcome, RunError> {
+    /// The search is over: what ends from now on is of no dwell's time.
+    fn end(&mut self, search: &Search, now: Nanos) {
+        self.now = now;
         self.sync(search, "");
+        if let Some(dwelt) = self.ledger.end(now) {
+            self.put_down(&Entry::Dwell(dwelt));
+        }
+    }
+
+    fn close(mut self, search: &Search) -> Result<SearchOutcome, RunError> {
         let interrupted = self.stop.is_asked();
         if !interrupted {
             self.put_down(&Entry::End { at: self.now });

@@ -22,6 +22,7 @@ pub(super) struct Ledger<'a> {
     shape: Shape,
     accounts: Vec<Account>,
     spent: Spent,
+    longest: Nanos,
 }
 
 /// One dwell.
@@ -77,6 +78,7 @@ impl<'a> Ledger<'a> {
             shape,
             accounts: Vec::new(),
             spent: Spent::default(),
+            longest: Nanos::ZERO,
         }
     }
 
@@ -97,6 +99,16 @@ impl<'a> Ledger<'a> {
     /// The present dwell says nothing of the service. Gives its line for the journal.
     pub(super) fn void(&mut self, reason: &str) -> Option<Dwelt> {
         self.accounts.last_mut()?.void = Some(reason.to_owned());
+        Some(self.dwelt(self.accounts.len() - 1))
+    }
+
+    /// The search has ended, and with it the present dwell, if it goes on. Gives its line for the journal then.
+    pub(super) fn end(&mut self, now: Nanos) -> Option<Dwelt> {
+        let span = &mut self.accounts.last_mut()?.span;
+        if span.ended.is_some() {
+            return None;
+        }
+        span.ended = Some(now);
         Some(self.dwelt(self.accounts.len() - 1))
     }
 
@@ -155,6 +167,7 @@ impl<'a> Ledger<'a> {
             .output_tokens
             .map_or(0, |tokens| u64::from(tokens.count));
         if failure.is_none() {
+            self.longest = self.longest.max(record.latency());
             self.spent.output_tokens += tokens;
             self.spent.input_tokens += record
                 .prompt_tokens
@@ -216,6 +229,11 @@ impl<'a> Ledger<'a> {
     /// What the present dwell's requests come to.
     pub(super) fn present(&self) -> Option<&RunSummary> {
         self.accounts.last().map(|account| &account.summary)
+    }
+
+    /// The longest time that an answer took.
+    pub(super) fn longest(&self) -> Nanos {
+        self.longest
     }
 
     /// What was spent by `now`, which counts from the begin of the first command.
@@ -397,6 +415,50 @@ mod tests {
         assert_eq!(counts, [1, 0], "one was sent while the second load settled");
         let pace = tried[1].pace.unwrap();
         assert!((pace.output_tokens_per_s - 20.0 / 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_ends_after_the_search_is_of_its_last_load_and_of_no_time() {
+        let question = question();
+        let mut ledger = ledger(&question, &[span(4.0, 1, None)]);
+        let now = Nanos::from_secs(5);
+        assert_eq!(ledger.end(now).unwrap().span.ended, Some(now));
+        assert!(ledger.end(now).is_none(), "it has ended already");
+        ledger.record(&request(0, 4, 7));
+        ledger.record(&request(1, 3, 5));
+        let tried = &ledger.tried(now)[0];
+        assert_eq!(tried.runs[0].total(), 2);
+        let pace = tried.pace.unwrap();
+        assert!((pace.output_tokens_per_s - 10.0 / 4.0).abs() < 1e-9);
+        assert_eq!(ledger.longest(), Nanos::from_secs(3));
+    }
+
+    #[test]
+    fn a_void_dwell_is_told_and_is_no_row() {
+        let question = question();
+        let spans = [span(2.0, 1, Some(5)), span(4.0, 6, None)];
+        let mut ledger = ledger(&question, &spans);
+        let line = ledger.void("late").unwrap();
+        assert_eq!((line.number, line.void.as_deref()), (2, Some("late")));
+        let now = Nanos::from_secs(9);
+        assert_eq!(ledger.tried(now).len(), 1);
+        assert_eq!(ledger.dwells(now)[1].ending, "void: late");
+    }
+
+    #[test]
+    fn throughput_of_a_dwell_is_that_of_its_time() {
+        let groups = parse_groups(r#"{"tps": "max", "total_tps": ">=1"}"#, None).unwrap();
+        let question = Question {
+            groups,
+            ..question()
+        };
+        let mut ledger = ledger(&question, &[span(4.0, 1, Some(5))]);
+        // The tokens come long after it has ended.
+        ledger.record(&request(0, 4, 90));
+        ledger.record(&request(1, 3, 5));
+        let probe = &ledger.dwells(Nanos::from_secs(99))[0].probe;
+        let values: Vec<Option<f64>> = probe.figures.iter().map(|figure| figure.value).collect();
+        assert_eq!(values, [Some(2.5), Some(2.5)], "{probe:?}");
     }
 
     #[test]
