@@ -8,6 +8,7 @@ mod interruption;
 mod perf_live;
 mod perf_virtual;
 mod sim;
+mod sla_live;
 mod sla_virtual;
 mod tidy;
 mod wrong_use;
