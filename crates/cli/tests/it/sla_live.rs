@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crestline_load::clock;
@@ -17,6 +17,9 @@ use crate::sla_virtual::{FOLDER, indices, place};
 const SEARCH: &str = r#"--model m --tokenizer-path builtin --dataset random --min-prompt-length 16 --max-prompt-length 16
     --max-tokens 32 --no-timestamp --sla-auto-tune --sla-params [{"p99_ttft":"<=100ms"}] --sla-upper-bound 64
     --sla-tolerance 0.2 --parallel 1 --sla-budget 60s"#;
+
+/// Given after [`SEARCH`], this group holds in its place.
+const NEVER_PASSED: &str = r#"--sla-params [{"p99_latency":"<=20s"}]"#;
 
 fn eight(place: &Place, more: &str) -> Sim {
     Sim::start(place, &format!("--profile eight.toml {more}"))
@@ -180,4 +183,32 @@ fn a_service_that_goes_away_ends_a_search_as_not_met() {
     let found = summary(&place);
     assert_ne!(found["selections"][0]["status"], "value", "{found}");
     assert!(found["totals"]["failed"].as_i64().unwrap() > 0);
+}
+
+#[test]
+fn a_search_goes_no_higher_than_connections_reach() {
+    let place = place();
+    let sim = eight(&place, "");
+    // A limit that is never passed, so that the search goes as high as it can.
+    let command = place.command(&format!("{} {NEVER_PASSED}", line(&sim, "")));
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", r#"ulimit -n 80; exec "$0" "$@""#])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let ran: Ran = limited.output().unwrap().into();
+    assert!(ran.err.contains("goes no higher than 16 users"), "{ran:#?}");
+    let answer = &summary(&place)["selections"][0];
+    assert_eq!(
+        answer["status"], "void",
+        "what lies above is not known: {answer}"
+    );
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
 }

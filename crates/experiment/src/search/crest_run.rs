@@ -57,6 +57,7 @@ pub(super) fn run(
     }
     let desk = Desk {
         question: &question,
+        asked: &search_plan.question,
         room,
         crowded: false,
         stop,
@@ -304,7 +305,9 @@ impl Run<'_> {
 
 /// Where everything that happens is put down.
 struct Desk<'a> {
+    /// With bounds that can be driven.
     question: &'a Question,
+    asked: &'a Question,
     /// Requests in flight that there are connections for.
     room: u64,
     /// There was no room when the present load was applied.
@@ -452,9 +455,10 @@ impl Desk<'_> {
         }
         self.watch.take(self.dials.health.take());
         let answers = search.answers().into_iter();
+        let answers = answers.map(|answer| answer.cloned().unwrap_or_else(open_answer));
         Ok(SearchOutcome {
             answers: answers
-                .map(|answer| answer.cloned().unwrap_or_else(open_answer))
+                .map(|answer| as_asked(answer, self.question, self.asked))
                 .collect(),
             tried: self.ledger.tried(self.now),
             dwells: self.ledger.dwells(self.now),
@@ -463,6 +467,20 @@ impl Desk<'_> {
             interrupted,
             loss: self.writer.finish().err().map(|error| error.to_string()),
         })
+    }
+}
+
+/// What was met up to the highest load that this machine can drive was not met up to the asked bound: how far it would be
+/// met is not known.
+fn as_asked(answer: Answer, driven: &Question, asked: &Question) -> Answer {
+    let highest = driven.bounds.highest;
+    if answer.outcome != Outcome::NotReached || highest >= asked.bounds.highest {
+        return answer;
+    }
+    Answer {
+        outcome: Outcome::Void,
+        reason: format!("the system lets a process have {highest} connections"),
+        ..answer
     }
 }
 
