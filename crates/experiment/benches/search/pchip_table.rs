@@ -84,7 +84,7 @@ impl PchipTable {
                 searched.cost.requests.to_string(),
                 format!("{:.2}", searched.cost.seconds),
                 searched.cost.tokens.to_string(),
-                format!("{fingerprint:016x}"),
+                fingerprint.to_string(),
             ])?;
         }
         Ok(writer.flush()?)
@@ -161,7 +161,7 @@ fn read(cells: &csv::StringRecord) -> anyhow::Result<Keyed> {
         found: found?,
         cost,
     };
-    let fingerprint = u64::from_str_radix(fingerprint, 16)?;
+    let fingerprint = fingerprint.parse()?;
     Ok((
         (scenario.to_owned(), seed.parse()?),
         (fingerprint, searched),

@@ -102,7 +102,7 @@ impl Row {
             beta,
             best,
             binding,
-            format!("{:016x}", self.fingerprint),
+            self.fingerprint.to_string(),
         ]
     }
 
@@ -150,7 +150,7 @@ impl Row {
             group: group.parse()?,
             drawn,
             truth,
-            fingerprint: u64::from_str_radix(fingerprint, 16)?,
+            fingerprint: fingerprint.parse()?,
             half: half.to_owned(),
         })
     }
