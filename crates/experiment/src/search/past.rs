@@ -1,11 +1,12 @@
 //! What earlier commands of a search left on disk, as far as it can be used.
 
+use std::fs;
 use std::path::Path;
 
 use crestline_core::record::RequestRecord;
 use crestline_core::search::{Search, Span};
 use crestline_core::units::Nanos;
-use crestline_store::runs::RunReader;
+use crestline_store::runs::{RunReader, StoreError};
 
 use super::journal::{Dwelt, Entry, Resumed};
 use super::ledger::Ledger;
@@ -41,13 +42,7 @@ pub(super) struct BackTo {
 impl Past {
     /// Reads the database that belongs to a journal's entries.
     pub(super) fn read(entries: Vec<Entry>, database: &Path) -> Result<Self, RunError> {
-        // A kill may come between the journal and the database: nothing was sent by then.
-        let records = if database.exists() {
-            let reader = RunReader::open(database)?;
-            reader.records().collect::<Result<Vec<_>, _>>()?
-        } else {
-            Vec::new()
-        };
+        let records = records(&entries, database)?;
         let mut dwells: Vec<Dwelt> = Vec::new();
         let mut first_item = 0;
         for entry in entries {
@@ -113,6 +108,27 @@ impl Past {
             search.ended(record);
             ledger.record(record);
         }
+    }
+}
+
+/// All requests on file. A kill may come between the journal and the database, or while that is made: nothing was sent by
+/// then, and the unfinished file is removed.
+fn records(entries: &[Entry], database: &Path) -> Result<Vec<RequestRecord>, RunError> {
+    if !database.exists() {
+        return Ok(Vec::new());
+    }
+    let nothing_begun = entries
+        .iter()
+        .all(|entry| matches!(entry, Entry::Resume(_)));
+    match RunReader::open(database) {
+        Err(StoreError::NotARun { .. }) if nothing_begun => {
+            fs::remove_file(database).map_err(|source| RunError::Folder {
+                path: database.to_owned(),
+                source,
+            })?;
+            Ok(Vec::new())
+        }
+        reader => Ok(reader?.records().collect::<Result<Vec<_>, _>>()?),
     }
 }
 
@@ -247,6 +263,18 @@ mod tests {
             (3, s(30), Some(s(57))),
         ];
         assert_eq!(spans, expected);
+    }
+
+    #[test]
+    fn a_database_that_was_never_made_is_made_anew_and_one_of_something_else_is_left() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run.db");
+        fs::write(&path, "").unwrap();
+        assert!(Past::read(vec![dwelt(1, 0, None)], &path).is_err());
+        assert!(path.exists());
+        assert!(Past::read(Vec::new(), &path).unwrap().records.is_empty());
+        assert!(!path.exists());
+        assert!(Past::read(Vec::new(), &path).unwrap().records.is_empty());
     }
 
     #[test]
