@@ -1,0 +1,5 @@
+//! What holds for every search, whatever is asked, however little may be spent, and whenever it is cut off.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod any_search;
