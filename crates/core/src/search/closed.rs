@@ -43,10 +43,10 @@ const STEP: (f64, f64) = (0.8, 1.15);
 /// A change costs a transient: it is only made where the load differs by more.
 const STAY: f64 = 0.02;
 /// Waves of requests of a dwell.
-const WAVES: f64 = 2.0;
+const WAVES: f64 = 3.5;
 const LEAST_REQUESTS: usize = 24;
 /// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
-const PRECISION: f64 = 0.5;
+const PRECISION: f64 = 0.4;
 /// The same for few users, in users.
 const PRECISION_USERS: f64 = 0.35;
 
@@ -207,7 +207,11 @@ impl Closed {
             let (x1, x2) = (below?, above?);
             let (y1, y2) = (level(below, gauge)?, level(above, gauge)?);
             let slope = ((y2 / y1).ln() / (x2 / x1).ln()).max(0.3);
-            Some((x1.ln() - y1.ln() / slope).exp().clamp(x1, 0.95 * x2))
+            Some(
+                (x1.ln() - y1.ln() / slope)
+                    .exp()
+                    .clamp(x1, (0.95 * x2).max(x1)),
+            )
         };
         let lowest = self.frame.gauges.iter().filter_map(guess);
         let guessed = lowest.fold(f64::INFINITY, f64::min);
@@ -252,7 +256,9 @@ impl Closed {
                 .frame
                 .gauges
                 .iter()
-                .filter_map(|&gauge| Some((gauge, fit::closed(evidence, gauge, self.center, grid)?)))
+                .filter_map(|&gauge| {
+                    Some((gauge, fit::closed(evidence, gauge, self.center, grid)?))
+                })
                 .collect();
             let Some(joint) = Joint::of(evidence, fits) else {
                 return;
@@ -296,7 +302,13 @@ impl Closed {
     }
 
     /// Where only failures limit the load: the middle between the highest load without one and the lowest with one.
-    fn at_failures(&mut self, evidence: &Evidence, joint: &Joint, load: f64, pace: &Pace) -> Option<Next> {
+    fn at_failures(
+        &mut self,
+        evidence: &Evidence,
+        joint: &Joint,
+        load: f64,
+        pace: &Pace,
+    ) -> Option<Next> {
         let failed = self.failed?;
         let clean = evidence
             .dwells

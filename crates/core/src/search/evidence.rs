@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Abort;
 use super::gauge::Gauge;
 use crate::record::{FailureKind, InFlight, RequestRecord};
 use crate::sla::{Measure, Slo, Timed};
@@ -27,8 +26,8 @@ pub struct Span {
     pub counts_from: Nanos,
     /// When the next load was applied, if it was.
     pub ended: Option<Nanos>,
-    /// At that moment the queue was dropped: what was not decided by then never was.
-    pub dropped: bool,
+    /// Its requests are judged by what they had shown at that moment: what came later is another load's doing.
+    pub cut: bool,
 }
 
 /// A dwell: a time at one load and the requests that were sent in it.
@@ -60,8 +59,18 @@ pub(super) struct Seen {
     pub(super) sent: Nanos,
     pub(super) first_token: Option<Nanos>,
     pub(super) tokens: u32,
-    expected: Option<u32>,
+    pub(super) expected: Option<u32>,
     pub(super) ending: Ending,
+    /// What it had shown when another load was applied, where it was in flight then.
+    pub(super) cut: Option<Cut>,
+}
+
+/// A request in flight at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cut {
+    pub(super) at: Nanos,
+    pub(super) first_token: Option<Nanos>,
+    pub(super) tokens: u32,
 }
 
 /// How a request ended.
@@ -145,12 +154,29 @@ impl Seen {
             tokens: 0,
             expected: None,
             ending: Ending::InFlight,
+            cut: None,
+        }
+    }
+
+    /// As it was at a moment before its end, from its record: its tokens are taken to have come evenly.
+    fn cut_by(record: &RequestRecord, tokens: u32, at: Nanos) -> Cut {
+        let first_token = record.first_token.filter(|&first| first <= at);
+        let span = |from: Nanos, to: Nanos| to.saturating_sub(from).as_secs_f64();
+        let part = first_token
+            .zip(record.last_token)
+            .map_or(0.0, |(first, last)| {
+                (span(first, at) / span(first, last).max(1e-9)).min(1.0)
+            });
+        Cut {
+            at,
+            first_token,
+            tokens: (part * f64::from(tokens)) as u32,
         }
     }
 
     /// Tokens still to come, as far as that can be told.
-    pub(super) fn tokens_left(&self, pace: &Pace) -> f64 {
-        let so_far = f64::from(self.tokens);
+    pub(super) fn tokens_left(&self, tokens: u32, pace: &Pace) -> f64 {
+        let so_far = f64::from(tokens);
         match self.expected {
             Some(expected) => (f64::from(expected) - so_far).max(0.0),
             // Lengths vary about as much as their mean: what is left hardly depends on what there is.
@@ -235,16 +261,32 @@ impl Evidence {
             applied: self.now,
             counts_from,
             ended: None,
-            dropped: false,
+            cut: false,
         }));
     }
 
-    /// The present dwell ends now.
-    pub(super) fn end(&mut self, abort: Abort) {
+    /// The present dwell ends now, and the load stays as it is or hardly changes.
+    pub(super) fn end(&mut self) {
         let now = self.now;
         if let Some(last) = self.dwells.last_mut() {
             last.span.ended.get_or_insert(now);
-            last.span.dropped = abort == Abort::Queue;
+        }
+    }
+
+    /// The present dwell ends now, and its requests in flight are judged by what they have shown.
+    pub(super) fn cut(&mut self) {
+        self.end();
+        let now = self.now;
+        if let Some(last) = self.dwells.last_mut() {
+            last.span.cut = true;
+            let in_flight = |seen: &&mut Seen| seen.ending == Ending::InFlight;
+            for seen in last.requests.values_mut().filter(in_flight) {
+                seen.cut = Some(Cut {
+                    at: now,
+                    first_token: seen.first_token,
+                    tokens: seen.tokens,
+                });
+            }
         }
     }
 
@@ -283,6 +325,7 @@ impl Evidence {
             if record.sent < dwell.span.counts_from {
                 return;
             }
+            let cut_at = dwell.span.ended.filter(|_| dwell.span.cut);
             let seen = dwell
                 .requests
                 .entry(record.index)
@@ -290,6 +333,10 @@ impl Evidence {
             seen.first_token = record.first_token;
             seen.tokens = tokens.max(seen.tokens);
             seen.ending = ending;
+            if let Some(at) = cut_at.filter(|&at| at < record.end && seen.cut.is_none()) {
+                seen.cut = Some(Seen::cut_by(record, tokens, at));
+                seen.expected = Some(tokens);
+            }
         }
     }
 
@@ -420,7 +467,7 @@ impl Evidence {
             .iter()
             .map(|&gauge| self.gauges[gauge].horizon(&pace))
             .fold(0.0, f64::max);
-        let by = self.judged_by(dwell, horizon);
+        let by = self.now.saturating_sub(Nanos::from_secs_f64(horizon));
         dwell
             .requests
             .values()
@@ -429,10 +476,10 @@ impl Evidence {
     }
 
     /// The last moment at which a request was sent that can be judged.
-    fn judged_by(&self, dwell: &Dwell, horizon: f64) -> Nanos {
-        let until = match dwell.span.ended {
-            Some(ended) if dwell.span.dropped => ended,
-            _ => self.now,
+    fn judged_by(&self, dwell: &Dwell, gauge: &Gauge, pace: &Pace) -> Nanos {
+        let (until, horizon) = match dwell.span.ended {
+            Some(ended) if dwell.span.cut => (ended, gauge.horizon_cut(pace)),
+            _ => (self.now, gauge.horizon(pace)),
         };
         until.saturating_sub(Nanos::from_secs_f64(horizon))
     }
@@ -464,7 +511,7 @@ impl Evidence {
             return Vec::new();
         }
         let gauge = &self.gauges[gauge];
-        let by = self.judged_by(dwell, gauge.horizon(&pace));
+        let by = self.judged_by(dwell, gauge, &pace);
         dwell
             .requests
             .values()

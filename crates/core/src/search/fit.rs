@@ -8,14 +8,16 @@
 use super::belief::{Belief, Grid};
 use super::counts::{CLOSED_EFFECT, View};
 use super::design_effect::{Series, by_blocks};
-use super::evidence::Evidence;
+use super::evidence::{Dwell, Evidence};
 use super::gauge::Kind;
 use super::normal::normal_cdf;
 
-/// Half widths of the window of loads in log load, narrowest first.
-const WINDOWS: [f64; 5] = [0.055, 0.08, 0.12, 0.18, 0.27];
-/// Requests that make a window wide enough.
-const ENOUGH: usize = 400;
+/// Width of the window of loads in log load: the weight of a dwell falls with its distance as a normal density does.
+const WIDTH: f64 = 0.09;
+/// Dwells further than this are left out; all others give the design effect.
+const AROUND: f64 = 0.27;
+/// The same for the first guess of the elasticity.
+const WIDE: f64 = 0.56;
 /// The tail that is fitted, as a multiple of the share that may be over the limit.
 const TAIL: f64 = 6.0;
 /// The multiple of that share at which the design effect and the elasticity are measured.
@@ -47,22 +49,38 @@ pub(super) struct Fit {
     pub(super) requests: usize,
 }
 
+/// What a fit is made from.
+struct Pool {
+    near: Vec<Sample>,
+    slope: Slope,
+}
+
 /// The values of a dwell.
+#[derive(Debug, Clone)]
 struct Sample {
     log: f64,
+    weight: f64,
     values: Vec<f64>,
+}
+
+impl Pool {
+    /// Requests, each counted by its weight.
+    fn requests(&self) -> f64 {
+        let weigh = |sample: &Sample| sample.weight * sample.values.len() as f64;
+        self.near.iter().map(weigh).sum()
+    }
 }
 
 /// Fits one criterion of a closed loop around a load. `None` where nothing is known yet.
 pub(super) fn closed(evidence: &Evidence, gauge: usize, center: f64, grid: Grid) -> Option<Fit> {
     let of = &evidence.gauges[gauge];
     match (of.kind, of.share) {
-        (Kind::Valued, Some(share)) => pooled(evidence, gauge, center, |samples, slope| {
-            tail(samples, slope, share, grid)
-        }),
-        (Kind::Valued | Kind::Gaps, None) => pooled(evidence, gauge, center, |samples, slope| {
-            Some(mean(samples, slope, grid))
-        }),
+        (Kind::Valued, Some(share)) => {
+            pooled(evidence, gauge, center, |pool| tail(pool, share, grid))
+        }
+        (Kind::Valued | Kind::Gaps, None) => {
+            pooled(evidence, gauge, center, |pool| Some(mean(pool, grid)))
+        }
         (_, Some(_)) => View {
             evidence,
             gauge,
@@ -79,41 +97,31 @@ fn pooled(
     evidence: &Evidence,
     gauge: usize,
     center: f64,
-    fit: impl Fn(&[Sample], Slope) -> Option<Fit>,
+    fit: impl Fn(&Pool) -> Option<Fit>,
 ) -> Option<Fit> {
-    let all: Vec<Sample> = evidence
-        .dwells
-        .iter()
-        .map(|dwell| Sample {
-            log: dwell.load().ln(),
-            values: evidence.values(dwell, gauge),
-        })
-        .filter(|sample| !sample.values.is_empty())
-        .collect();
-    let near = |width: f64| {
-        let inside = move |sample: &&Sample| (sample.log - center.ln()).abs() <= width;
-        all.iter().filter(inside)
+    let samples = |within: f64| -> Vec<Sample> {
+        let near = |dwell: &&Dwell| (dwell.load() / center).ln().abs() <= within;
+        let sample = |dwell: &Dwell| {
+            let log = dwell.load().ln();
+            Sample {
+                log,
+                weight: (-0.5 * ((log - center.ln()) / WIDTH).powi(2)).exp(),
+                values: evidence.values(dwell, gauge),
+            }
+        };
+        let dwells = evidence.dwells.iter().filter(near).map(sample);
+        dwells.filter(|sample| !sample.values.is_empty()).collect()
     };
-    let count = |width: f64| near(width).map(|sample| sample.values.len()).sum::<usize>();
-    let width = WINDOWS
-        .into_iter()
-        .find(|&width| count(width) >= ENOUGH)
-        .or_else(|| {
-            WINDOWS
-                .into_iter()
-                .next_back()
-                .filter(|&width| count(width) > 0)
-        })?;
+    let near = samples(AROUND);
+    if near.is_empty() {
+        return None;
+    }
     let level = evidence.gauges[gauge].share;
-    let wide = Slope::of(near(0.56), level, Slope::unknown());
-    let slope = Slope::of(near(width), level, wide.local());
-    let samples: Vec<Sample> = near(width)
-        .map(|sample| Sample {
-            log: sample.log,
-            values: sample.values.clone(),
-        })
-        .collect();
-    fit(&samples, slope)
+    let mut wide = samples(WIDE);
+    wide.iter_mut().for_each(|sample| sample.weight = 1.0);
+    let wide = Slope::of(&wide, level, Slope::unknown());
+    let slope = Slope::of(&near, level, wide.local());
+    fit(&Pool { near, slope })
 }
 
 /// The elasticity of the upper values (or of the mean) with the load, and its standard deviation.
@@ -143,11 +151,12 @@ impl Slope {
     }
 
     /// The regression of the log of each dwell's upper value on its log load, drawn towards the prior.
-    fn of<'a>(samples: impl Iterator<Item = &'a Sample>, share: Option<f64>, prior: Self) -> Self {
+    fn of(samples: &[Sample], share: Option<f64>, prior: Self) -> Self {
         let points: Vec<(f64, f64, f64)> = samples
+            .iter()
             .filter(|sample| sample.values.len() >= 8)
             .filter_map(|sample| {
-                let n = sample.values.len() as f64;
+                let n = sample.weight * sample.values.len() as f64;
                 let level = upper(&sample.values, share)?;
                 Some((sample.log, level, n))
             })
@@ -203,25 +212,21 @@ fn upper(values: &[f64], share: Option<f64>) -> Option<f64> {
 }
 
 /// Where the tail of the critical loads crosses the share that may be over the limit.
-fn tail(samples: &[Sample], slope: Slope, share: f64, grid: Grid) -> Option<Fit> {
-    let n: usize = samples.iter().map(|sample| sample.values.len()).sum();
+fn tail(pool: &Pool, share: f64, grid: Grid) -> Option<Fit> {
+    let middle = critical_loads(&pool.near, pool.slope.value);
+    let phi = phi_of(&pool.near, &middle, share);
+    let (_, _, scale) = crossing(&pool.near, &middle, share, phi)?;
     let mut normals = Vec::new();
-    let mut middle: Option<(f64, f64, f64)> = None;
-    for (gamma, weight) in slope.nodes() {
-        let critical = critical_loads(samples, gamma);
-        let phi = phi_of(samples, &critical, share);
-        let one = crossing(&critical, share, n, phi)?;
-        if middle.is_none_or(|(best, ..)| weight > best) {
-            middle = Some((weight, phi, one.2));
-        }
-        normals.push((weight, one.0, one.1));
+    for (gamma, weight) in pool.slope.nodes() {
+        let critical = critical_loads(&pool.near, gamma);
+        let (at, sd, _) = crossing(&pool.near, &critical, share, phi)?;
+        normals.push((weight, at, sd));
     }
-    let (_, phi, scale) = middle?;
     Some(Fit {
         belief: mixture(grid, &normals),
         beta: 1.0 / scale / (1.0 - share),
         phi,
-        requests: n,
+        requests: pool.requests() as usize,
     })
 }
 
@@ -263,17 +268,35 @@ fn phi_of(samples: &[Sample], critical: &[Vec<f64>], share: f64) -> f64 {
 }
 
 /// The log load at which the fitted tail has the asked share, its standard deviation, and the tail's scale.
-fn crossing(critical: &[Vec<f64>], share: f64, n: usize, phi: f64) -> Option<(f64, f64, f64)> {
-    let mut sorted: Vec<f64> = critical.iter().flatten().copied().collect();
-    let m = ((TAIL * share).min(0.5) * n as f64).round().max(3.0) as usize;
-    if m >= sorted.len() {
-        return None;
+fn crossing(
+    samples: &[Sample],
+    critical: &[Vec<f64>],
+    share: f64,
+    phi: f64,
+) -> Option<(f64, f64, f64)> {
+    let mut all: Vec<(f64, f64)> = samples
+        .iter()
+        .zip(critical)
+        .flat_map(|(sample, logs)| logs.iter().map(|&log| (log, sample.weight)))
+        .collect();
+    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = all.iter().map(|one| one.1).sum();
+    let wanted = (TAIL * share).min(0.5) * total;
+    let (mut inside, mut squares, mut moment, mut n) = (0.0, 0.0, 0.0, 0);
+    for &(log, weight) in &all {
+        if inside >= wanted && n >= 3 {
+            break;
+        }
+        inside += weight;
+        squares += weight * weight;
+        moment += weight * log;
+        n += 1;
     }
-    let (worst, &mut limit, _) = sorted.select_nth_unstable_by(m, f64::total_cmp);
-    let excess = worst.iter().map(|log| limit - log).sum::<f64>() / m as f64;
-    let excess = excess.max(1e-4);
-    let z = (m as f64 / n as f64 / share).ln();
-    let sd = (phi * (1.0 + z * z) / m as f64 + MODEL_ERROR.powi(2)).sqrt();
+    let limit = all.get(n)?.0;
+    let excess = (limit - moment / inside).max(1e-4);
+    let z = (inside / total / share).ln();
+    let effective = inside * inside / squares;
+    let sd = (phi * (1.0 + z * z) / effective + MODEL_ERROR.powi(2)).sqrt();
     Some((limit - excess * z, CAUTION * excess * sd, excess))
 }
 
@@ -288,16 +311,22 @@ fn mixture(grid: Grid, normals: &[(f64, f64, f64)]) -> Belief {
 }
 
 /// Where the mean, shifted to one load, crosses its limit.
-fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Fit {
-    let n: usize = samples.iter().map(|sample| sample.values.len()).sum();
+fn mean(pool: &Pool, grid: Grid) -> Fit {
+    let samples = &pool.near;
+    let total = pool.requests();
     let at = samples
         .iter()
-        .map(|sample| sample.log * sample.values.len() as f64)
+        .map(|sample| sample.log * sample.weight * sample.values.len() as f64)
         .sum::<f64>()
-        / n as f64;
+        / total;
+    let squared: f64 = samples
+        .iter()
+        .map(|sample| sample.weight.powi(2) * sample.values.len() as f64)
+        .sum();
+    let effective = total * total / squared;
     let mut normals = Vec::new();
     let mut phi = 1.0;
-    for (gamma, weight) in slope.nodes() {
+    for (gamma, weight) in pool.slope.nodes() {
         let series: Vec<Series> = samples
             .iter()
             .map(|sample| Series {
@@ -309,14 +338,19 @@ fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Fit {
                     .collect(),
             })
             .collect();
-        let mean = series.iter().flat_map(|one| &one.values).sum::<f64>() / n as f64;
+        let weighted = samples.iter().zip(&series);
+        let mean = weighted
+            .map(|(sample, one)| sample.weight * one.values.iter().sum::<f64>())
+            .sum::<f64>()
+            / total;
+        let n = series.iter().map(|one| one.values.len()).sum::<usize>() as f64;
         let squares: f64 = series
             .iter()
             .flat_map(|one| &one.values)
             .map(|value| (value - mean).powi(2))
             .sum();
         phi = by_blocks(&series);
-        let sd = (phi * squares / n as f64 / n as f64).sqrt() / mean.max(1e-12);
+        let sd = (phi * squares / n / effective).sqrt() / mean.max(1e-12);
         let sd = CAUTION * (sd.powi(2) + 0.01_f64.powi(2)).sqrt();
         normals.push((weight, at - mean.max(1e-12).ln() / gamma, sd / gamma));
     }
@@ -324,6 +358,6 @@ fn mean(samples: &[Sample], slope: Slope, grid: Grid) -> Fit {
         belief: mixture(grid, &normals),
         beta: f64::INFINITY,
         phi,
-        requests: n,
+        requests: total as usize,
     }
 }

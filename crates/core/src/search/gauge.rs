@@ -2,7 +2,7 @@
 //!
 //! A value is a multiple of the limit: above 1 is a violation, infinite a failure.
 
-use super::evidence::{Ending, Pace, Seen};
+use super::evidence::{Cut, Ending, Pace, Seen};
 use crate::sla::{Criterion, Measure, Slo, Statistic, Timed};
 use crate::units::Nanos;
 
@@ -92,6 +92,18 @@ impl Gauge {
         }
     }
 
+    /// The same for requests that were in flight when another load was applied: they are judged by then.
+    pub(super) fn horizon_cut(&self, pace: &Pace) -> f64 {
+        self.horizon(pace)
+            .min(self.longest_first_token().max(pace.latency / 2.0))
+    }
+
+    fn longest_first_token(&self) -> f64 {
+        let ttft = |&&(timed, _): &&(Timed, f64)| timed == Timed::Ttft;
+        let limits = self.limits.iter().filter(ttft);
+        limits.map(|&(_, limit)| limit).fold(0.0, f64::max)
+    }
+
     /// The value of a request; `None` where it says nothing.
     pub(super) fn value(&self, seen: &Seen, now: Nanos, pace: &Pace) -> Option<f64> {
         if matches!(seen.ending, Ending::Failed) {
@@ -144,30 +156,57 @@ impl Gauge {
     }
 }
 
-/// A time of a request as a multiple of its limit, projected where the request is still in flight.
+/// A time of a request as a multiple of its limit, projected where the request is still in flight or was cut.
 fn time_of(timed: Timed, limit: f64, seen: &Seen, now: Nanos, pace: &Pace) -> Option<f64> {
-    let until = match seen.ending {
-        Ending::Dropped(at) => at,
-        _ => now,
-    };
-    let elapsed = until.saturating_sub(seen.due).as_secs_f64();
-    let seconds = match (&seen.ending, timed) {
-        (Ending::Success(facts), Timed::Latency) => Some(facts.latency),
-        (Ending::Success(facts), Timed::Tpot) => facts.tpot,
-        (_, Timed::Ttft) => match seen.first_token {
-            Some(first) => Some(first.saturating_sub(seen.due).as_secs_f64()),
-            // Not there yet and already late: it will be later still.
-            None => (elapsed >= limit).then_some(elapsed * 1.05),
+    // How long an answer of unknown length takes cannot be told before its end.
+    let cut = seen
+        .cut
+        .filter(|_| timed != Timed::Latency || seen.expected.is_some());
+    let seconds = match (&seen.ending, cut) {
+        (_, Some(cut)) => projected(timed, limit, seen, &cut, pace),
+        (Ending::Success(facts), None) => match timed {
+            Timed::Latency => Some(facts.latency),
+            Timed::Tpot => facts.tpot,
+            Timed::Ttft => seen.first_token.map(|first| seconds(seen.due, first)),
+            Timed::Itl => None,
         },
-        (Ending::Dropped(_), Timed::Latency) => (elapsed > limit).then_some(elapsed),
-        (Ending::Dropped(_), _) | (_, Timed::Itl) => None,
-        (_, Timed::Latency) => Some(elapsed + pace.tpot * seen.tokens_left(pace)),
-        (_, Timed::Tpot) => seen.first_token.and_then(|first| {
-            let since = until.saturating_sub(first).as_secs_f64();
-            let left = seen.tokens_left(pace);
-            let gaps = f64::from(seen.tokens) + left - 1.0;
-            (gaps > 0.0).then(|| (since + pace.tpot * left) / gaps)
-        }),
+        (Ending::Dropped(at), None) => {
+            let elapsed = seconds(seen.due, *at);
+            match (timed, seen.first_token) {
+                (Timed::Ttft, Some(first)) => Some(seconds(seen.due, first)),
+                (Timed::Ttft | Timed::Latency, _) => (elapsed > limit).then_some(elapsed),
+                _ => None,
+            }
+        }
+        _ => {
+            let present = Cut {
+                at: now,
+                first_token: seen.first_token,
+                tokens: seen.tokens,
+            };
+            projected(timed, limit, seen, &present, pace)
+        }
     };
     seconds.map(|seconds| seconds / limit)
+}
+
+/// What a time will come to, from what a request had shown at a moment.
+fn projected(timed: Timed, limit: f64, seen: &Seen, cut: &Cut, pace: &Pace) -> Option<f64> {
+    let elapsed = seconds(seen.due, cut.at);
+    let left = seen.tokens_left(cut.tokens, pace);
+    match (timed, cut.first_token) {
+        (Timed::Ttft, Some(first)) => Some(seconds(seen.due, first)),
+        // Not there yet and already late: it will be later still.
+        (Timed::Ttft, None) => (elapsed >= limit).then_some(elapsed * 1.05),
+        (Timed::Latency, _) => Some(elapsed + pace.tpot * left),
+        (Timed::Tpot, Some(first)) => {
+            let gaps = f64::from(cut.tokens) + left - 1.0;
+            (gaps > 0.0).then(|| (seconds(first, cut.at) + pace.tpot * left) / gaps)
+        }
+        (Timed::Tpot, None) | (Timed::Itl, _) => None,
+    }
+}
+
+fn seconds(from: Nanos, to: Nanos) -> f64 {
+    to.saturating_sub(from).as_secs_f64()
 }

@@ -188,7 +188,7 @@ impl Search {
     }
 
     fn finish(&mut self) -> Step {
-        self.evidence.end(Abort::Nothing);
+        self.evidence.end();
         Step::Done
     }
 }
@@ -291,7 +291,12 @@ impl Search {
         let evidence = &mut self.evidence;
         let present = evidence.dwells.last().map(Dwell::load);
         let stays = present == Some(plan.load) && plan.abort == Abort::Nothing;
-        evidence.end(plan.abort);
+        let is_cut = self.question.variable == Variable::Users || plan.abort == Abort::Queue;
+        if is_cut && !stays {
+            evidence.cut();
+        } else {
+            evidence.end();
+        }
         let settle = if stays { 0.0 } else { plan.settle };
         let counts_from = evidence.now.saturating_add(Nanos::from_secs_f64(settle));
         evidence.begin(plan.load, counts_from);

@@ -325,9 +325,9 @@ fn ending(account: &Account) -> String {
     if let Some(reason) = &account.void {
         return format!("void: {reason}");
     }
-    match (account.span.ended, account.span.dropped) {
+    match (account.span.ended, account.span.cut) {
         (None, _) => "cut off",
-        (Some(_), true) => "ended, its queue given up",
+        (Some(_), true) => "ended by another load",
         (Some(_), false) => "ended",
     }
     .to_owned()
@@ -363,7 +363,7 @@ mod tests {
             applied: Nanos::from_secs(counts_from.saturating_sub(1)),
             counts_from: Nanos::from_secs(counts_from),
             ended: ended.map(Nanos::from_secs),
-            dropped: false,
+            cut: false,
         }
     }
 

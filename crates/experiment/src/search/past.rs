@@ -168,7 +168,7 @@ mod tests {
                 applied: Nanos::from_secs(applied),
                 counts_from: Nanos::from_secs(applied + 1),
                 ended: ended.map(Nanos::from_secs),
-                dropped: false,
+                cut: false,
             },
             void: None,
         })

@@ -26,7 +26,7 @@ fn dwell(number: u32) -> Entry {
             applied: Nanos::from_secs(1),
             counts_from: Nanos::from_secs(2),
             ended: Some(Nanos::from_secs(9)),
-            dropped: false,
+            cut: false,
         },
         void: None,
     })
