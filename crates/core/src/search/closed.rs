@@ -43,10 +43,12 @@ const STEP: (f64, f64) = (0.8, 1.15);
 /// A change costs a transient: it is only made where the load differs by more.
 const STAY: f64 = 0.02;
 /// Waves of requests of a dwell.
-const WAVES: f64 = 3.5;
+const WAVES: f64 = 4.0;
 const LEAST_REQUESTS: usize = 24;
 /// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
-const PRECISION: f64 = 0.4;
+const PRECISION: f64 = 0.36;
+/// The same where the budget is used up: the interval then reaches as far as the tolerance to both sides.
+const ENOUGH: f64 = 0.61;
 /// The same for few users, in users.
 const PRECISION_USERS: f64 = 0.35;
 
@@ -539,10 +541,17 @@ impl Seeker for Closed {
         let Some(joint) = &self.joint else {
             return Frame::bare(Outcome::Inconclusive, why.to_owned());
         };
-        let mut answer = self
-            .frame
-            .answer(Outcome::Inconclusive, joint, why.to_owned());
         let target = self.target(joint.belief.median());
+        let is_enough = joint.belief.spread() <= target * ENOUGH / PRECISION && self.dwells >= 3;
+        let outcome = if is_enough {
+            Outcome::Value
+        } else {
+            Outcome::Inconclusive
+        };
+        let mut answer = self.frame.answer(outcome, joint, why.to_owned());
+        if is_enough {
+            return self.below_failures(answer);
+        }
         let factor = (joint.belief.spread() / target).powi(2) - 1.0;
         answer.requests_needed = Some((joint.requests as f64 * factor.max(0.1)).ceil() as u64);
         self.below_failures(answer)

@@ -26,6 +26,8 @@ const SLOPES: usize = 12;
 /// A batch for the variance of a mean, in latencies' worth of requests, and its bounds.
 const BATCH_LATENCIES: f64 = 8.0;
 const BATCH: (f64, f64) = (200.0, 1000.0);
+/// Further lengths, as multiples.
+const BATCHES: [f64; 3] = [1.0, 2.0, 4.0];
 /// Batches that the prior of that variance counts for, and its design effect.
 const PRIOR_BATCHES: f64 = 4.0;
 
@@ -192,29 +194,38 @@ fn upper_quantile(series: &[Vec<f64>], share: f64) -> f64 {
     *all.select_nth_unstable_by(rank, |a, b| b.total_cmp(a)).1
 }
 
-/// The relative variance of a single request's worth of a mean, and its design effect, from the means of batches.
+/// The relative variance of a single request's worth of a mean, and its design effect, from the means of batches of the
+/// length at which they vary most.
 fn variance_of_means(series: &[(f64, Vec<f64>)], batch: f64, prior: f64) -> (f64, f64) {
     let (mut single, mut n) = (0.0, 0.0);
-    let (mut squares, mut batches) = (0.0, 0.0);
+    let mut sums = [(0.0, 0.0); BATCHES.len()];
     for (_, values) in series {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         if mean <= 0.0 {
             continue;
         }
+        let excess = |value: &f64| value / mean - 1.0;
         single += values
             .iter()
-            .map(|value| (value / mean - 1.0).powi(2))
+            .map(|value| excess(value).powi(2))
             .sum::<f64>();
         n += values.len() as f64;
-        let length = (batch as usize).min(values.len().max(2) / 2).max(1);
-        for chunk in values.chunks_exact(length) {
-            let excess: f64 = chunk.iter().map(|value| value / mean - 1.0).sum();
-            squares += excess * excess / length as f64;
-            batches += 1.0;
+        for ((squares, batches), times) in sums.iter_mut().zip(BATCHES) {
+            let length = (batch * times) as usize;
+            // A mean over the whole dwell would be zero.
+            let length = length.min(values.len().max(2) / 2).max(1);
+            for chunk in values.chunks_exact(length) {
+                *squares += chunk.iter().map(excess).sum::<f64>().powi(2) / length as f64;
+                *batches += 1.0;
+            }
         }
     }
     let single = if n > 0.0 { single / n } else { 1.0 };
-    let variance = (squares + PRIOR_BATCHES * prior * single) / (batches + PRIOR_BATCHES);
+    let known = PRIOR_BATCHES * prior * single;
+    let variance = sums
+        .iter()
+        .map(|(squares, batches)| (squares + known) / (batches + PRIOR_BATCHES))
+        .fold(0.0, f64::max);
     (variance, variance / single.max(1e-12))
 }
 

@@ -35,6 +35,8 @@ const DWELL_EFFECTS: f64 = 20.0;
 const DWELL: (f64, f64) = (200.0, 3000.0);
 /// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
 const PRECISION: f64 = 0.44;
+/// The same where the budget is used up: the interval then reaches as far as the tolerance to both sides.
+const ENOUGH: f64 = 0.61;
 const LEAST_DWELLS: u32 = 4;
 
 /// The seeker.
@@ -385,9 +387,17 @@ impl Seeker for Open {
         let Some(joint) = &self.joint else {
             return Frame::bare(Outcome::Inconclusive, why.to_owned());
         };
-        let mut answer = self
-            .frame
-            .answer(Outcome::Inconclusive, joint, why.to_owned());
+        let is_enough =
+            joint.belief.spread() <= ENOUGH * self.frame.tolerance && self.dwells >= LEAST_DWELLS;
+        let outcome = if is_enough {
+            Outcome::Value
+        } else {
+            Outcome::Inconclusive
+        };
+        let mut answer = self.frame.answer(outcome, joint, why.to_owned());
+        if is_enough {
+            return self.below_failures(answer);
+        }
         let factor = (joint.belief.spread() / (PRECISION * self.frame.tolerance)).powi(2) - 1.0;
         answer.requests_needed = Some((joint.requests as f64 * factor.max(0.1)).ceil() as u64);
         self.below_failures(answer)

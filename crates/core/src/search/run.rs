@@ -20,7 +20,7 @@ const WARM_UP_REQUESTS: u64 = 3;
 /// Requests that must fail before anything succeeded for the service to be given up.
 const HOPELESS_FAILURES: u64 = 5;
 /// What a search may spend for each group where no budget is set: requests, and latencies.
-const DEFAULT_BUDGET: [(u64, f64); 2] = [(10_000, 400.0), (20_000, 1000.0)];
+const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (20_000, 1000.0)];
 /// Looks at a dwell in a latency, and the shortest time between two.
 const LOOKS: f64 = 16.0;
 const LOOK: Nanos = Nanos::from_millis(20);
