@@ -46,7 +46,7 @@ const STAY: f64 = 0.02;
 const WAVES: f64 = 4.0;
 const LEAST_REQUESTS: usize = 24;
 /// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
-const PRECISION: f64 = 0.36;
+const PRECISION: f64 = 0.40;
 /// The same where the budget is used up: the interval then reaches as far as the tolerance to both sides.
 const ENOUGH: f64 = 0.61;
 /// The same for few users, in users.

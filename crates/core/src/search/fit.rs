@@ -28,7 +28,7 @@ const MODEL_ERROR: f64 = 0.2;
 const PRIOR_SLOPE: f64 = 1.5;
 const LOCAL_SPREAD: f64 = 0.35;
 /// All standard deviations are multiplied by this: what the blocks do not see of the dependence.
-const CAUTION: f64 = 1.15;
+const CAUTION: f64 = 1.35;
 /// Nodes and weights for a normal distribution (Gauss and Hermite, five points).
 const NODES: [(f64, f64); 5] = [
     (-2.856_970, 0.011_257_4),
