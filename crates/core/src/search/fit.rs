@@ -118,7 +118,9 @@ fn pooled(
     }
     let level = evidence.gauges[gauge].share;
     let mut wide = samples(WIDE);
-    wide.iter_mut().for_each(|sample| sample.weight = 1.0);
+    for sample in &mut wide {
+        sample.weight = 1.0;
+    }
     let wide = Slope::of(&wide, level, Slope::unknown());
     let slope = Slope::of(&near, level, wide.local());
     fit(&Pool { near, slope })
@@ -344,13 +346,13 @@ fn mean(pool: &Pool, grid: Grid) -> Fit {
             .sum::<f64>()
             / total;
         let n = series.iter().map(|one| one.values.len()).sum::<usize>() as f64;
-        let squares: f64 = series
+        let spread: f64 = series
             .iter()
             .flat_map(|one| &one.values)
             .map(|value| (value - mean).powi(2))
             .sum();
         phi = by_blocks(&series);
-        let sd = (phi * squares / n / effective).sqrt() / mean.max(1e-12);
+        let sd = (phi * spread / n / effective).sqrt() / mean.max(1e-12);
         let sd = CAUTION * (sd.powi(2) + 0.01_f64.powi(2)).sqrt();
         normals.push((weight, at - mean.max(1e-12).ln() / gamma, sd / gamma));
     }

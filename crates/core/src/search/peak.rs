@@ -12,15 +12,18 @@ use super::gauge::Gauge;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use crate::sla::{Aim, Goal, Measure};
 
-/// A gain that is none, and a loss that is one.
+/// A gain by twice the load that is none.
 const GAIN: f64 = 0.015;
-const LOSS: f64 = 0.03;
 /// What counts as the best.
 const NEARLY: f64 = 0.98;
+/// A load inside the flank is at least this share of its width from either end.
+const INSIDE: f64 = 0.2;
 /// The flank is known well enough when its range is this.
 const FLANK: f64 = 1.04;
 /// Latencies that a window lasts, at least and at most.
-const WINDOW: (f64, f64) = (2.5, 12.0);
+const WINDOW: (f64, f64) = (1.25, 6.0);
+/// Latencies after a change until the service is steady.
+const SETTLE: f64 = 1.25;
 /// Tokens in a window, and requests where requests are counted.
 const WINDOW_TOKENS: f64 = 60_000.0;
 const WINDOW_REQUESTS: f64 = 400.0;
@@ -35,7 +38,6 @@ pub(super) struct Peak {
     /// Loads and what was measured there; larger is better.
     seen: Vec<(f64, f64)>,
     phase: Phase,
-    flat: u32,
     forbidden: Option<f64>,
 }
 
@@ -59,7 +61,6 @@ impl Peak {
             gauge,
             seen: Vec::new(),
             phase: Phase::Doubling,
-            flat: 0,
             forbidden: None,
         }
     }
@@ -82,7 +83,7 @@ impl Peak {
         // A time needs requests that can be judged; a throughput only its window.
         plan.requests = if self.gauge.is_some() { 24 } else { 0 };
         plan.most = plan.least + 10.0 * pace.latency;
-        plan.settle = plan.settle.max(1.5 * pace.latency);
+        plan.settle = plan.settle.max(SETTLE * pace.latency);
         if load < from && self.frame.variable == super::question::Variable::Rate {
             plan.abort = Abort::Queue;
             plan.settle += pace.latency;
@@ -111,9 +112,7 @@ impl Peak {
     fn after_doubling(&mut self, load: f64, value: f64, pace: &Pace) -> Next {
         let before = self.best_below(load);
         let gained = before.is_none_or(|best| value > best * (1.0 + GAIN));
-        let lost = before.is_some_and(|best| value < best * (1.0 - LOSS));
-        self.flat = if gained { 0 } else { self.flat + 1 };
-        if lost || self.flat >= 2 || load >= self.highest() {
+        if !gained || load >= self.highest() {
             self.phase = Phase::Summit;
             return self.summit(load, pace);
         }
@@ -164,12 +163,26 @@ impl Peak {
     }
 
     fn flank(&mut self, low: f64, high: f64, from: f64, pace: &Pace) -> Next {
-        let middle = self.frame.load((low * high).sqrt());
+        let middle = self.frame.load(self.crossing(low, high));
         let known = self.seen.iter().any(|seen| (seen.0 - middle).abs() < 1e-9);
         if high / low <= FLANK || known || middle >= high {
             return Next::Settled(Box::new(self.settle(low, high)));
         }
         self.measure_at(middle, from, pace)
+    }
+
+    /// Where the line between the two ends of the flank comes near enough to the best; well inside, lest one end stay.
+    fn crossing(&self, low: f64, high: f64) -> f64 {
+        let at = |load: f64| {
+            let near = |seen: &&(f64, f64)| (seen.0 - load).abs() < 1e-9;
+            self.seen.iter().rev().find(near).map(|seen| seen.1)
+        };
+        let wanted = self.best().map_or(0.0, |best| NEARLY * best.1);
+        let part = at(low).zip(at(high)).map_or(0.5, |(below, above)| {
+            (wanted - below) / (above - below).max(1e-12)
+        });
+        let (from, to) = (low.ln(), high.ln());
+        (from + part.clamp(INSIDE, 1.0 - INSIDE) * (to - from)).exp()
     }
 
     fn settle(&self, low: f64, high: f64) -> Answer {
@@ -196,7 +209,7 @@ impl Seeker for Peak {
     fn begin(&mut self, evidence: &Evidence) -> Next {
         match evidence.pace() {
             Some(pace) => {
-                (self.phase, self.flat) = (Phase::Doubling, 0);
+                self.phase = Phase::Doubling;
                 self.seen.clear();
                 let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
                 self.measure_at(self.frame.first, from, &pace)
