@@ -21,6 +21,8 @@ const WARM_UP_REQUESTS: u64 = 3;
 const HOPELESS_FAILURES: u64 = 5;
 /// What a search may spend for each group where no budget is set: requests, and latencies.
 const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (20_000, 1000.0)];
+/// Loads whose logs differ by less are the same where the client was the bottleneck.
+const SAME_LOAD: f64 = 0.1;
 /// Looks at a dwell in a latency, and the shortest time between two.
 const LOOKS: f64 = 16.0;
 const LOOK: Nanos = Nanos::from_millis(20);
@@ -34,6 +36,10 @@ pub struct Search {
     /// The dwell that is running.
     plan: Option<Plan>,
     warm: bool,
+    /// Loads at which the client was the bottleneck.
+    voided: Vec<f64>,
+    /// A load of this session is applied, not only restored.
+    applied: bool,
 }
 
 /// One group and its answer.
@@ -66,6 +72,8 @@ impl Search {
             asks,
             plan: None,
             warm: false,
+            voided: Vec::new(),
+            applied: false,
         }
     }
 
@@ -81,13 +89,21 @@ impl Search {
         self.evidence.take(record);
     }
 
-    /// The client was the bottleneck at the present load: what was seen there says nothing of the service.
+    /// The client was the bottleneck at the present load: what was seen there says nothing of the service. The first time
+    /// the load is tried again, for the machine may have had a bad moment; the second time it and all above are given up.
     pub fn void(&mut self, reason: &str) {
         let Some(dwell) = self.evidence.dwells.last_mut() else {
             return;
         };
         dwell.void = true;
         let load = dwell.load();
+        self.plan = None;
+        let again = |before: &f64| (before / load).ln().abs() < SAME_LOAD;
+        let is_first = !self.voided.iter().any(again);
+        self.voided.push(load);
+        if is_first {
+            return;
+        }
         let nothing_left = load <= self.question.bounds.lowest * 1.000_1;
         for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
             ask.seeker.forbid(load);
@@ -95,7 +111,6 @@ impl Search {
                 ask.answer = Some(Frame::bare(Outcome::Void, reason.to_owned()));
             }
         }
-        self.plan = None;
     }
 
     /// What to do at `now`, with these requests in flight.
@@ -149,6 +164,16 @@ impl Search {
     /// The dwells so far, the last one perhaps running.
     pub fn spans(&self) -> impl Iterator<Item = Span> {
         self.evidence.dwells.iter().map(|dwell| dwell.span)
+    }
+
+    /// Of each dwell, the seconds that were measured and the tokens that arrived in them; `None` where none were.
+    pub fn arrived(&self) -> impl Iterator<Item = Option<(f64, f64)>> {
+        let work = |dwell: &Dwell| {
+            dwell
+                .work()
+                .map(|work| (work.seconds, work.seconds * work.tokens))
+        };
+        self.evidence.dwells.iter().map(work)
     }
 
     fn open(&self) -> Option<usize> {
@@ -290,7 +315,8 @@ impl Search {
     fn apply(&mut self, plan: Plan) -> Step {
         let evidence = &mut self.evidence;
         let present = evidence.dwells.last().map(Dwell::load);
-        let stays = present == Some(plan.load) && plan.abort == Abort::Nothing;
+        let stays = self.applied && present == Some(plan.load) && plan.abort == Abort::Nothing;
+        self.applied = true;
         let is_cut = self.question.variable == Variable::Users || plan.abort == Abort::Queue;
         if is_cut && !stays {
             evidence.cut();

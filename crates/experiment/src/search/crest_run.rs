@@ -440,6 +440,7 @@ impl Desk<'_> {
     fn end(&mut self, search: &Search, now: Nanos) {
         self.now = now;
         self.sync(search, "");
+        self.ledger.count(search.arrived());
         if let Some(dwelt) = self.ledger.end(now) {
             self.put_down(&Entry::Dwell(dwelt));
         }

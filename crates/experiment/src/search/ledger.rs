@@ -38,6 +38,8 @@ struct Account {
     ended: u64,
     /// Tokens that arrived while it counted, of whichever requests; those of an answer come evenly.
     tokens: f64,
+    /// What the search itself measured: seconds, and tokens in them.
+    arrived: Option<(f64, f64)>,
 }
 
 impl Account {
@@ -96,6 +98,13 @@ impl<'a> Ledger<'a> {
         news
     }
 
+    /// Takes over the tokens that the search counted as they arrived, so that the tables agree with its answers.
+    pub(super) fn count(&mut self, arrived: impl Iterator<Item = Option<(f64, f64)>>) {
+        for (account, arrived) in self.accounts.iter_mut().zip(arrived) {
+            account.arrived = arrived;
+        }
+    }
+
     /// The present dwell says nothing of the service. Gives its line for the journal.
     pub(super) fn void(&mut self, reason: &str) -> Option<Dwelt> {
         self.accounts.last_mut()?.void = Some(reason.to_owned());
@@ -145,6 +154,7 @@ impl<'a> Ledger<'a> {
             good: 0,
             ended: 0,
             tokens: 0.0,
+            arrived: None,
         }
     }
 
@@ -287,7 +297,8 @@ impl<'a> Ledger<'a> {
                     .iter()
                     .for_each(|more| summary.merge(more.summary.clone()));
                 summary.sort();
-                Some(Tried {
+                // The warm-up counts nowhere, and neither does a load that was left before it was steady.
+                (summary.total() > 0).then(|| Tried {
                     load: same[0].span.load,
                     pace: pace(same, &summary, now),
                     runs: vec![summary],
@@ -300,14 +311,14 @@ impl<'a> Ledger<'a> {
 /// Work done a second. A short time holds few whole answers, so requests are counted by the tokens that arrived and the
 /// mean number of tokens of an answer; where no tokens are known, by those that ended.
 fn pace(same: &[&Account], summary: &RunSummary, now: Nanos) -> Option<WorkRate> {
-    let times = same.iter();
-    let seconds: f64 = times
-        .map(|account| account.counted_s(Nanos::ZERO, now))
-        .sum();
+    let work = same.iter().map(|account| {
+        let estimated = (account.counted_s(Nanos::ZERO, now), account.tokens);
+        account.arrived.unwrap_or(estimated)
+    });
+    let (seconds, tokens) = work.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     if seconds <= 0.0 {
         return None;
     }
-    let tokens: f64 = same.iter().map(|account| account.tokens).sum();
     let ended: u64 = same.iter().map(|account| account.ended).sum();
     let an_answer = summary.output().tokens as f64 / summary.succeeded().max(1) as f64;
     let requests = if an_answer > 0.0 {
