@@ -3,38 +3,18 @@
 //! Doubles until it is too much, guesses the crossing from the two last loads, then gathers evidence around it until the
 //! belief is narrow, and confirms the answer with fresh requests.
 
+mod failures;
+mod ramp;
+
 use super::answer::{Answer, Interval, Outcome};
 use super::belief::Grid;
 use super::evidence::{Dwell, Evidence, Pace};
 use super::fit;
 use super::frame::{Frame, Joint};
-use super::gauge::Gauge;
 use super::over::Test;
 use super::seeker::{Next, Plan, Seeker, Stage};
+use ramp::HOPELESS;
 
-/// In the ramp: certainly too much, and suspicious.
-const HOPELESS: Test = Test {
-    violations: 3.0,
-    multiple: 2.0,
-    certainty: 9.2,
-    phi: 2.0,
-    mean: 1.5,
-};
-const SUSPICIOUS: Test = Test {
-    violations: 2.0,
-    multiple: 1.5,
-    certainty: 0.0,
-    phi: 1.0,
-    mean: 1.1,
-};
-/// Values that are all below this allow a larger step.
-const FAR_BELOW: f64 = 0.2;
-/// Throughput that grows by less is flat, and values above this multiple of the limit are near it.
-const FLAT: f64 = 1.1;
-const NEAR_LIMIT: f64 = 0.7;
-/// Failures are located to within this ratio, and so many requests must have none.
-const FAILURE_RANGE: f64 = 1.02;
-const FAILURE_REQUESTS: usize = 300;
 /// Next loads lie at this quantile of the belief; each fourth one above the median.
 const NEXT: f64 = 0.35;
 const ABOVE: f64 = 1.03;
@@ -106,128 +86,6 @@ impl Closed {
 
     fn failed_in(&self, dwell: &Dwell) -> bool {
         self.frame.all_must_succeed && dwell.failures() > 0
-    }
-
-    fn ramp_to(&self, load: f64, from: f64, pace: &Pace) -> Next {
-        let load = self.frame.load(load).min(self.highest());
-        let mut plan = self.frame.plan(Stage::Ramp, load, from, pace);
-        plan.requests = (1.25 * load).clamp(3.0, 40.0) as usize;
-        plan.most = 20.0 * pace.latency;
-        Next::Dwell(plan)
-    }
-
-    fn after_ramp(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
-        let seen = &evidence.dwells[dwell];
-        let load = seen.load();
-        let lowest = self.frame.bounds.lowest;
-        if self.is_over(evidence, seen, &SUSPICIOUS) {
-            let hopeless = self.is_over(evidence, seen, &HOPELESS);
-            self.above = Some(load);
-            if load <= lowest && hopeless {
-                let reason = self.broken_at(evidence, dwell);
-                return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
-            }
-            if self.below.is_none() && load > lowest && hopeless {
-                return self.ramp_to((load / 2.0).max(lowest), load, pace);
-            }
-        } else if self.gains_nothing(evidence, dwell) {
-            self.above = Some(load);
-        } else {
-            self.below = Some(load);
-            if self.above.is_none() && load < self.highest() {
-                let far = self.is_far_below(evidence, seen);
-                return self.ramp_to(load * if far { 4.0 } else { 2.0 }, load, pace);
-            }
-        }
-        self.center = self.first_guess(evidence);
-        self.refine_at(self.center, load, pace)
-    }
-
-    /// More users only wait longer, and a limit is near: where the shares of violations no longer grow with the load, a few
-    /// requests say nothing, and the crossing may lie far below.
-    fn gains_nothing(&self, evidence: &Evidence, dwell: usize) -> bool {
-        let tokens = |dwell: &Dwell| dwell.work().map(|work| work.tokens);
-        let seen = &evidence.dwells[dwell];
-        let before = evidence
-            .dwells
-            .iter()
-            .rev()
-            .find(|dwell| Some(dwell.load()) == self.below)
-            .and_then(tokens);
-        let flat = before
-            .zip(tokens(seen))
-            .is_some_and(|(before, now)| now < FLAT * before);
-        flat && self.frame.gauges.iter().any(|&gauge| {
-            upper_level(&evidence.gauges[gauge], evidence.values(seen, gauge))
-                .is_some_and(|level| level > NEAR_LIMIT)
-        })
-    }
-
-    fn is_far_below(&self, evidence: &Evidence, dwell: &Dwell) -> bool {
-        self.frame.gauges.iter().all(|&gauge| {
-            evidence
-                .values(dwell, gauge)
-                .iter()
-                .all(|&value| value < FAR_BELOW)
-        })
-    }
-
-    /// What a load breaks, in words.
-    fn broken_at(&self, evidence: &Evidence, dwell: usize) -> String {
-        let dwell = &evidence.dwells[dwell];
-        let load = dwell.load();
-        if self.failed_in(dwell) {
-            return format!(
-                "{} of {} requests failed at {load}",
-                dwell.failures(),
-                dwell.requests.len()
-            );
-        }
-        let broken = self
-            .frame
-            .gauges
-            .iter()
-            .find(|&&gauge| SUSPICIOUS.is_over(evidence, dwell, gauge));
-        let name = broken.map_or_else(String::new, |&gauge| {
-            format!(" {}", evidence.gauges[gauge].criterion)
-        });
-        format!("{load} does not meet{name}")
-    }
-
-    /// Where the upper values of the last two loads of the ramp, as powers of the load, reach the limit.
-    fn first_guess(&self, evidence: &Evidence) -> f64 {
-        let (below, above) = (self.below, self.above);
-        let level = |load: Option<f64>, gauge: usize| {
-            let dwell = evidence
-                .dwells
-                .iter()
-                .rev()
-                .find(|dwell| Some(dwell.load()) == load)?;
-            upper_level(&evidence.gauges[gauge], evidence.values(dwell, gauge))
-        };
-        let guess = |&gauge: &usize| {
-            let (x1, x2) = (below?, above?);
-            let (y1, y2) = (level(below, gauge)?, level(above, gauge)?);
-            let slope = ((y2 / y1).ln() / (x2 / x1).ln()).max(0.3);
-            Some(
-                (x1.ln() - y1.ln() / slope)
-                    .exp()
-                    .clamp(x1, (0.95 * x2).max(x1)),
-            )
-        };
-        let lowest = self.frame.gauges.iter().filter_map(guess);
-        let guessed = lowest.fold(f64::INFINITY, f64::min);
-        let fallback = match (below, above) {
-            (Some(below), Some(above)) => (below * above).sqrt(),
-            (Some(below), None) => below,
-            (None, Some(above)) => above,
-            (None, None) => self.frame.first,
-        };
-        self.frame.load(if guessed.is_finite() {
-            guessed
-        } else {
-            fallback
-        })
     }
 
     fn refine_at(&mut self, load: f64, from: f64, pace: &Pace) -> Next {
@@ -303,49 +161,6 @@ impl Closed {
         self.refine_at(next, load, pace)
     }
 
-    /// Where only failures limit the load: the middle between the highest load without one and the lowest with one.
-    fn at_failures(
-        &mut self,
-        evidence: &Evidence,
-        joint: &Joint,
-        load: f64,
-        pace: &Pace,
-    ) -> Option<Next> {
-        let failed = self.failed?;
-        let clean = evidence
-            .dwells
-            .iter()
-            .filter(|dwell| dwell.load() < failed && dwell.requests.len() >= LEAST_REQUESTS)
-            .map(Dwell::load)
-            .reduce(f64::max)?;
-        if joint.belief.at(clean) < 0.9 {
-            return None;
-        }
-        let middle = self.frame.load((clean * failed).sqrt().floor().max(clean));
-        if middle > clean && failed / clean > FAILURE_RANGE {
-            return Some(self.refine_at(middle, load, pace));
-        }
-        let seen: usize = evidence
-            .dwells
-            .iter()
-            .filter(|dwell| (dwell.load() - clean).abs() < 0.5)
-            .map(|dwell| dwell.requests.len())
-            .sum();
-        if seen < FAILURE_REQUESTS {
-            return Some(self.refine_at(clean, load, pace));
-        }
-        Some(Next::Settled(Box::new(Answer {
-            load: Some(clean),
-            estimate: Some(clean),
-            interval: Some(Interval {
-                low: clean,
-                high: failed,
-            }),
-            requests: seen as u64,
-            ..Frame::bare(Outcome::Value, format!("requests fail at {failed}"))
-        })))
-    }
-
     /// A dwell without any value (outputs of one token have no TPOT): one more step in the direction that is open.
     fn without_fit(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let load = evidence.dwells[dwell].load();
@@ -394,13 +209,6 @@ impl Closed {
             }
         }
         self.capped(self.frame.load(next))
-    }
-
-    /// Below every load at which a request failed or that the client cannot drive.
-    fn capped(&self, load: f64) -> f64 {
-        let below = |at: Option<f64>| at.map_or(f64::INFINITY, |at| at - 1.0);
-        self.frame
-            .load(load.min(below(self.failed)).min(self.highest()))
     }
 
     /// The answer, where the belief leaves no room for another one.
@@ -469,19 +277,6 @@ impl Closed {
         let reason = "the belief is as narrow as was asked, and fresh requests confirm it";
         let answer = self.frame.answer(Outcome::Value, joint, reason.to_owned());
         self.below_failures(answer)
-    }
-
-    /// No load at which a request failed is an answer.
-    fn below_failures(&self, mut answer: Answer) -> Answer {
-        let cap = |load: Option<f64>| load.map(|load| self.capped(load));
-        answer.load = cap(answer.load);
-        answer.estimate = cap(answer.estimate);
-        if let (Some(failed), Some(interval)) = (self.failed, &mut answer.interval) {
-            interval.high = interval.high.min(failed);
-            interval.low = interval.low.min(failed - 1.0);
-            answer.reason = format!("requests fail at {failed}");
-        }
-        answer
     }
 }
 
@@ -570,23 +365,6 @@ impl Seeker for Closed {
         let done = (target / joint.belief.spread().max(1e-6)).powi(2).min(1.0);
         (Some(joint.belief.interval()), 0.2 + 0.8 * done)
     }
-}
-
-/// The level that decides, somewhat below the quantile of the criterion: few values say little of a p99.
-fn upper_level(gauge: &Gauge, mut values: Vec<f64>) -> Option<f64> {
-    values.retain(|value| value.is_finite());
-    if values.is_empty() {
-        return None;
-    }
-    let Some(share) = gauge.share else {
-        return Some(values.iter().sum::<f64>() / values.len() as f64).filter(|&mean| mean > 0.0);
-    };
-    values.sort_unstable_by(f64::total_cmp);
-    let rank = ((1.0 - (5.0 * share).min(0.5)) * values.len() as f64) as usize;
-    values
-        .get(rank.min(values.len() - 1))
-        .copied()
-        .filter(|&value| value > 0.0)
 }
 
 /// Fresh requests are in keeping with the criterion.

@@ -1,0 +1,76 @@
+//! What failed requests mean in a closed loop: the highest load without one, where nothing else limits it.
+
+use super::super::answer::{Answer, Interval, Outcome};
+use super::super::evidence::{Dwell, Evidence, Pace};
+use super::super::frame::{Frame, Joint};
+use super::super::seeker::Next;
+use super::{Closed, LEAST_REQUESTS};
+
+/// Failures are located to within this ratio, and so many requests must have none.
+const FAILURE_RANGE: f64 = 1.02;
+const FAILURE_REQUESTS: usize = 300;
+
+impl Closed {
+    /// Where only failures limit the load: the middle between the highest load without one and the lowest with one.
+    pub(super) fn at_failures(
+        &mut self,
+        evidence: &Evidence,
+        joint: &Joint,
+        load: f64,
+        pace: &Pace,
+    ) -> Option<Next> {
+        let failed = self.failed?;
+        let clean = evidence
+            .dwells
+            .iter()
+            .filter(|dwell| dwell.load() < failed && dwell.requests.len() >= LEAST_REQUESTS)
+            .map(Dwell::load)
+            .reduce(f64::max)?;
+        if joint.belief.at(clean) < 0.9 {
+            return None;
+        }
+        let middle = self.frame.load((clean * failed).sqrt().floor().max(clean));
+        if middle > clean && failed / clean > FAILURE_RANGE {
+            return Some(self.refine_at(middle, load, pace));
+        }
+        let seen: usize = evidence
+            .dwells
+            .iter()
+            .filter(|dwell| (dwell.load() - clean).abs() < 0.5)
+            .map(|dwell| dwell.requests.len())
+            .sum();
+        if seen < FAILURE_REQUESTS {
+            return Some(self.refine_at(clean, load, pace));
+        }
+        Some(Next::Settled(Box::new(Answer {
+            load: Some(clean),
+            estimate: Some(clean),
+            interval: Some(Interval {
+                low: clean,
+                high: failed,
+            }),
+            requests: seen as u64,
+            ..Frame::bare(Outcome::Value, format!("requests fail at {failed}"))
+        })))
+    }
+
+    /// Below every load at which a request failed or that the client cannot drive.
+    pub(super) fn capped(&self, load: f64) -> f64 {
+        let below = |at: Option<f64>| at.map_or(f64::INFINITY, |at| at - 1.0);
+        self.frame
+            .load(load.min(below(self.failed)).min(self.highest()))
+    }
+
+    /// No load at which a request failed is an answer.
+    pub(super) fn below_failures(&self, mut answer: Answer) -> Answer {
+        let cap = |load: Option<f64>| load.map(|load| self.capped(load));
+        answer.load = cap(answer.load);
+        answer.estimate = cap(answer.estimate);
+        if let (Some(failed), Some(interval)) = (self.failed, &mut answer.interval) {
+            interval.high = interval.high.min(failed);
+            interval.low = interval.low.min(failed - 1.0);
+            answer.reason = format!("requests fail at {failed}");
+        }
+        answer
+    }
+}
