@@ -1,9 +1,11 @@
 //! How near searches come to the truth, and what they cost: algorithms on scenarios in virtual time.
 //!
-//! `tuning`, `held-out` and `all` run searches and print tables; `trace NAME` shows one search; `truth` and `pchip` write
-//! the tables of what is expensive; `inspect NAME LOAD…` shows what an engine does. docs/search-bench.md explains all.
+//! `tuning`, `held-out` and `all` run searches and print tables; `live` runs a few in real time; `trace NAME` shows one
+//! search; `truth` and `pchip` write the tables of what is expensive; `inspect NAME LOAD…` shows what an engine does.
+//! docs/search-bench.md explains all.
 
 mod algorithm;
+mod live;
 mod pchip_table;
 mod plant;
 mod report;
@@ -42,6 +44,8 @@ enum Task {
     HeldOut(Options),
     /// Search all scenarios.
     All(Options),
+    /// Search three engines in real time with the built binary, and compare with the truth in virtual time.
+    Live(live::Options),
     /// Show one search step by step.
     Trace {
         /// The scenario.
@@ -88,6 +92,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tuning(options) => options.run(&[Half::Tuning]),
         Task::HeldOut(options) => options.run(&[Half::HeldOut]),
         Task::All(options) => options.run(&[Half::Tuning, Half::HeldOut]),
+        Task::Live(options) => options.run(),
         Task::Trace { name, seed } => {
             let table = TruthTable::load()?;
             let scenario = scenario(&table, &name)?;

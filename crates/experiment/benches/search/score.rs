@@ -7,7 +7,7 @@
 //! - *covers*: the truth lies in the printed 90 % interval; of users, its whole part may too.
 //! - *right*: the kind of answer is right. An inconclusive answer is right where there is something to find.
 
-use crestline_core::search::{Outcome, Variable};
+use crestline_core::search::{Interval, Outcome, Variable};
 
 use crate::algorithm::{Cost, Found, Searched};
 use crate::scenario::{Scenario, limits_a_mean};
@@ -146,12 +146,9 @@ impl Score {
             let is_neighbour = variable == Variable::Users && (estimate - whole).abs() <= 1.0;
             within || is_neighbour || (estimate / whole - 1.0).abs() <= 0.05
         });
-        let covers = found.interval.map(|interval| {
-            let holds = |load: f64| {
-                (interval.low * (1.0 - SLACK)..=interval.high * (1.0 + SLACK)).contains(&load)
-            };
-            holds(truth) || holds(whole)
-        });
+        let covers = found
+            .interval
+            .map(|interval| holds(variable, interval, truth));
         Self {
             near,
             covers,
@@ -255,6 +252,13 @@ impl Line {
             tokens: of(&|line| line.tokens),
         }
     }
+}
+
+/// Whether an interval holds the truth, or of users its whole part.
+pub(crate) fn holds(variable: Variable, interval: Interval, truth: f64) -> bool {
+    let holds =
+        |load: f64| (interval.low * (1.0 - SLACK)..=interval.high * (1.0 + SLACK)).contains(&load);
+    holds(truth) || (variable == Variable::Users && holds(truth.floor()))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

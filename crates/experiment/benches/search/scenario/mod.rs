@@ -18,7 +18,7 @@ use crestline_sim::profile::Profile;
 
 pub(crate) use family::{Draft, FAMILY_SIZE, Family, Placement, limits_a_mean};
 pub(crate) use library::named;
-pub(crate) use workload::Workload;
+pub(crate) use workload::{Lengths, Workload};
 
 /// One thing to find.
 #[derive(Debug, Clone)]

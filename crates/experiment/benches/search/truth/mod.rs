@@ -8,5 +8,5 @@ mod steady;
 mod table;
 
 pub(crate) use make::{inspect, make};
-pub(crate) use solve::{Best, Truth};
+pub(crate) use solve::{Best, Crossing, Solver, Truth};
 pub(crate) use table::{Row, TruthTable};
