@@ -1,7 +1,8 @@
-//! Tables of results: values in, text out.
+//! Tables and figures of results: values in, text out.
 //!
 //! Prints nothing, opens nothing, and computes no metric: figures come from `crestline_core::summary`.
 
+pub mod figures;
 pub mod load_tables;
 pub mod number;
 pub mod search_tables;

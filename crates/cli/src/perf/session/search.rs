@@ -10,6 +10,7 @@ use crestline_experiment::plan::SearchPlan;
 use crestline_experiment::run::DATABASE;
 use crestline_experiment::search::outcome::{SearchOutcome, Tried};
 use crestline_experiment::search::summary_json::{SUMMARY, document};
+use crestline_report::figures::{SearchCourse, Stretch, search_course};
 use crestline_report::load_tables as tables;
 use crestline_report::number::{grouped, significant};
 use crestline_report::search_tables::{self, TriedRow};
@@ -21,6 +22,9 @@ use crate::perf::files;
 use crate::problem::Problem;
 use crate::progress::Screen;
 use crate::{console, moment};
+
+/// The name of the figure in a search's folder.
+const FIGURE: &str = "sla_search.svg";
 
 impl Session<'_> {
     /// Says what is sought.
@@ -117,6 +121,25 @@ impl Session<'_> {
         std::iter::once(head).chain(texts).collect()
     }
 
+    /// The course of the search as a picture.
+    fn figure(&self, question: &Question, outcome: &SearchOutcome) -> String {
+        let plan = &self.translation.plan;
+        let stretches = outcome.dwells.iter().map(|dwell| Stretch {
+            start: dwell.start,
+            counted_from: dwell.counted_from,
+            end: dwell.end,
+            load: dwell.load,
+            stage: &dwell.stage,
+            probe: &dwell.probe,
+        });
+        search_course(&SearchCourse {
+            subject: &format!("{} on {}", plan.model, plan.shown_url()),
+            question,
+            answers: &outcome.answers,
+            stretches: stretches.collect(),
+        })
+    }
+
     fn show_search(&mut self, search: &SearchPlan, outcome: &SearchOutcome) {
         if self.watch.screen() == Screen::Terminal {
             console::redraw("");
@@ -154,6 +177,10 @@ impl Session<'_> {
                 &folder.join("performance_summary.txt"),
                 self.report.trim_start().as_bytes(),
             )
+        });
+        let written = written.and_then(|()| {
+            let figure = self.figure(&search.question, outcome);
+            files::write_text(&folder.join(FIGURE), figure.as_bytes())
         });
         if let Err(error) = written {
             self.unwritten.get_or_insert(error);
