@@ -1,8 +1,9 @@
 //! How much less a number of requests says than as many independent ones would: requests that are in flight together
 //! share the service's iterations, its queue and its bad moments.
 
-/// Block lengths in waves: a wave is one request of each user.
-const WAVES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+/// Block lengths in waves, and the effect that is expected before anything was seen. A wave is one request of each user.
+/// Queues come and go over many waves, which a short search cannot have seen: long blocks expect more.
+const WAVES: [(f64, f64); 4] = [(0.5, PRIOR), (1.0, PRIOR), (2.0, 2.5), (4.0, 4.0)];
 /// Shortest block.
 const SHORTEST: f64 = 8.0;
 /// Blocks that the prior counts for.
@@ -26,7 +27,7 @@ pub(super) fn by_blocks(series: &[Series]) -> f64 {
     if variance <= 0.0 {
         return PRIOR;
     }
-    let at = |waves: f64| {
+    let at = |(waves, prior): (f64, f64)| {
         let (mut squares, mut independent, mut blocks) = (0.0, 0.0, 0.0);
         for one in series {
             let length = (one.wave * waves).max(SHORTEST).round() as usize;
@@ -42,7 +43,7 @@ pub(super) fn by_blocks(series: &[Series]) -> f64 {
         } else {
             0.0
         };
-        (PRIOR_BLOCKS * PRIOR + blocks * ratio) / (PRIOR_BLOCKS + blocks)
+        (PRIOR_BLOCKS * prior + blocks * ratio) / (PRIOR_BLOCKS + blocks)
     };
     WAVES.into_iter().map(at).fold(0.6, f64::max).min(60.0)
 }

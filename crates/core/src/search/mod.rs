@@ -23,6 +23,8 @@ mod peak;
 mod question;
 mod run;
 mod seeker;
+#[cfg(test)]
+mod synthetic;
 
 pub use answer::{Answer, Interval, Knee, Outcome, Status};
 pub use evidence::Span;
