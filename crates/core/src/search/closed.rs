@@ -25,6 +25,8 @@ const STAY: f64 = 0.02;
 /// Waves of requests of a dwell.
 const WAVES: f64 = 4.0;
 const LEAST_REQUESTS: usize = 24;
+/// Waves of requests near the answer without which a search does not end: queues come and go over tens of them.
+const EVIDENCE_WAVES: f64 = 25.0;
 /// Least standard deviation of the log load at which a search may end, as a multiple of the tolerance.
 const PRECISION: f64 = 0.40;
 /// The same where the budget is used up: the interval then reaches as far as the tolerance to both sides.
@@ -161,9 +163,13 @@ impl Closed {
         self.refine_at(next, load, pace)
     }
 
-    /// A dwell without any value (outputs of one token have no TPOT): one more step in the direction that is open.
+    /// No dwell near the centre has a value: requests fail there, or have nothing to judge (outputs of one token have no
+    /// TPOT).
     fn without_fit(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let load = evidence.dwells[dwell].load();
+        if let Some(next) = self.among_failures(evidence, load, pace) {
+            return next;
+        }
         if self.dwells > 8 || self.frame.gauges.is_empty() {
             let reason =
                 "the answers have nothing that the criteria could be held against".to_owned();
@@ -185,7 +191,7 @@ impl Closed {
 
     fn is_precise(&self, joint: &Joint) -> bool {
         let median = joint.belief.median();
-        let enough = (12.0 * median).min(150.0) as usize;
+        let enough = (EVIDENCE_WAVES * median).clamp(150.0, 3000.0) as usize;
         joint.belief.spread() <= self.target(median) && joint.requests >= enough
     }
 
@@ -215,9 +221,8 @@ impl Closed {
     fn settled(&self, evidence: &Evidence, dwell: usize, joint: &Joint) -> Option<Answer> {
         let Frame { bounds, .. } = self.frame;
         let n = joint.requests;
-        if let Some(failed) = self.failed.filter(|&failed| failed <= bounds.lowest) {
-            let reason = format!("requests fail at the lower bound ({failed})");
-            return Some(Frame::bare(Outcome::Infeasible, reason));
+        if let Some(answer) = self.failed_everywhere() {
+            return Some(answer);
         }
         if joint.belief.at(bounds.lowest) < 0.03 && n >= LEAST_REQUESTS {
             let reason = format!("{} is not met at the lower bound", joint.binding);
@@ -377,3 +382,6 @@ fn confirms(evidence: &Evidence, dwell: &Dwell, gauge: usize, phi: f64) -> bool 
     let expected = over.len() as f64 * share;
     over.iter().sum::<f64>() <= expected + (expected * phi).sqrt() + 1.0
 }
+
+#[cfg(test)]
+mod tests;

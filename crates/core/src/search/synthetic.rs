@@ -53,10 +53,13 @@ pub(super) struct Fate {
     pub(super) fails: bool,
 }
 
+/// What a request takes that begins at a load.
+type Serve = Box<dyn Fn(f64, &mut Draws) -> Fate>;
+
 /// A service: requests that it works on at a time, and what each takes at a load.
 pub(super) struct Service {
     pub(super) slots: usize,
-    pub(super) serve: Box<dyn Fn(f64, &mut Draws) -> Fate>,
+    pub(super) serve: Serve,
 }
 
 impl Service {

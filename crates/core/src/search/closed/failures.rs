@@ -20,12 +20,7 @@ impl Closed {
         pace: &Pace,
     ) -> Option<Next> {
         let failed = self.failed?;
-        let clean = evidence
-            .dwells
-            .iter()
-            .filter(|dwell| dwell.load() < failed && dwell.requests.len() >= LEAST_REQUESTS)
-            .map(Dwell::load)
-            .reduce(f64::max)?;
+        let clean = Self::highest_clean(evidence, failed, LEAST_REQUESTS)?;
         if joint.belief.at(clean) < 0.9 {
             return None;
         }
@@ -52,6 +47,41 @@ impl Closed {
             requests: seen as u64,
             ..Frame::bare(Outcome::Value, format!("requests fail at {failed}"))
         })))
+    }
+
+    /// Where every dwell near the centre has failures, and so no values: the same middle, down to the lowest load.
+    pub(super) fn among_failures(
+        &mut self,
+        evidence: &Evidence,
+        load: f64,
+        pace: &Pace,
+    ) -> Option<Next> {
+        let failed = self.failed.filter(|&failed| failed <= load)?;
+        if let Some(answer) = self.failed_everywhere() {
+            return Some(Next::Settled(Box::new(answer)));
+        }
+        let lowest = self.frame.bounds.lowest;
+        let clean = Self::highest_clean(evidence, failed, 1).unwrap_or(lowest);
+        self.center = self.capped((clean * failed).sqrt().floor());
+        Some(self.refine_at(self.center, load, pace))
+    }
+
+    /// The highest load below a failure at which this many requests were sent.
+    fn highest_clean(evidence: &Evidence, failed: f64, requests: usize) -> Option<f64> {
+        evidence
+            .dwells
+            .iter()
+            .filter(|dwell| dwell.load() < failed && dwell.requests.len() >= requests)
+            .map(Dwell::load)
+            .reduce(f64::max)
+    }
+
+    /// The answer where requests fail even at the lower bound.
+    pub(super) fn failed_everywhere(&self) -> Option<Answer> {
+        let lowest = self.frame.bounds.lowest;
+        let failed = self.failed.filter(|&failed| failed <= lowest)?;
+        let reason = format!("requests fail at the lower bound ({failed})");
+        Some(Frame::bare(Outcome::Infeasible, reason))
     }
 
     /// Below every load at which a request failed or that the client cannot drive.
