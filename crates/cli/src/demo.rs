@@ -1,7 +1,7 @@
 //! `crestline demo`: the whole product in under a minute, with nothing but the binary.
 //!
-//! A simulated engine is served on a free loopback port by a thread of this process, and an ordinary `perf` command
-//! measures it in real time.
+//! A simulated engine is served on a free loopback port by a thread of this process, and ordinary `perf` commands
+//! measure it in real time: a sweep over four loads, then a search for the load within an SLA.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -19,7 +19,8 @@ use crate::perf;
 use crate::problem::Problem;
 use crate::{console, signals};
 
-/// Shows a load test: serves a simulated engine on this machine and measures it at four loads, in under a minute.
+/// Shows a load test: serves a simulated engine on this machine, measures it at four loads and searches for the load that keeps
+/// to an SLA, in under a minute.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoArgs {
     /// Folder of results.
@@ -30,10 +31,19 @@ pub(crate) struct DemoArgs {
 /// The built-in profile that is served.
 const PROFILE: &str = "demo";
 
-/// The measurement, without the URL and the folder. About 17 seconds.
-const PERF: &str = "--model crestline-sim --dataset random --tokenizer-path builtin --min-prompt-length 128 \
-    --max-prompt-length 128 --max-tokens 64 --parallel 1 8 32 96 --number 15 100 250 400 --sleep-interval 0.5 \
-    --seed 1 --name demo";
+/// What is sent, in both measurements.
+const REQUESTS: &str = "--model crestline-sim --dataset random --tokenizer-path builtin --min-prompt-length 128 \
+    --max-prompt-length 128 --max-tokens 64 --seed 1";
+
+/// The sweep. About 17 seconds.
+const SWEEP: &str = "--parallel 1 8 32 96 --number 15 100 250 400 --sleep-interval 0.5 --name demo";
+
+/// The search. About 10 seconds; the budget is for machines that are busy.
+const SEARCH: &str = "--sla-auto-tune --parallel 8 --sla-upper-bound 128 --sla-tolerance 0.1 --sla-budget 20s \
+    --name demo-sla";
+
+/// The SLA of the search.
+const SLA: &str = r#"[{"p99_ttft":"<=100ms","p99_tpot":"<=10ms"}]"#;
 
 /// Serves, measures, and stops.
 pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Problem> {
@@ -43,34 +53,77 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Exit, Problem> {
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let engine = Engine::start()?;
     introduce(args);
-    let exit = match parse(command_line(&engine.url(), &args.outputs_dir))? {
-        Parsed::Command(Sub::Perf(perf)) => perf::measure(&perf, &stop),
-        Parsed::Command(_) | Parsed::Text(_) => {
-            Err(Problem::failed("the demo's own command is not understood"))
-        }
-    };
+    let exit = measure_both(&engine.url(), args, &stop);
     engine.stop()?;
     exit
 }
 
-fn introduce(args: &DemoArgs) {
-    console::say(
-        "This serves a simulated engine and measures it at four loads. The same by hand, in two terminals:\n",
-    );
-    console::say(&format!("  crestline sim --profile {PROFILE} --port 8801"));
-    let line = command_line(
-        "http://127.0.0.1:8801/v1/chat/completions",
-        &args.outputs_dir,
-    );
-    let words: Vec<_> = line.iter().map(|word| word.to_string_lossy()).collect();
-    console::say(&format!("  {}\n", words.join(" ")));
+/// The sweep, and if that was done, the search. Nothing is asked of the engine, so that any answer of the search will do.
+fn measure_both(url: &str, args: &DemoArgs, stop: &Stop) -> Result<Exit, Problem> {
+    let sweep = measure(sweep(url, &args.outputs_dir), stop)?;
+    if sweep != Exit::Done {
+        return Ok(sweep);
+    }
+    console::say("\nNow the highest load that keeps to an SLA:");
+    Ok(match measure(search(url, &args.outputs_dir), stop)? {
+        Exit::SlaNotMet => Exit::Done,
+        exit => exit,
+    })
 }
 
-fn command_line(url: &str, outputs_dir: &str) -> Vec<OsString> {
+fn measure(line: Vec<OsString>, stop: &Stop) -> Result<Exit, Problem> {
+    match parse(line)? {
+        Parsed::Command(Sub::Perf(perf)) => perf::measure(&perf, stop),
+        Parsed::Command(_) | Parsed::Text(_) => {
+            Err(Problem::failed("the demo's own command is not understood"))
+        }
+    }
+}
+
+fn introduce(args: &DemoArgs) {
+    console::say(
+        "This serves a simulated engine, measures it at four loads, and searches for the load that keeps to an SLA. The \
+         same by hand, in two terminals:\n",
+    );
+    console::say(&format!("  crestline sim --profile {PROFILE} --port 8801"));
+    let url = "http://127.0.0.1:8801/v1/chat/completions";
+    for line in [
+        sweep(url, &args.outputs_dir),
+        search(url, &args.outputs_dir),
+    ] {
+        let words: Vec<_> = line
+            .iter()
+            .map(|word| as_typed(&word.to_string_lossy()))
+            .collect();
+        console::say(&format!("  {}", words.join(" ")));
+    }
+    console::say("");
+}
+
+/// A word as a shell takes it.
+fn as_typed(word: &str) -> String {
+    if word.contains(['"', ' ', '<']) {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+fn sweep(url: &str, outputs_dir: &str) -> Vec<OsString> {
+    command_line(url, outputs_dir, SWEEP, &[])
+}
+
+fn search(url: &str, outputs_dir: &str) -> Vec<OsString> {
+    command_line(url, outputs_dir, SEARCH, &["--sla-params", SLA])
+}
+
+fn command_line(url: &str, outputs_dir: &str, loads: &str, more: &[&str]) -> Vec<OsString> {
     ["crestline", "perf", "--url", url]
         .into_iter()
-        .chain(PERF.split_whitespace())
+        .chain(REQUESTS.split_whitespace())
+        .chain(loads.split_whitespace())
         .chain(["--outputs-dir", outputs_dir])
+        .chain(more.iter().copied())
         .map(OsString::from)
         .collect()
 }

@@ -310,13 +310,31 @@ fn the_demo_needs_nothing_but_the_binary() {
         "crestline perf --url",
         "Detailed Performance Metrics",
         "Results are in results/",
+        r#"--sla-params '[{"p99_ttft":"<=100ms","p99_tpot":"<=10ms"}]'"#,
+        "SLA Auto-tune Summary:",
     ] {
         assert!(ran.out.contains(text), "no `{text}` in {}", ran.out);
     }
-    let stamp = &place.list("results")[0];
+    let stamps = place.list("results");
+    let folder = |name: &str| {
+        let folders = stamps.iter().map(|stamp| format!("results/{stamp}/{name}"));
+        let mut there = folders.filter(|folder| place.path(folder).exists());
+        there.next().unwrap()
+    };
+    let sweep = folder("demo");
     let summary = place.json(&format!(
-        "results/{stamp}/demo/parallel_1_number_15/benchmark_summary.json"
+        "{sweep}/parallel_1_number_15/benchmark_summary.json"
     ));
     assert_eq!(summary["Success Requests"], 15);
-    assert_eq!(place.list(&format!("results/{stamp}/demo")).len(), 6);
+    assert_eq!(place.list(&sweep).len(), 6);
+    let search = folder("demo-sla");
+    assert!(place.path(&search).join("sla_search.svg").exists());
+    let found = place.json(&format!("{search}/sla_summary.json"));
+    let probes = found["probes"].as_array().unwrap();
+    assert!(probes.len() > 2, "{found}");
+    let highest = probes
+        .iter()
+        .filter_map(|probe| probe["load"].as_f64())
+        .fold(0.0, f64::max);
+    assert!((8.0..=128.0).contains(&highest), "{found}");
 }
