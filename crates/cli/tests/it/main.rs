@@ -9,6 +9,7 @@ mod perf_live;
 mod perf_virtual;
 mod sim;
 mod sla_live;
+mod sla_resume;
 mod sla_virtual;
 mod tidy;
 mod wrong_use;
