@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 
-use crestline_core::search::Variable;
 use crestline_core::units::Nanos;
 use crestline_experiment::event::{Progress, SearchProgress, Verdict};
-use crestline_report::number::trimmed;
+use crestline_report::search_tables::{ends, load_name};
 
 /// Over which the rates of a redrawn line are shown: those of a moment jump about. Lines that stay show the rates since
 /// the line before.
@@ -131,27 +130,19 @@ impl Watch {
 /// Load, verdict so far, where the answer lies, and what is left.
 fn search_text(progress: &SearchProgress) -> String {
     let status = &progress.status;
-    let load = |load: f64| trimmed(Some(load), 2);
-    let name = match progress.variable {
-        Variable::Users => "users",
-        Variable::Rate => "req/s",
-    };
     let verdict = match progress.verdict {
         Verdict::Open => "open so far",
         Verdict::Meets => "meets the SLA so far",
         Verdict::Fails => "fails the SLA",
     };
     let mut parts = vec![format!(
-        "{}: {} {name}, {verdict}",
+        "{}: {}, {verdict}",
         status.stage,
-        load(status.load)
+        load_name(progress.variable, status.load)
     )];
     parts.extend(status.interval.map(|interval| {
-        format!(
-            "answer between {} and {}",
-            load(interval.low),
-            load(interval.high)
-        )
+        let [low, high] = ends(progress.variable, interval);
+        format!("answer between {low} and {high}")
     }));
     parts.push(format!("{} requests", progress.ended));
     parts.push(format!("{} in flight", progress.in_flight));
@@ -177,7 +168,7 @@ fn span(span: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crestline_core::search::{Interval, Status};
+    use crestline_core::search::{Interval, Status, Variable};
     use expect_test::expect;
 
     use super::*;
@@ -220,13 +211,14 @@ mod tests {
             ended: 1210,
             failed: 0,
             in_flight: 37,
+            budget_spent: 0.0,
         }
     }
 
     #[test]
     fn a_search_tells_load_verdict_interval_and_what_is_left() {
         let mut watch = Watch::new(Screen::Terminal);
-        expect!["near the answer: 37 users, meets the SLA so far | answer between 34 and 39.5 | 1210 requests | 37 in flight | 0 failed | 1 min 0 s so far | about 20 s left"].assert_eq(&watch.search_line(&searched(60, 0.75)).unwrap());
+        expect!["near the answer: 37 users, meets the SLA so far | answer between 34 and 40 | 1210 requests | 37 in flight | 0 failed | 1 min 0 s so far | about 20 s left"].assert_eq(&watch.search_line(&searched(60, 0.75)).unwrap());
         let begun = SearchProgress {
             variable: Variable::Rate,
             status: Status {
@@ -242,6 +234,43 @@ mod tests {
             "ramp: 2.5 req/s, open so far | 1210 requests | 37 in flight | 0 failed | 1 s so far"
         ]
         .assert_eq(&watch.search_line(&begun).unwrap());
+    }
+
+    #[test]
+    fn a_search_promises_an_end_only_where_one_is_known() {
+        let left = |done: f64, budget_spent: f64| {
+            let progress = SearchProgress {
+                budget_spent,
+                ..searched(60, done)
+            };
+            progress.remaining().map(Nanos::as_secs_f64)
+        };
+        assert_eq!(left(0.5, 0.0), Some(60.0));
+        assert_eq!(left(0.5, 0.75), Some(20.0), "the budget ends it first");
+        assert_eq!(left(0.1, 0.0), None, "it has hardly begun");
+        assert_eq!(left(0.1, 0.5), Some(60.0), "but its budget is known");
+        assert_eq!(left(1.0, 0.1), None, "any moment");
+    }
+
+    #[test]
+    fn one_user_is_one_and_users_are_whole() {
+        let one = SearchProgress {
+            status: Status {
+                stage: "refine",
+                load: 1.0,
+                interval: Some(Interval {
+                    low: 0.77,
+                    high: 2.4,
+                }),
+                progress: 0.1,
+            },
+            ..searched(60, 0.1)
+        };
+        let text = search_text(&one);
+        assert!(
+            text.starts_with("refine: 1 user, meets the SLA so far | answer between 1 and 3 |"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub enum Event {
     Search(Box<SearchProgress>),
 }
 
+/// Parts of a search that are done, between which the pace so far tells its end.
+const KNOWN_FROM: f64 = 0.2;
+const NEARLY_DONE: f64 = 0.98;
+
 /// How far a search is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchProgress {
@@ -53,6 +57,8 @@ pub struct SearchProgress {
     pub failed: u64,
     /// Requests in flight.
     pub in_flight: u64,
+    /// The share of the given budget that is spent, in 0..=1; 0 without one.
+    pub budget_spent: f64,
 }
 
 /// What the requests at a load say so far of the first group that has no answer yet.
@@ -67,10 +73,19 @@ pub enum Verdict {
 }
 
 impl SearchProgress {
-    /// Time left at the pace so far; `None` before a part of the work is done.
+    /// Time left at the pace so far, of the work or of the budget, whichever ends first. `None` where it cannot be told:
+    /// of a work that has hardly begun nothing is known but its budget, and one that is nearly done may end any moment.
     pub fn remaining(&self) -> Option<Nanos> {
-        let done = self.status.progress;
-        (done > 0.0).then(|| Nanos::from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done))
+        let work = self.status.progress;
+        if work >= NEARLY_DONE {
+            return None;
+        }
+        let by_work = Some(work).filter(|done| *done >= KNOWN_FROM);
+        let by_budget = Some(self.budget_spent).filter(|spent| *spent > 0.0);
+        let done = by_work.into_iter().chain(by_budget).reduce(f64::max)?;
+        Some(Nanos::from_secs_f64(
+            self.elapsed.as_secs_f64() * (1.0 - done.min(1.0)) / done,
+        ))
     }
 }
 

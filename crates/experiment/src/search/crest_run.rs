@@ -390,6 +390,7 @@ impl Desk<'_> {
             ended: spent.requests,
             failed: spent.failed,
             in_flight: self.dials.in_flight.get(),
+            budget_spent: spent.share_of(&self.question.budget),
         })));
     }
 

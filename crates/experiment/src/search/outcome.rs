@@ -1,7 +1,7 @@
 //! What comes of a search, whichever way it went: plain data for tables and files.
 
 use crestline_core::health::ClientHealth;
-use crestline_core::search::Answer;
+use crestline_core::search::{Answer, Budget};
 use crestline_core::sla::Probe;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
@@ -81,4 +81,21 @@ pub struct Spent {
     pub input_tokens: u64,
     /// Tokens of answers, of requests that succeeded.
     pub output_tokens: u64,
+}
+
+impl Spent {
+    /// The share of a budget that is spent, of whatever is used up first, in 0..=1; 0 without a budget.
+    pub(super) fn share_of(&self, budget: &Budget) -> f64 {
+        let time = budget
+            .time
+            .map(|most| self.time.as_secs_f64() / most.as_secs_f64());
+        let requests = budget
+            .requests
+            .map(|most| self.requests as f64 / most as f64);
+        let tokens = budget
+            .tokens
+            .map(|most| self.output_tokens as f64 / most as f64);
+        let shares = [time, requests, tokens].into_iter().flatten();
+        shares.fold(0.0, f64::max).min(1.0)
+    }
 }

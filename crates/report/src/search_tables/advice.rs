@@ -7,8 +7,8 @@ use crestline_core::search::{Answer, Outcome, Question, Variable};
 use crestline_core::sla::{Group, Measure, Statistic};
 
 use super::evidence::ILL_POSED;
-use super::load_name;
 use super::tried::{TriedRow, by_load};
+use super::{load_name, more_requests};
 use crate::load_tables;
 use crate::number::grouped;
 
@@ -25,7 +25,7 @@ pub fn recommendations(question: &Question, answers: &[Answer], rows: &[TriedRow
         .groups
         .iter()
         .zip(answers)
-        .flat_map(|(group, answer)| on_answer(question, group, answer));
+        .flat_map(|(group, answer)| on_answer(question, group, answer, &sorted));
     on_answers
         .chain(on_throughput(&sorted))
         .chain(on_failures(&sorted))
@@ -34,7 +34,12 @@ pub fn recommendations(question: &Question, answers: &[Answer], rows: &[TriedRow
         })
 }
 
-fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String> {
+fn on_answer(
+    question: &Question,
+    group: &Group,
+    answer: &Answer,
+    sorted: &[&TriedRow],
+) -> Vec<String> {
     let load = answer.load.map(|load| load_name(question.variable, load));
     let mut lines = Vec::new();
     match (answer.outcome, load) {
@@ -53,9 +58,16 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
             None => format!("Offer at most {load} to keep {group}"),
         }),
         (Outcome::Infeasible, _) => lines.push(format!(
-            "{group} is not met at {} already: {}relax the limit, or give the service less to do a request",
+            "{group} is not met at {} already: {}",
             load_name(question.variable, question.bounds.lowest),
-            look_below(question)
+            if sorted.first().is_some_and(|lowest| lowest.failed > 0) {
+                "requests fail there".to_owned()
+            } else {
+                format!(
+                    "{}relax the limit, or give the service less to do a request",
+                    look_below(question)
+                )
+            }
         )),
         (Outcome::NotReached, _) if group.aim.is_some() => lines.push(format!(
             "{group} is best at the highest load, {}: raise the upper bound to see whether more gives more",
@@ -67,8 +79,8 @@ fn on_answer(question: &Question, group: &Group, answer: &Answer) -> Vec<String>
         )),
         (Outcome::Inconclusive, _) => lines.push(match answer.requests_needed {
             Some(requests) => format!(
-                "{group} is not decided: about {} more requests would do, go on with a larger budget",
-                grouped(requests)
+                "{group} is not decided: {} would do, go on with a larger budget",
+                more_requests(requests)
             ),
             None => format!("{group} is not decided: go on with a larger budget"),
         }),

@@ -3,8 +3,8 @@
 use crestline_core::search::{Answer, Outcome, Question, Variable};
 use crestline_core::sla::{Aim, Group};
 
-use super::{ends, load_text};
-use crate::number::{fixed, grouped};
+use super::{ends, load_text, more_requests};
+use crate::number::fixed;
 use crate::table::{Align, Style, Table};
 
 /// The table of all answers: criteria, what was varied, the highest load that meets them, and a note.
@@ -68,10 +68,7 @@ fn inconclusive(question: &Question, answer: &Answer) -> String {
         },
     );
     match answer.requests_needed {
-        Some(requests) => format!(
-            "Inconclusive: {place}; about {} more requests",
-            grouped(requests)
-        ),
+        Some(requests) => format!("Inconclusive: {place}; {}", more_requests(requests)),
         None => format!("Inconclusive: {place}"),
     }
 }

@@ -14,7 +14,7 @@ pub use tried::{TriedRow, best_configuration, detailed_performance};
 
 use crestline_core::search::{Interval, Outcome, Variable};
 
-use crate::number::{significant, trimmed};
+use crate::number::{grouped, significant, trimmed};
 
 /// Significant digits of a rate.
 const RATE_DIGITS: i32 = 4;
@@ -28,7 +28,7 @@ pub fn load_text(variable: Variable, load: f64) -> String {
 }
 
 /// A load with its unit: `1 user`, `37 users`, `2.125 req/s`.
-fn load_name(variable: Variable, load: f64) -> String {
+pub fn load_name(variable: Variable, load: f64) -> String {
     let text = load_text(variable, load);
     match variable {
         Variable::Users if text == "1" => "1 user".to_owned(),
@@ -38,13 +38,21 @@ fn load_name(variable: Variable, load: f64) -> String {
 }
 
 /// The ends of an interval. Whole users are rounded outwards, and are never less than one.
-fn ends(variable: Variable, interval: Interval) -> [String; 2] {
+pub fn ends(variable: Variable, interval: Interval) -> [String; 2] {
     let Interval { low, high } = interval;
     let (low, high) = match variable {
         Variable::Users => (low.floor().max(1.0), high.ceil()),
         Variable::Rate => (low, high),
     };
     [low, high].map(|load| load_text(variable, load))
+}
+
+/// So many requests more, as an estimate.
+fn more_requests(count: u64) -> String {
+    match count {
+        0 | 1 => "about 1 more request".to_owned(),
+        _ => format!("about {} more requests", grouped(count)),
+    }
 }
 
 /// Whether a group has its answer: a load, or that the upper bound is not enough to find one.

@@ -440,6 +440,22 @@ fn times_of_a_rate_count_from_when_requests_were_due() {
 }
 
 #[test]
+fn where_requests_fail_at_the_lower_bound_no_limit_is_blamed() {
+    let question = question(r#"[{"p99_ttft": "<=1s"}]"#);
+    let rows = [row(users(4), 300, 0), row(users(1), 200, 3)];
+    let text = recommendations(&question, &[answer(Outcome::Infeasible)], &rows);
+    assert!(
+        text.contains("• p99_ttft <= 1.0 is not met at 1 user already: requests fail there\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_loads_there_is_no_table_of_them() {
+    assert_eq!(detailed_performance(&[]), "");
+}
+
+#[test]
 fn success_is_evidence_with_a_bound() {
     assert_eq!(failures_line(0, 0), None);
     assert_eq!(

@@ -97,8 +97,11 @@ impl TriedRow {
     }
 }
 
-/// `Detailed Performance Metrics`: a row each load that was tried, in increasing load.
+/// `Detailed Performance Metrics`: a row each load that was tried, in increasing load; nothing without rows.
 pub fn detailed_performance(rows: &[TriedRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     detailed_table(by_load(rows).into_iter().map(TriedRow::cells))
 }
 

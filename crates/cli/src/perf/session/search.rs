@@ -193,10 +193,12 @@ impl Session<'_> {
 fn conclusion(question: &Question, outcome: &SearchOutcome) -> String {
     let rows: Vec<TriedRow> = outcome.tried.iter().filter_map(row).collect();
     let mut text = search_tables::detailed_performance(&rows);
-    if question.variable == Variable::Rate {
+    if question.variable == Variable::Rate && !text.is_empty() {
         text.push_str("Latency and TTFT count from when requests were due\n");
     }
-    text.push('\n');
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text.push_str(&search_tables::best_configuration(&rows));
     text.push('\n');
     text.push_str(&search_tables::recommendations(
@@ -223,6 +225,7 @@ fn totals(outcome: &SearchOutcome) -> String {
     let spent = &outcome.spent;
     let given_up = match spent.given_up {
         0 => String::new(),
+        1 => "; 1 more was given up when the load changed".to_owned(),
         count => format!(
             "; {} more were given up when the load changed",
             grouped(count)
