@@ -520,3 +520,6 @@ impl Evidence {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,3 +210,6 @@ fn projected(timed: Timed, limit: f64, seen: &Seen, cut: &Cut, pace: &Pace) -> O
 fn seconds(from: Nanos, to: Nanos) -> f64 {
     to.saturating_sub(from).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;
