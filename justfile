@@ -44,7 +44,9 @@ bench-client *ARGS:
     cargo bench --package crestline --bench client -- {{ ARGS }}
 
 # how near searches come to the truth, and what they cost, in virtual time: `tuning`, `held-out`, `all`, `trace NAME`, ...
+# or, with `live`, in real time against the built binary's simulated engine
 bench-search *ARGS:
+    {{ if ARGS =~ '^live' { "cargo build --release --quiet --package crestline" } else { "" } }}
     cargo bench --quiet --package crestline-experiment --bench search -- {{ ARGS }}
 
 # find the truths that bench-search needs and does not have: minutes of work

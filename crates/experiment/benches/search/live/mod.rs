@@ -96,8 +96,8 @@ fn subjects() -> [Subject; 3] {
     };
     [
         Subject {
-            name: "live-queue",
-            profile: include_str!("queue.toml"),
+            name: "live-open",
+            profile: include_str!("open.toml"),
             variable: Variable::Rate,
             limits: vec![p99(Timed::Ttft, 0.05), p99(Timed::Tpot, 0.015)],
             highest: 200.0,
