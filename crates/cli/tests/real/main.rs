@@ -1,17 +1,23 @@
-//! A real engine: llama.cpp with a small model on this machine, under closed and open loop.
+//! A real engine: llama.cpp with a small model on this machine, under closed and open loop and in an SLA search.
 //!
 //! Not a part of the usual tests, because the engine and the model have to be installed first: `just real` does both.
 //! Speed is not judged here, only that no request fails and that tokens are counted as the server counts them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod engine;
+mod sla;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+use engine::{Engine, root, show};
+
+/// Answers that are generated at the same time.
+const SLOTS: u32 = 4;
 
 const REQUESTS: u32 = 200;
 
@@ -42,42 +48,7 @@ impl Stored {
     }
 }
 
-/// llama.cpp's own server in a process that ends with its standard input.
-struct Engine {
-    child: Child,
-    authority: String,
-}
-
 impl Engine {
-    fn start() -> Self {
-        let mut child = Command::new(root().join(".venv/bin/python"))
-            .arg(root().join("crates/cli/tests/real/llama.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("`just real` makes .venv");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let authority = lines
-            .find_map(|line| {
-                Some(
-                    line.unwrap()
-                        .strip_prefix("listening on http://")?
-                        .to_owned(),
-                )
-            })
-            .expect("the engine says where it listens");
-        Self { child, authority }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.authority).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
     /// All tokens since the start. Prompt tokens from the cache are counted apart by the server.
     fn tokens(&self) -> Tokens {
         let page = self.get("/metrics");
@@ -128,24 +99,6 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // The script waits for the end of its input; killing covers one that does not get that far.
-        drop(self.child.stdin.take());
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-#[expect(clippy::print_stdout, reason = "the tables are what is looked at")]
-fn show(bytes: &[u8]) {
-    println!("{}", String::from_utf8_lossy(bytes));
-}
-
 fn stored(place: &TempDir) -> Stored {
     let path = database(place.path()).expect("a load leaves a database");
     let database = Connection::open(path).unwrap();
@@ -184,7 +137,7 @@ fn database(folder: &Path) -> Option<PathBuf> {
 #[test]
 #[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_a_closed_loop_without_a_failure() {
-    let stored = Engine::start().measure("--parallel 4");
+    let stored = Engine::start(SLOTS).measure("--parallel 4");
     // The server closes its connection after each stream, without a word.
     stored.show();
 }
@@ -192,13 +145,13 @@ fn llama_cpp_answers_a_closed_loop_without_a_failure() {
 #[test]
 #[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_an_open_loop_without_a_failure() {
-    let stored = Engine::start().measure("--open-loop --rate 2");
+    let stored = Engine::start(SLOTS).measure("--open-loop --rate 2");
     stored.show();
 }
 
 #[test]
 #[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_whole_bodies_without_a_failure() {
-    let stored = Engine::start().measure("--parallel 4 --no-stream");
+    let stored = Engine::start(SLOTS).measure("--parallel 4 --no-stream");
     stored.show();
 }
