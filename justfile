@@ -43,8 +43,7 @@ real:
 bench-client *ARGS:
     cargo bench --package crestline --bench client -- {{ ARGS }}
 
-# how near searches come to the truth, and what they cost, in virtual time: `tuning`, `held-out`, `all`, `trace NAME`, ...
-# or, with `live`, in real time against the built binary's simulated engine
+# how near searches come to the truth, and what they cost: `tuning`, `held-out`, `all`, `trace NAME`, ..., in real time `live`
 bench-search *ARGS:
     {{ if ARGS =~ '^live' { "cargo build --release --quiet --package crestline" } else { "" } }}
     cargo bench --quiet --package crestline-experiment --bench search -- {{ ARGS }}
