@@ -18,6 +18,8 @@ const LEAST: usize = 20;
 const BETA: (f64, f64) = (25.0, 0.6);
 /// The same of the elasticity of a mean.
 const ELASTICITY: (f64, f64) = (5.0, 0.9);
+/// Elasticity of a mean from which the service is near saturation: in the simplest queue that is at 80 % of its capacity.
+const SATURATED: f64 = 4.0;
 /// Design effect before any episode was seen, in open and in closed loops.
 pub(super) const OPEN_EFFECT: f64 = 40.0;
 pub(super) const CLOSED_EFFECT: f64 = 4.0;
@@ -144,6 +146,7 @@ impl View<'_> {
             beta,
             phi,
             requests: requests(&trials),
+            is_unsteady: false,
         })
     }
 
@@ -171,11 +174,12 @@ impl View<'_> {
             };
             trials.iter().map(one).sum()
         };
-        posterior(grid, &trials, ELASTICITY, weigh).map(|(belief, _)| Fit {
+        posterior(grid, &trials, ELASTICITY, weigh).map(|(belief, slope)| Fit {
             belief,
             beta: f64::INFINITY,
             phi,
             requests: requests(&trials),
+            is_unsteady: slope > SATURATED,
         })
     }
 }
@@ -270,3 +274,6 @@ fn posterior(
     }
     Some((Belief::from_weights(grid, &weights), slope / sum))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,8 @@ pub(super) struct Fit {
     pub(super) phi: f64,
     /// Requests in the window.
     pub(super) requests: usize,
+    /// A mean near saturation: queues come and go more slowly than any dwell lasts.
+    pub(super) is_unsteady: bool,
 }
 
 /// What a fit is made from.
@@ -229,6 +231,7 @@ fn tail(pool: &Pool, share: f64, grid: Grid) -> Option<Fit> {
         beta: 1.0 / scale / (1.0 - share),
         phi,
         requests: pool.requests() as usize,
+        is_unsteady: false,
     })
 }
 
@@ -361,5 +364,9 @@ fn mean(pool: &Pool, grid: Grid) -> Fit {
         beta: f64::INFINITY,
         phi,
         requests: total as usize,
+        is_unsteady: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

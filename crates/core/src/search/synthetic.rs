@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::evidence::Evidence;
+use super::gauge::Gauge;
 use super::{Abort, Answer, Bounds, Budget, Change, Question, Search, Step, Variable};
 use crate::record::{
     Failure, FailureKind, InFlight, Phase, RequestRecord, TokenCount, TokenSource,
@@ -371,4 +373,53 @@ pub(super) fn record(index: u64, due: f64, first: Option<f64>, end: f64) -> Requ
         streamed: true,
         ..RequestRecord::new(index, Phase::Measured)
     }
+}
+
+/// What was seen of dwells at these loads, whose requests had these TTFTs in seconds and then took a second each.
+pub(super) fn dwells_of(criterion: &str, dwells: &[(f64, Vec<f64>)]) -> Evidence {
+    let groups = parse_groups(&format!("[{{{criterion}}}]"), None).unwrap();
+    let gauge = Gauge::new(groups[0].criteria[0], &Slo::default()).unwrap();
+    let mut evidence = Evidence::new(vec![gauge], Slo::default());
+    let (mut now, mut index) = (0.0, 0);
+    for (load, values) in dwells {
+        evidence.begin(*load, Nanos::from_secs_f64(now));
+        for value in values {
+            let mut record = record(index, now, Some(now + value), now + value + 1.0);
+            if value.is_infinite() {
+                record = record_of_failure(index, now);
+            }
+            evidence.take(&record);
+            index += 1;
+            now += 1.0 / load;
+        }
+        evidence.look(Nanos::from_secs_f64(now), &[]);
+        evidence.end();
+        now += 1.0;
+    }
+    // Long after the last request: all can be judged.
+    evidence.look(Nanos::from_secs_f64(now + 1e6), &[]);
+    evidence
+}
+
+/// A request that fails at once.
+fn record_of_failure(index: u64, due: f64) -> RequestRecord {
+    RequestRecord {
+        failure: Some(Failure {
+            kind: FailureKind::ServerError,
+            text: "503".to_owned(),
+        }),
+        ..record(index, due, None, due)
+    }
+}
+
+/// So many TTFTs at a load: log-normal, `median (load / at)^elasticity` with a standard deviation of the log of `sd`.
+pub(super) fn log_normal(
+    draws: &mut Draws,
+    load: f64,
+    n: usize,
+    (median, at, elasticity, sd): (f64, f64, f64, f64),
+) -> (f64, Vec<f64>) {
+    let middle = median * (load / at).powf(elasticity);
+    let values = (0..n).map(|_| middle * (sd * draws.normal()).exp());
+    (load, values.collect())
 }
