@@ -185,3 +185,6 @@ impl Seeker for Floor {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

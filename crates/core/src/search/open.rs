@@ -417,3 +417,6 @@ impl Seeker for Open {
         (Some(joint.belief.interval()), 0.2 + 0.8 * done)
     }
 }
+
+#[cfg(test)]
+mod tests;

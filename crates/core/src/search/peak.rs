@@ -302,3 +302,6 @@ fn level(gauge: &Gauge, mut values: Vec<f64>) -> Option<f64> {
     };
     (multiple > 0.0 && multiple.is_finite()).then_some(multiple * gauge.criterion.threshold)
 }
+
+#[cfg(test)]
+mod tests;

@@ -277,11 +277,18 @@ impl<'a> Session<'a> {
     fn abort_surplus(&mut self, users: usize) {
         let surplus = users.saturating_sub(self.load as usize);
         for i in (0..surplus).rev() {
-            let place = i * self.live.len() / surplus;
-            let live = self.live.remove(place);
-            let first = Some(live.first_token()).filter(|&at| at <= self.now);
-            self.abort(live.index, live.due, first);
+            // Those in service are the older ones.
+            let place = i * users / surplus;
+            let waiting = place.checked_sub(self.live.len());
+            if let Some((index, due)) = waiting.and_then(|place| self.queue.remove(place)) {
+                self.abort(index, due, None);
+            } else {
+                let live = self.live.remove(place);
+                let first = Some(live.first_token()).filter(|&at| at <= self.now);
+                self.abort(live.index, live.due, first);
+            }
         }
+        self.begin();
     }
 
     fn abort(&mut self, index: u64, due: f64, first: Option<f64>) {
