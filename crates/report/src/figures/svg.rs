@@ -271,8 +271,8 @@ mod tests {
             ["one two", "three", "four"]
         );
         assert_eq!(
-            wrapped("one two three four", 10.0, 55.0, 2),
-            ["one two", "three fo…"]
+            wrapped("one two three four", 10.0, 50.0, 2),
+            ["one two", "three f…"]
         );
         assert_eq!(wrapped("", 10.0, 60.0, 2), [""]);
     }
