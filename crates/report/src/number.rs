@@ -42,6 +42,12 @@ pub fn grouped(count: u64) -> String {
     out
 }
 
+/// A count of things with regular plurals: `1 request`, `4,210 requests`.
+pub fn counted(count: u64, thing: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{s}", grouped(count))
+}
+
 /// Rounded to so many significant digits, without zeros at the end: `0.0312`, `12.4`; all digits before the point stay.
 pub fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
@@ -54,12 +60,18 @@ pub fn significant(value: f64, digits: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fixed, grouped, percent, significant, trimmed};
+    use super::{counted, fixed, grouped, percent, significant, trimmed};
 
     #[test]
     fn thousands_stand_apart() {
         let texts = [0, 999, 1000, 4210, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "999", "1,000", "4,210", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let texts = [0, 1, 1200].map(|count| counted(count, "request"));
+        assert_eq!(texts, ["0 requests", "1 request", "1,200 requests"]);
     }
 
     #[test]

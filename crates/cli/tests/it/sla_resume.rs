@@ -4,10 +4,11 @@
 //! are in `sla_live`.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::Place;
+use crate::harness::{Place, Ran};
 
 /// A search whose limit on time per token binds at about 116 users, where a hundred run at a time.
 const SEARCH: &str = r#"perf --model m --tokenizer-path builtin --url sim:gpu-small --dataset random
@@ -112,4 +113,45 @@ fn a_search_that_was_killed_at_any_moment_answers_like_one_that_was_not() {
         KILLS as usize - outside.len() >= WITHIN,
         "not in {interval:?}: {outside:#?}"
     );
+}
+
+/// The same command in a shell in which no file may grow beyond so many blocks of 512 bytes.
+fn run_with_small_files(place: &Place, more: &str, blocks: u32) -> Ran {
+    let command = place.command(&format!("{SEARCH} {more}"));
+    let mut limited = Command::new("sh");
+    limited
+        .args([
+            "-c",
+            r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#,
+            "sh",
+        ])
+        .arg(blocks.to_string())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap());
+    limited.output().unwrap().into()
+}
+
+#[test]
+fn a_search_whose_journal_cannot_be_written_any_more_ends_with_what_it_knows() {
+    let place = Place::new();
+    place.run(&format!("{SEARCH} --sla-budget 600req"));
+    let journal = fs::read_to_string(place.path(JOURNAL)).unwrap();
+    let dwell = journal
+        .lines()
+        .rfind(|line| line.contains(r#""entry":"dwell""#))
+        .unwrap();
+    // A line may be there again: it is that of the same dwell. The file is as long as it may become.
+    let mut long = journal.clone();
+    while long.len() < 64_000 {
+        long.push_str(dwell);
+        long.push('\n');
+    }
+    fs::write(place.path(JOURNAL), &long).unwrap();
+    let more = format!("--resume {FOLDER} --sla-budget 9000req");
+    let ran = run_with_small_files(&place, &more, (long.len() / 512 + 1).try_into().unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for text in ["SLA Auto-tune Summary:", "the journal cannot be written"] {
+        assert!(ran.out.contains(text), "no `{text}` in {ran:#?}");
+    }
 }

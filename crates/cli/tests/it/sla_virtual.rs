@@ -164,6 +164,7 @@ fn a_search_answers_and_leaves_its_evidence() {
             "benchmark_data.db",
             "performance_summary.txt",
             "sla_journal.jsonl",
+            "sla_search.svg",
             "sla_summary.json"
         ]
     );
@@ -346,7 +347,7 @@ fn a_search_of_something_else_is_not_gone_on_with() {
             "{ran:#?}"
         );
         assert!(
-            ran.err.contains(differing) && ran.err.contains("differs"),
+            ran.err.contains(differing) && ran.err.contains("which differs in"),
             "no `{differing}` in {}",
             ran.err
         );

@@ -72,7 +72,7 @@ pub(super) fn run(
         told: None,
         loss_told: false,
         now: run.from,
-        error: None,
+        journal_loss: None,
     };
     run.on(subject, search, desk)
 }
@@ -249,7 +249,7 @@ impl Run<'_> {
                 load.close(patience, &mut |record| desk.record(record))?;
             }
         }
-        desk.close(&search)
+        Ok(desk.close(&search))
     }
 
     /// How long requests in flight may take when the search is over: as long as any took, since without the slow ones the
@@ -269,17 +269,16 @@ impl Run<'_> {
         session: &mut S,
         desk: &mut Desk<'_>,
     ) -> Result<(), RunError> {
-        if let Some(back_to) = self.back_to {
+        let spent = desk.ledger.spent(session.now());
+        let may_go_on = spent.share_of(&desk.question.budget) < 1.0;
+        if let Some(back_to) = self.back_to.filter(|_| may_go_on) {
             self.bring_back(back_to, search, session, desk)?;
         }
         drive(search, session, self.shape, &mut |search, happening| {
             desk.see(search, happening)
         })?;
         desk.end(search, session.now());
-        match desk.error.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -325,7 +324,8 @@ struct Desk<'a> {
     told: Option<Nanos>,
     loss_told: bool,
     now: Nanos,
-    error: Option<RunError>,
+    /// Why the journal has not all of the search.
+    journal_loss: Option<String>,
 }
 
 impl Desk<'_> {
@@ -347,7 +347,8 @@ impl Desk<'_> {
                 self.look(search, at, &status);
             }
         }
-        if self.error.is_some() {
+        if self.journal_loss.is_some() {
+            // What follows could not be told apart by a command that goes on: it ends here, with what is known.
             ControlFlow::Break("the journal cannot be written".to_owned())
         } else if self.stop.is_asked() {
             ControlFlow::Break("interrupted".to_owned())
@@ -364,7 +365,8 @@ impl Desk<'_> {
 
     fn put_down(&mut self, entry: &Entry) {
         if let Err(error) = self.journal.add(entry) {
-            self.error.get_or_insert(error.into());
+            self.journal_loss
+                .get_or_insert_with(|| format!("the journal cannot be written: {error}"));
         }
     }
 
@@ -447,18 +449,20 @@ impl Desk<'_> {
         }
     }
 
-    fn close(mut self, search: &Search) -> Result<SearchOutcome, RunError> {
+    fn close(mut self, search: &Search) -> SearchOutcome {
         let interrupted = self.stop.is_asked();
         if !interrupted {
             self.put_down(&Entry::End { at: self.now });
         }
-        if let Some(error) = self.error {
-            return Err(error);
-        }
         self.watch.take(self.dials.health.take());
         let answers = search.answers().into_iter();
         let answers = answers.map(|answer| answer.cloned().unwrap_or_else(open_answer));
-        Ok(SearchOutcome {
+        let database_loss = self
+            .writer
+            .finish()
+            .err()
+            .map(|error| format!("requests are missing from the database: {error}"));
+        SearchOutcome {
             answers: answers
                 .map(|answer| as_asked(answer, self.question, self.asked))
                 .collect(),
@@ -467,8 +471,8 @@ impl Desk<'_> {
             spent: self.ledger.spent(self.now),
             health: self.watch.total(),
             interrupted,
-            loss: self.writer.finish().err().map(|error| error.to_string()),
-        })
+            loss: self.journal_loss.or(database_loss),
+        }
     }
 }
 

@@ -164,7 +164,7 @@ pub enum JournalError {
         version: u32,
     },
     /// Another search.
-    #[error("`{}` is of another search: {} differs", path.display(), differing.join(", "))]
+    #[error("`{}` is of another search, which differs in {}", path.display(), differing.join(", "))]
     Differs {
         /// The journal.
         path: PathBuf,

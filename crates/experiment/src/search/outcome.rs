@@ -21,7 +21,7 @@ pub struct SearchOutcome {
     pub health: ClientHealth,
     /// It was ended by the user.
     pub interrupted: bool,
-    /// What could not be written, in words: the search is whole, its database is not.
+    /// What could not be written, in words. Without its journal a search ends early, without its database it is whole.
     pub loss: Option<String>,
 }
 

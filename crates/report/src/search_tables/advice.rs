@@ -15,6 +15,9 @@ use crate::number::grouped;
 /// Throughputs that differ by less are never told apart.
 const LEAST_NOISE: f64 = 0.03;
 
+/// What to do about a search that has not ended with an answer.
+const GO_ON: &str = "let the search go on, with a larger budget where that ended it";
+
 /// Loads with failures that are named.
 const NAMES_SHOWN: usize = 4;
 
@@ -79,10 +82,10 @@ fn on_answer(
         )),
         (Outcome::Inconclusive, _) => lines.push(match answer.requests_needed {
             Some(requests) => format!(
-                "{group} is not decided: {} would do, go on with a larger budget",
+                "{group} is not decided: {} would do; {GO_ON}",
                 more_requests(requests)
             ),
-            None => format!("{group} is not decided: go on with a larger budget"),
+            None => format!("{group} is not decided: {GO_ON}"),
         }),
         (Outcome::Void, _) => lines.push(format!(
             "{group} has no answer: give the client more processors, or run it on another machine"

@@ -4,7 +4,7 @@ use crestline_core::search::{Answer, Interval, Knee, Outcome, Question, Variable
 use crestline_core::sla::Group;
 
 use super::{ends, load_name, load_text};
-use crate::number::{grouped, significant, trimmed};
+use crate::number::{counted, significant, trimmed};
 
 /// From here on a knee is sharp: a tenth more load multiplies the odds of a violation by about ten.
 const SHARP: f64 = 25.0;
@@ -36,7 +36,7 @@ fn line(question: &Question, group: &Group, answer: &Answer) -> String {
             .map(|criterion| format!("{} binds", criterion.measure)),
     );
     if answer.requests > 0 {
-        parts.push(format!("{} requests near it", grouped(answer.requests)));
+        parts.push(format!("{} near it", counted(answer.requests, "request")));
     }
     parts.extend(answer.knee.map(knee));
     if !answer.reason.is_empty() {
@@ -137,9 +137,9 @@ pub fn failures_line(failed: u64, total: u64) -> Option<String> {
         return None;
     }
     let of = format!(
-        "{} failures in {} requests",
-        grouped(failed),
-        grouped(total)
+        "{} in {}",
+        counted(failed, "failure"),
+        counted(total, "request")
     );
     Some(match failed {
         0 => format!(

@@ -280,7 +280,7 @@ fn what_is_not_decided_says_what_it_would_take() {
             +-----------------+----------+---------------+------------------------------------------------------------+
             not decided (between 31 and 44 with 90 %); 800 requests near it
             Performance Recommendations:
-            • p99_ttft <= 1.0 is not decided: about 3,000 more requests would do, go on with a larger budget
+            • p99_ttft <= 1.0 is not decided: about 3,000 more requests would do; let the search go on, with a larger budget where that ended it
         "]],
     );
     let untouched = Answer {
@@ -299,7 +299,7 @@ fn what_is_not_decided_says_what_it_would_take() {
         +-----------------+----------+---------------+---------------------------+
         not decided; interrupted
         Performance Recommendations:
-        • p99_ttft <= 1.0 is not decided: go on with a larger budget
+        • p99_ttft <= 1.0 is not decided: let the search go on, with a larger budget where that ended it
     "]],
     );
 }

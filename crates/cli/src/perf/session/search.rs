@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crestline_core::record::FailureKind;
 use crestline_core::search::{Outcome, Question, Variable};
 use crestline_core::summary::RunSummary;
+use crestline_core::units::Nanos;
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::SearchPlan;
 use crestline_experiment::run::DATABASE;
@@ -12,7 +13,7 @@ use crestline_experiment::search::outcome::{SearchOutcome, Tried};
 use crestline_experiment::search::summary_json::{SUMMARY, document};
 use crestline_report::figures::{SearchCourse, Stretch, search_course};
 use crestline_report::load_tables as tables;
-use crestline_report::number::{grouped, significant};
+use crestline_report::number::{counted, grouped, significant};
 use crestline_report::search_tables::{self, TriedRow};
 use crestline_store::runs::RunReader;
 
@@ -163,9 +164,9 @@ impl Session<'_> {
                 "Client: none, the service was simulated in virtual time".to_owned()
             }
         });
-        self.say(&text);
+        self.say(text.trim_end_matches('\n'));
         if let Some(loss) = &outcome.loss {
-            self.tell(&format!("warning: the database is not whole: {loss}"));
+            self.tell(&format!("warning: not everything is on file: {loss}"));
         }
         let folder = self.translation.plan.output.folder.clone();
         let client = all.map_or(serde_json::Value::Null, |all| {
@@ -232,12 +233,20 @@ fn totals(outcome: &SearchOutcome) -> String {
         ),
     };
     format!(
-        "In all: {} requests and {} tokens of answers in {} s of load{given_up}; {}\n",
-        grouped(spent.requests),
-        grouped(spent.output_tokens),
-        significant(spent.time.as_secs_f64(), 4),
+        "In all: {} and {} of answers in {} s of load{given_up}; {}\n",
+        counted(spent.requests, "request"),
+        counted(spent.output_tokens, "token"),
+        seconds(spent.time),
         search_tables::failures_line(spent.failed, spent.requests).unwrap_or_default()
     )
+}
+
+/// Four digits, and from a thousand on whole seconds in groups.
+fn seconds(time: Nanos) -> String {
+    match time.as_secs_f64() {
+        short if short < 1000.0 => significant(short, 4),
+        long => grouped(long.round() as u64),
+    }
 }
 
 fn row(tried: &Tried) -> Option<TriedRow> {
