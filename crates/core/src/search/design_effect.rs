@@ -4,10 +4,11 @@
 /// Block lengths in waves, and the effect that is expected before anything was seen. A wave is one request of each user.
 /// Queues come and go over many waves, which a short search cannot have seen: long blocks expect more.
 const WAVES: [(f64, f64); 4] = [(0.5, PRIOR), (1.0, PRIOR), (2.0, 2.5), (4.0, 4.0)];
-/// Shortest block.
+/// Shortest block, in requests: sums of fewer tell nothing of dependence.
 const SHORTEST: f64 = 8.0;
 /// Blocks that the prior counts for.
 const PRIOR_BLOCKS: f64 = 8.0;
+/// Design effect that is expected of short blocks.
 const PRIOR: f64 = 1.5;
 
 /// A run of requests at one load, in the order in which they were sent.

@@ -14,7 +14,7 @@ use super::normal::normal_cdf;
 
 /// Width of the window of loads in log load: the weight of a dwell falls with its distance as a normal density does.
 const WIDTH: f64 = 0.09;
-/// Dwells further than this are left out; all others give the design effect.
+/// Dwells further than this, three widths, weigh nothing and are left out; all others give the design effect.
 const AROUND: f64 = 0.27;
 /// The same for the first guess of the elasticity.
 const WIDE: f64 = 0.56;
@@ -22,12 +22,14 @@ const WIDE: f64 = 0.56;
 const TAIL: f64 = 6.0;
 /// The multiple of that share at which the design effect and the elasticity are measured.
 const WORST: f64 = 2.5;
-/// What the model itself may be wrong by, in log share.
+/// What the model itself may be wrong by, in log share: tails are not exactly exponential.
 const MODEL_ERROR: f64 = 0.2;
-/// Elasticity where nothing is known, its log standard deviation there, and that of a local one around a wide one.
+/// Elasticity where nothing is known.
 const PRIOR_SLOPE: f64 = 1.5;
+/// Standard deviation of the elasticity near the estimate about that over a wider range, as a multiple of the latter.
 const LOCAL_SPREAD: f64 = 0.35;
-/// All standard deviations are multiplied by this: what the blocks do not see of the dependence.
+/// All standard deviations are multiplied by this: what the blocks do not see of the dependence. With it, intervals of 90 %
+/// hold in 85 to 90 % of the searches on the bench's tuning half.
 const CAUTION: f64 = 1.35;
 /// Nodes and weights for a normal distribution (Gauss and Hermite, five points).
 const NODES: [(f64, f64); 5] = [

@@ -6,7 +6,7 @@ use super::evidence::{Cut, Ending, Pace, Seen};
 use crate::sla::{Criterion, Measure, Slo, Statistic, Timed};
 use crate::units::Nanos;
 
-/// In a mean, a failed request counts as so many times the limit.
+/// In a mean, a failed request counts as so many times the limit: an infinite value would leave no mean at all.
 const FAILED_IN_MEAN: f64 = 10.0;
 
 /// A criterion that single requests meet or miss.

@@ -6,8 +6,9 @@ use super::super::frame::{Frame, Joint};
 use super::super::seeker::Next;
 use super::{Closed, LEAST_REQUESTS};
 
-/// Failures are located to within this ratio, and so many requests must have none.
+/// Failures are located to within this ratio, or to one user.
 const FAILURE_RANGE: f64 = 1.02;
+/// So many requests must succeed at the load that is reported: a failure rate of 1 % would show with 95 % (rule of three).
 const FAILURE_REQUESTS: usize = 300;
 
 impl Closed {

@@ -8,7 +8,7 @@ use super::super::over::Test;
 use super::super::seeker::{Next, Stage};
 use super::Closed;
 
-/// In the ramp: certainly too much, and suspicious.
+/// Certainly too much: a load at the limit looks so bad once in ten thousand times (`exp(-9.2)`).
 pub(super) const HOPELESS: Test = Test {
     violations: 3.0,
     multiple: 2.0,
@@ -16,6 +16,7 @@ pub(super) const HOPELESS: Test = Test {
     phi: 2.0,
     mean: 1.5,
 };
+/// Enough to end the ramp: what is true is found out by the dwells that follow.
 const SUSPICIOUS: Test = Test {
     violations: 2.0,
     multiple: 1.5,
@@ -25,8 +26,9 @@ const SUSPICIOUS: Test = Test {
 };
 /// Values that are all below this allow a larger step.
 const FAR_BELOW: f64 = 0.2;
-/// Throughput that grows by less is flat, and values above this multiple of the limit are near it.
+/// Throughput that grows by less than this while the users double is flat.
 const FLAT: f64 = 1.1;
+/// Upper values above this multiple of the limit are near it.
 const NEAR_LIMIT: f64 = 0.7;
 
 impl Closed {
