@@ -66,6 +66,12 @@ impl Belief {
         Self { grid, survival }
     }
 
+    /// The same about loads that are lower by so much, in log load.
+    pub(super) fn moved(mut self, down: f64) -> Self {
+        self.grid.from -= down;
+        self
+    }
+
     /// Of two independent criteria, both.
     pub(super) fn and(mut self, other: &Self) -> Self {
         for (mine, theirs) in self.survival.iter_mut().zip(&other.survival) {

@@ -147,6 +147,8 @@ pub(super) struct Joint {
     pub(super) beta: f64,
     pub(super) phi: f64,
     pub(super) requests: usize,
+    /// The binding criterion is a mean near saturation: what was seen of it says little of the long run.
+    pub(super) is_unsteady: bool,
 }
 
 impl Joint {
@@ -160,7 +162,7 @@ impl Joint {
             lowest.1.beta,
             lowest.1.phi,
         );
-        let requests = lowest.1.requests;
+        let (requests, is_unsteady) = (lowest.1.requests, lowest.1.is_unsteady);
         let belief = fits
             .into_iter()
             .map(|(_, fit)| fit.belief)
@@ -171,6 +173,7 @@ impl Joint {
             beta,
             phi,
             requests,
+            is_unsteady,
         })
     }
 }

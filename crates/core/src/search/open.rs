@@ -20,6 +20,12 @@ const OVER: Test = Test {
     phi: 1.0,
     mean: 1.1,
 };
+/// Requests in flight that grow by more than this share of those sent, and by more standard deviations than this, grow
+/// without end: the service falls behind.
+const GROWTH: f64 = 0.1;
+const DEVIATIONS: f64 = 5.0;
+/// Where the search goes, and what is reported, below a load at which requests fail or pile up.
+const BELOW: f64 = 0.97;
 /// Certainties at which a dwell is left before its end.
 const LEAVE: f64 = 5.0;
 /// The range at which the coarse stage ends.
@@ -28,6 +34,9 @@ const RANGE: f64 = 1.2;
 const NEXT: f64 = 0.35;
 const STEP: (f64, f64) = (0.85, 1.06);
 const STAY: f64 = 0.012;
+/// Queues are shorter in the dwells of a search than in the long run, because each begins with what the last one left:
+/// crossings come out too high by this, in log load (median over the bench's tuning half).
+const OPTIMISM: f64 = 0.008;
 /// Furthest that the centre of a fit may be from the present load, as a ratio.
 const REACH: f64 = 1.15;
 /// A dwell lasts for so many design effects' worth of requests.
@@ -38,6 +47,8 @@ const PRECISION: f64 = 0.44;
 /// The same where the budget is used up: the interval then reaches as far as the tolerance to both sides.
 const ENOUGH: f64 = 0.61;
 const LEAST_DWELLS: u32 = 4;
+/// Dwells after which a mean near saturation is given up.
+const UNSTEADY_DWELLS: u32 = 8;
 
 /// The seeker.
 #[derive(Debug)]
@@ -51,6 +62,10 @@ pub(super) struct Open {
     verified: bool,
     forbidden: Option<f64>,
     failed: Option<f64>,
+    /// The lowest load at which requests in flight grew without end.
+    unstable: Option<f64>,
+    /// Loads near the answer, and whether requests piled up there.
+    stability: Vec<(f64, bool)>,
     center: f64,
     phi: f64,
     dwells: u32,
@@ -70,6 +85,8 @@ impl Open {
             verified: false,
             forbidden: None,
             failed: None,
+            unstable: None,
+            stability: Vec::new(),
             center,
             phi: OPEN_EFFECT,
             dwells: 0,
@@ -94,6 +111,7 @@ impl Open {
 
     fn is_over(&self, evidence: &Evidence, dwell: &Dwell, test: &Test) -> bool {
         self.failed_in(dwell)
+            || is_unstable(dwell)
             || self
                 .frame
                 .gauges
@@ -252,7 +270,10 @@ impl Open {
             let before = self.center;
             self.center = joint.belief.median().clamp(load / REACH, load * REACH);
             self.phi = joint.phi;
-            self.joint = Some(joint);
+            self.joint = Some(Joint {
+                belief: joint.belief.moved(OPTIMISM),
+                ..joint
+            });
             if (self.center / before).ln().abs() < 0.01 {
                 break;
             }
@@ -266,6 +287,8 @@ impl Open {
             self.failed = Some(self.failed.map_or(load, |failed| failed.min(load)));
         }
         self.hot = self.is_over(evidence, seen, &self.leave());
+        self.stability.push((load, is_unstable(seen)));
+        self.unstable = self.piles_up_at();
         self.fit(evidence);
         let Some(joint) = self.joint.clone() else {
             let reason = "the answers have nothing that the criteria could be held against";
@@ -285,9 +308,24 @@ impl Open {
         self.refine_at(next, load, pace)
     }
 
+    /// The lowest load around which requests piled up in at least two dwells and in half of all: busy times come at any load.
+    fn piles_up_at(&self) -> Option<f64> {
+        let around = |at: f64| {
+            let near = move |(load, _): &&(f64, bool)| (load / at - 1.0).abs() < 1.0 - BELOW;
+            self.stability.iter().filter(near)
+        };
+        let piled_up = |at: f64| around(at).filter(|(_, unstable)| *unstable).count();
+        let loads = self.stability.iter().filter(|(_, unstable)| *unstable);
+        loads
+            .map(|(load, _)| *load)
+            .filter(|&at| piled_up(at) >= 2 && 2 * piled_up(at) >= around(at).count())
+            .reduce(f64::min)
+    }
+
     fn capped(&self, load: f64) -> f64 {
-        let below = self.failed.map_or(f64::INFINITY, |failed| failed * 0.97);
-        self.frame.load(load.min(below)).min(self.highest())
+        let below = |at: Option<f64>| at.map_or(f64::INFINITY, |at| at * BELOW);
+        let load = load.min(below(self.failed)).min(below(self.unstable));
+        self.frame.load(load).min(self.highest())
     }
 
     fn settled(&self, joint: &Joint) -> Option<Answer> {
@@ -316,22 +354,47 @@ impl Open {
                 ..Frame::bare(outcome, reason.to_owned())
             });
         }
+        if joint.is_unsteady && self.dwells >= UNSTEADY_DWELLS {
+            let reason = format!(
+                "{} lies near saturation, where a mean settles too slowly to be told: limit a percentile, or stay below the interval",
+                joint.binding
+            );
+            let answer = self.frame.answer(Outcome::Inconclusive, joint, reason);
+            return Some(Answer {
+                load: None,
+                ..self.below_failures(answer)
+            });
+        }
         (precise && self.dwells >= LEAST_DWELLS).then(|| {
             let reason = "the belief is as narrow as was asked".to_owned();
             self.below_failures(self.frame.answer(Outcome::Value, joint, reason))
         })
     }
 
+    /// No load at which requests fail or pile up is an answer.
     fn below_failures(&self, mut answer: Answer) -> Answer {
-        if let Some(failed) = self.failed {
-            let cap = |load: Option<f64>| load.map(|load| load.min(failed * 0.97));
-            answer.load = cap(answer.load);
-            answer.estimate = cap(answer.estimate);
-            answer.reason = format!("requests fail at {failed}");
-            if let Some(interval) = &mut answer.interval {
-                interval.high = interval.high.min(failed);
-                interval.low = interval.low.min(failed * 0.97);
-            }
+        let limits = [
+            self.failed.map(|at| (at, "requests fail")),
+            self.unstable
+                .map(|at| (at, "requests in flight grow without end")),
+        ];
+        let lowest = limits
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((at, what)) = lowest else {
+            return answer;
+        };
+        if answer.estimate.is_none_or(|load| load <= at * BELOW) {
+            return answer;
+        }
+        let cap = |load: Option<f64>| load.map(|load| load.min(at * BELOW));
+        answer.load = cap(answer.load);
+        answer.estimate = cap(answer.estimate);
+        answer.reason = format!("{what} at {at:.3}");
+        if let Some(interval) = &mut answer.interval {
+            interval.high = interval.high.min(at);
+            interval.low = interval.low.min(at * BELOW);
         }
         answer
     }
@@ -348,6 +411,13 @@ impl Open {
             ..OVER
         }
     }
+}
+
+/// The service falls behind: at a load that it sustains, as many requests end as are sent.
+fn is_unstable(dwell: &Dwell) -> bool {
+    let sent = dwell.requests.len() as f64;
+    let growth = dwell.work().map_or(0.0, |work| work.backlog * work.seconds);
+    growth > GROWTH * sent && growth > DEVIATIONS * sent.sqrt()
 }
 
 impl Seeker for Open {

@@ -13,7 +13,7 @@ use super::seeker::{Next, Plan, Seeker, Stage};
 use crate::sla::{Aim, Goal, Measure};
 
 /// A gain by twice the load that is none.
-const GAIN: f64 = 0.015;
+const GAIN: f64 = 0.02;
 /// What counts as the best.
 const NEARLY: f64 = 0.98;
 /// A load inside the flank is at least this share of its width from either end.
@@ -21,11 +21,11 @@ const INSIDE: f64 = 0.2;
 /// The flank is known well enough when its range is this.
 const FLANK: f64 = 1.04;
 /// Latencies that a window lasts, at least and at most.
-const WINDOW: (f64, f64) = (1.25, 6.0);
+const WINDOW: (f64, f64) = (2.5, 8.0);
 /// Latencies after a change until the service is steady.
-const SETTLE: f64 = 1.25;
+const SETTLE: f64 = 1.5;
 /// Tokens in a window, and requests where requests are counted.
-const WINDOW_TOKENS: f64 = 60_000.0;
+const WINDOW_TOKENS: f64 = 100_000.0;
 const WINDOW_REQUESTS: f64 = 400.0;
 
 /// The seeker.
@@ -117,6 +117,22 @@ impl Peak {
             return self.summit(load, pace);
         }
         self.measure_at(2.0 * load, load, pace)
+    }
+
+    /// A load whose requests failed after its window had ended is no candidate either.
+    fn forget_failed(&mut self, evidence: &Evidence) {
+        if !self.frame.all_must_succeed {
+            return;
+        }
+        for dwell in evidence.dwells.iter().filter(|dwell| dwell.failures() > 0) {
+            let before = self.seen.len();
+            self.seen
+                .retain(|seen| (seen.0 - dwell.load()).abs() > 1e-9);
+            if self.seen.len() < before {
+                self.forbid(dwell.load());
+                self.phase = Phase::Summit;
+            }
+        }
     }
 
     fn best_below(&self, load: f64) -> Option<f64> {
@@ -226,6 +242,7 @@ impl Seeker for Peak {
             let reason = "no request was answered".to_owned();
             return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
         };
+        self.forget_failed(evidence);
         let failed = self.frame.all_must_succeed && evidence.dwells[dwell].failures() > 0;
         let value = self.value(evidence, dwell).filter(|_| !failed);
         // A load that fails is no candidate, and neither is any above it.

@@ -20,7 +20,7 @@ const WARM_UP_REQUESTS: u64 = 3;
 /// Requests that must fail before anything succeeded for the service to be given up.
 const HOPELESS_FAILURES: u64 = 5;
 /// What a search may spend for each group where no budget is set: requests, and latencies.
-const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (20_000, 1000.0)];
+const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (25_000, 1250.0)];
 /// Loads whose logs differ by less are the same where the client was the bottleneck.
 const SAME_LOAD: f64 = 0.1;
 /// Looks at a dwell in a latency, and the shortest time between two.
@@ -138,7 +138,12 @@ impl Search {
     /// Stops here: every group that is open gets the answer that can be given.
     pub fn give_up(&mut self, why: &str) {
         for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
-            ask.answer = Some(ask.seeker.give_up(&self.evidence, why));
+            let mut answer = ask.seeker.give_up(&self.evidence, why);
+            if ask.group.aim.is_some() && answer.best.is_none() {
+                // The limits are known at best; what is sought within them is not.
+                answer.outcome = Outcome::Inconclusive;
+            }
+            ask.answer = Some(answer);
         }
     }
 
