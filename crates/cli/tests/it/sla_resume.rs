@@ -155,3 +155,16 @@ fn a_search_whose_journal_cannot_be_written_any_more_ends_with_what_it_knows() {
         assert!(ran.out.contains(text), "no `{text}` in {ran:#?}");
     }
 }
+
+#[test]
+fn a_search_that_has_spent_its_budget_sends_nothing_more() {
+    let place = Place::new();
+    let budget = "--sla-budget 600req";
+    place.run(&format!("{SEARCH} {budget}"));
+    let before = place.json(SUMMARY);
+    let ran = place.run(&format!("{SEARCH} {budget} --resume {FOLDER}"));
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    let after = place.json(SUMMARY);
+    assert_eq!(after["totals"]["requests"], before["totals"]["requests"]);
+    assert_eq!(after["selections"][0]["status"], "inconclusive");
+}

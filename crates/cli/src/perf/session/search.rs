@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crestline_core::health::HealthVerdict;
 use crestline_core::record::FailureKind;
 use crestline_core::search::{Outcome, Question, Variable};
 use crestline_core::summary::RunSummary;
@@ -156,9 +157,7 @@ impl Session<'_> {
             text.push('\n');
         }
         text.push_str(&match (&self.translation.address.place, &all) {
-            (Place::Live(_), Some(all)) => {
-                tables::health_line(all, &outcome.health, &outcome.health.verdict(all))
-            }
+            (Place::Live(_), Some(all)) => client_line(all, outcome),
             (Place::Live(_), None) => String::new(),
             (Place::Virtual(_), _) => {
                 "Client: none, the service was simulated in virtual time".to_owned()
@@ -222,6 +221,23 @@ fn remarks(all: &RunSummary) -> Vec<String> {
         .collect()
 }
 
+/// How well the client kept up. Loads at which it was the bottleneck for long do not count, so that the answers stand
+/// although it fell behind at times.
+fn client_line(all: &RunSummary, outcome: &SearchOutcome) -> String {
+    let verdict = outcome.health.verdict(all);
+    let mut answers = outcome.answers.iter();
+    let stands = answers.all(|answer| answer.outcome != Outcome::Void);
+    match &verdict {
+        HealthVerdict::Void(reasons) if stands => {
+            let sound = tables::health_line(all, &outcome.health, &HealthVerdict::Sound);
+            reasons.iter().fold(sound, |text, reason| {
+                format!("{text}\n  at times {reason}; loads at which that lasted do not count")
+            })
+        }
+        _ => tables::health_line(all, &outcome.health, &verdict),
+    }
+}
+
 fn totals(outcome: &SearchOutcome) -> String {
     let spent = &outcome.spent;
     let given_up = match spent.given_up {
@@ -276,5 +292,76 @@ fn exit(outcome: &SearchOutcome) -> Exit {
         Exit::Done
     } else {
         Exit::SlaNotMet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use crestline_core::health::ClientHealth;
+    use crestline_core::record::{Phase, RequestRecord};
+    use crestline_core::request::{Load, LoadPoint};
+    use crestline_core::search::Answer;
+    use crestline_experiment::search::outcome::Spent;
+
+    use super::*;
+
+    /// Requests of 100 ms, each sent 50 ms late.
+    fn late() -> (RunSummary, ClientHealth) {
+        let mut run = RunSummary::new(LoadPoint {
+            load: Load::closed(NonZeroU32::MIN),
+            requests: 0,
+            warmup: 0,
+            duration: None,
+        });
+        let mut health = ClientHealth::default();
+        for index in 0..100 {
+            run.add(&RequestRecord {
+                end: Nanos::from_millis(100),
+                ..RequestRecord::new(index, Phase::Measured)
+            });
+            health.send_lag.add(50_000_000);
+        }
+        (run, health)
+    }
+
+    fn found(outcome: Outcome) -> SearchOutcome {
+        SearchOutcome {
+            answers: vec![Answer {
+                outcome,
+                load: None,
+                estimate: None,
+                interval: None,
+                best: None,
+                binding: None,
+                knee: None,
+                requests: 0,
+                requests_needed: None,
+                reason: String::new(),
+            }],
+            tried: Vec::new(),
+            dwells: Vec::new(),
+            spent: Spent::default(),
+            health: late().1,
+            interrupted: false,
+            loss: None,
+        }
+    }
+
+    #[test]
+    fn answers_that_stand_are_not_beside_a_void_client() {
+        let (run, _) = late();
+        let stands = client_line(&run, &found(Outcome::Value));
+        assert!(stands.starts_with("Client: sound ("), "{stands}");
+        assert!(stands.contains("\n  at times "), "{stands}");
+        let void = client_line(&run, &found(Outcome::Void));
+        assert!(void.starts_with("Client: VOID"), "{void}");
+    }
+
+    #[test]
+    fn a_long_time_is_told_in_whole_seconds() {
+        let texts = [4422, 134_460, 38_605_200].map(|millis| seconds(Nanos::from_millis(millis)));
+        assert_eq!(texts, ["4.422", "134.5", "38,605"]);
     }
 }
