@@ -139,9 +139,8 @@ impl Closed {
 
     fn after_refine(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let load = evidence.dwells[dwell].load();
-        if self.failed_in(&evidence.dwells[dwell]) {
-            self.failed = Some(self.failed.map_or(load, |failed| failed.min(load)));
-        } else if self.is_over(evidence, &evidence.dwells[dwell], &self.hopeless_here()) {
+        let seen = &evidence.dwells[dwell];
+        if !self.failed_in(seen) && self.is_over(evidence, seen, &self.hopeless_here()) {
             self.hopeless = Some(self.hopeless.map_or(load, |at| at.min(load)));
         }
         self.fit(evidence);
@@ -321,6 +320,7 @@ impl Seeker for Closed {
             let reason = "no request was answered".to_owned();
             return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
         };
+        self.failed = self.frame.lowest_failure(evidence);
         match self.stage {
             Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
             Stage::Confirm => self.after_confirm(evidence, dwell, &pace),
@@ -340,6 +340,7 @@ impl Seeker for Closed {
     }
 
     fn give_up(&mut self, evidence: &Evidence, why: &str) -> Answer {
+        self.failed = self.frame.lowest_failure(evidence);
         self.fit(evidence);
         let Some(joint) = &self.joint else {
             return Frame::bare(Outcome::Inconclusive, why.to_owned());
@@ -356,7 +357,7 @@ impl Seeker for Closed {
             return self.below_failures(answer);
         }
         let factor = (joint.belief.spread() / target).powi(2) - 1.0;
-        answer.requests_needed = Some((joint.requests as f64 * factor.max(0.1)).ceil() as u64);
+        answer.requests_needed = Some((evidence.sent as f64 * factor.max(0.1)).ceil() as u64);
         self.below_failures(answer)
     }
 

@@ -12,6 +12,8 @@ use crate::record::{FailureKind, InFlight, RequestRecord};
 use crate::sla::{Measure, Slo, Timed};
 use crate::units::Nanos;
 
+/// Failures while a load settles from which they are no accident.
+const FLOOD: u64 = 20;
 /// Requests from which the service's pace is taken, the last ones.
 const PACE_REQUESTS: usize = 40;
 
@@ -38,6 +40,7 @@ pub(super) struct Dwell {
     /// Readings of the totals at the first and the last moment that counts.
     readings: Option<(Reading, Reading)>,
     failures: u64,
+    early_failures: u64,
     /// The client was the bottleneck: it says nothing of the service.
     pub(super) void: bool,
 }
@@ -199,6 +202,7 @@ impl Dwell {
             requests: BTreeMap::new(),
             readings: None,
             failures: 0,
+            early_failures: 0,
             void: false,
         }
     }
@@ -224,9 +228,10 @@ impl Dwell {
         })
     }
 
-    /// Requests that failed, those included that were sent before the service was steady.
+    /// Requests that failed. A few that were sent while the load settled are the change's doing, a flood of them the load's.
     pub(super) fn failures(&self) -> u64 {
-        self.failures
+        let is_flood = self.early_failures >= FLOOD;
+        self.failures + if is_flood { self.early_failures } else { 0 }
     }
 }
 
@@ -321,10 +326,12 @@ impl Evidence {
             Ending::Failed
         };
         if let Some(dwell) = self.dwell_at(record.sent) {
-            dwell.failures += u64::from(ending == Ending::Failed);
+            let failed = u64::from(ending == Ending::Failed);
             if record.sent < dwell.span.counts_from {
+                dwell.early_failures += failed;
                 return;
             }
+            dwell.failures += failed;
             let cut_at = dwell.span.ended.filter(|_| dwell.span.cut);
             let seen = dwell
                 .requests

@@ -50,12 +50,13 @@ impl Floor {
         }
     }
 
-    /// The first floor that a dwell does not reach.
-    fn missed(&self, evidence: &Evidence, dwell: usize) -> Option<(Criterion, f64)> {
-        self.floors.iter().find_map(|&(criterion, of)| {
-            let value = throughput(evidence, dwell, of)?;
-            (value < criterion.threshold).then_some((criterion, value))
-        })
+    /// A dwell reaches all floors, and no request of it failed where all must succeed.
+    fn is_reached(&self, evidence: &Evidence, dwell: usize) -> bool {
+        let failed = self.frame.all_must_succeed && evidence.dwells[dwell].failures() > 0;
+        let reaches = |&(criterion, of): &(Criterion, Throughput)| {
+            throughput(evidence, dwell, of).is_none_or(|value| value >= criterion.threshold)
+        };
+        !failed && self.floors.iter().all(reaches)
     }
 
     /// The highest load tried that reaches all floors.
@@ -64,7 +65,7 @@ impl Floor {
             .filter(|&dwell| {
                 evidence.dwells[dwell].work().is_some() && !evidence.dwells[dwell].void
             })
-            .filter(|&dwell| self.missed(evidence, dwell).is_none())
+            .filter(|&dwell| self.is_reached(evidence, dwell))
             .map(|dwell| evidence.dwells[dwell].load())
             .reduce(f64::max)
     }
@@ -146,7 +147,7 @@ impl Seeker for Floor {
                         .reduce(f64::min);
                 }
             }
-        } else if self.missed(evidence, dwell).is_none() {
+        } else if self.is_reached(evidence, dwell) {
             self.good = self.good.max(load);
         } else {
             self.bad = Some(self.bad.map_or(load, |bad| bad.min(load)));

@@ -3,11 +3,14 @@
 use super::Abort;
 use super::answer::{Answer, Interval, Knee, Outcome};
 use super::belief::Belief;
-use super::evidence::{Evidence, Pace};
+use super::evidence::{Dwell, Evidence, Pace};
 use super::fit::Fit;
 use super::question::{Bounds, Question, Variable};
 use super::seeker::{Plan, Stage};
 use crate::sla::{Criterion, Group, Measure, Throughput};
+
+/// A load that is below the lower bound by less is taken to be there.
+const BOUND_SLACK: f64 = 0.05;
 
 /// The frame of a search.
 #[derive(Debug, Clone)]
@@ -67,6 +70,13 @@ impl Frame {
         whole.clamp(self.bounds.lowest, self.bounds.highest)
     }
 
+    /// The lowest load at which a request failed, as far as is known by now, where all must succeed.
+    pub(super) fn lowest_failure(&self, evidence: &Evidence) -> Option<f64> {
+        let failed = |dwell: &&Dwell| self.all_must_succeed && !dwell.void && dwell.failures() > 0;
+        let loads = evidence.dwells.iter().filter(failed).map(Dwell::load);
+        loads.reduce(f64::min)
+    }
+
     /// Requests a second at a load.
     pub(super) fn rate(&self, load: f64, pace: &Pace) -> f64 {
         match self.variable {
@@ -124,8 +134,11 @@ impl Frame {
     /// The answer that a fit gives.
     pub(super) fn answer(&self, outcome: Outcome, joint: &Joint, reason: String) -> Answer {
         let interval = joint.belief.interval();
+        let sure = joint.belief.quantile(1.0 - self.confidence);
+        // Where the criteria may well be missed even at the lower bound, no load can be relied on.
+        let is_known = sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
         Answer {
-            load: Some(self.reported(joint.belief.quantile(1.0 - self.confidence))),
+            load: is_known.then(|| self.reported(sure)),
             estimate: Some(self.reported(joint.belief.median())),
             interval: Some(Interval {
                 low: self.reported(interval.low),

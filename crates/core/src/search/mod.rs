@@ -105,3 +105,6 @@ pub enum Abort {
     /// All that have no first token yet: the queue of an overload.
     Queue,
 }
+
+#[cfg(test)]
+mod tests;

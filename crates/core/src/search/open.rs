@@ -49,6 +49,8 @@ const ENOUGH: f64 = 0.61;
 const LEAST_DWELLS: u32 = 4;
 /// Dwells after which a mean near saturation is given up.
 const UNSTEADY_DWELLS: u32 = 8;
+/// How far below the interval it may lie then.
+const UNSTEADY_LOW: f64 = 0.7;
 
 /// The seeker.
 #[derive(Debug)]
@@ -283,9 +285,6 @@ impl Open {
     fn after_refine(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let seen = &evidence.dwells[dwell];
         let load = seen.load();
-        if self.failed_in(seen) {
-            self.failed = Some(self.failed.map_or(load, |failed| failed.min(load)));
-        }
         self.hot = self.is_over(evidence, seen, &self.leave());
         self.stability.push((load, is_unstable(seen)));
         self.unstable = self.piles_up_at();
@@ -359,16 +358,23 @@ impl Open {
                 "{} lies near saturation, where a mean settles too slowly to be told: limit a percentile, or stay below the interval",
                 joint.binding
             );
-            let answer = self.frame.answer(Outcome::Inconclusive, joint, reason);
-            return Some(Answer {
-                load: None,
-                ..self.below_failures(answer)
-            });
+            return Some(self.untold(joint, reason));
         }
         (precise && self.dwells >= LEAST_DWELLS).then(|| {
             let reason = "the belief is as narrow as was asked".to_owned();
             self.below_failures(self.frame.answer(Outcome::Value, joint, reason))
         })
+    }
+
+    /// What can be said of a mean near saturation: within any search queues are shorter than in the long run, so that the
+    /// true load may lie well below what was seen.
+    fn untold(&self, joint: &Joint, reason: String) -> Answer {
+        let mut answer = self.frame.answer(Outcome::Inconclusive, joint, reason);
+        answer.load = None;
+        if let Some(interval) = &mut answer.interval {
+            interval.low = self.frame.reported(UNSTEADY_LOW * interval.low);
+        }
+        self.below_failures(answer)
     }
 
     /// No load at which requests fail or pile up is an answer.
@@ -437,6 +443,7 @@ impl Seeker for Open {
             let reason = "no request was answered".to_owned();
             return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
         };
+        self.failed = self.frame.lowest_failure(evidence);
         match self.stage {
             Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
             Stage::Coarse => self.after_coarse(evidence, dwell, &pace),
@@ -453,6 +460,7 @@ impl Seeker for Open {
     }
 
     fn give_up(&mut self, evidence: &Evidence, why: &str) -> Answer {
+        self.failed = self.frame.lowest_failure(evidence);
         self.fit(evidence);
         let Some(joint) = &self.joint else {
             return Frame::bare(Outcome::Inconclusive, why.to_owned());
@@ -464,12 +472,15 @@ impl Seeker for Open {
         } else {
             Outcome::Inconclusive
         };
+        if joint.is_unsteady {
+            return self.untold(joint, why.to_owned());
+        }
         let mut answer = self.frame.answer(outcome, joint, why.to_owned());
         if is_enough {
             return self.below_failures(answer);
         }
         let factor = (joint.belief.spread() / (PRECISION * self.frame.tolerance)).powi(2) - 1.0;
-        answer.requests_needed = Some((joint.requests as f64 * factor.max(0.1)).ceil() as u64);
+        answer.requests_needed = Some((evidence.sent as f64 * factor.max(0.1)).ceil() as u64);
         self.below_failures(answer)
     }
 

@@ -117,7 +117,13 @@ impl Search {
     pub fn step(&mut self, now: Nanos, in_flight: &[InFlight]) -> Step {
         self.evidence.look(now, in_flight);
         if let Some(why) = self.spent() {
-            self.give_up(why);
+            if self.question.budget == super::Budget::default() {
+                // The default is for each group: the next one has its own.
+                self.give_up_next(why);
+                self.plan = None;
+            } else {
+                self.give_up(why);
+            }
         }
         if let Some(plan) = self.plan {
             if let Some(until) = self.runs_until(&plan) {
@@ -137,14 +143,21 @@ impl Search {
 
     /// Stops here: every group that is open gets the answer that can be given.
     pub fn give_up(&mut self, why: &str) {
-        for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
-            let mut answer = ask.seeker.give_up(&self.evidence, why);
-            if ask.group.aim.is_some() && answer.best.is_none() {
-                // The limits are known at best; what is sought within them is not.
-                answer.outcome = Outcome::Inconclusive;
-            }
-            ask.answer = Some(answer);
+        while self.open().is_some() {
+            self.give_up_next(why);
         }
+    }
+
+    fn give_up_next(&mut self, why: &str) {
+        let Some(ask) = self.asks.iter_mut().find(|ask| ask.answer.is_none()) else {
+            return;
+        };
+        let mut answer = ask.seeker.give_up(&self.evidence, why);
+        if ask.group.aim.is_some() && answer.best.is_none() {
+            // The limits are known at best; what is sought within them is not.
+            answer.outcome = Outcome::Inconclusive;
+        }
+        ask.answer = Some(answer);
     }
 
     /// How far the search is.

@@ -122,6 +122,8 @@ pub(super) struct Course {
     pub(super) answers: Vec<Answer>,
     pub(super) changes: Vec<Change>,
     pub(super) records: Vec<RequestRecord>,
+    /// The lowest load at which a request was reported to have failed; infinite where none was.
+    pub(super) lowest_failure: f64,
     pub(super) time: Nanos,
 }
 
@@ -143,6 +145,7 @@ pub(super) fn course(question: &Question, service: &Service, seed: u64) -> Cours
                     answers: search.answers().into_iter().flatten().cloned().collect(),
                     changes,
                     records: session.ended,
+                    lowest_failure: session.lowest_failure,
                     time: Nanos::from_secs_f64(session.now),
                 };
             }
@@ -159,6 +162,7 @@ struct Live {
     index: u64,
     due: f64,
     began: f64,
+    load: f64,
     fate: Fate,
 }
 
@@ -194,6 +198,7 @@ struct Session<'a> {
     queue: VecDeque<(u64, f64)>,
     live: Vec<Live>,
     ended: Vec<RequestRecord>,
+    lowest_failure: f64,
 }
 
 impl<'a> Session<'a> {
@@ -210,6 +215,7 @@ impl<'a> Session<'a> {
             queue: VecDeque::new(),
             live: Vec::new(),
             ended: Vec::new(),
+            lowest_failure: f64::INFINITY,
         }
     }
 
@@ -315,6 +321,7 @@ impl<'a> Session<'a> {
                 index,
                 due,
                 began: self.now,
+                load: self.load,
                 fate: (self.service.serve)(self.load, &mut self.draws),
             });
         }
@@ -354,6 +361,9 @@ impl<'a> Session<'a> {
             count: live.fate.tokens,
             source: TokenSource::Usage,
         });
+        if live.fate.fails {
+            self.lowest_failure = self.lowest_failure.min(live.load);
+        }
         record.failure = live.fate.fails.then(|| Failure {
             kind: FailureKind::ServerError,
             text: "503".to_owned(),

@@ -4,7 +4,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_assert
 
 use super::super::gauge::Gauge;
 use super::super::synthetic::record;
-use super::{Ending, Evidence};
+use super::{Ending, Evidence, FLOOD};
 use crate::record::{Failure, FailureKind, InFlight, RequestRecord, TokenCount, TokenSource};
 use crate::sla::{Slo, parse_groups};
 use crate::units::Nanos;
@@ -92,19 +92,25 @@ fn a_request_belongs_to_the_load_at_which_it_was_sent() {
 }
 
 #[test]
-fn a_failure_before_the_service_was_steady_fails_the_load_all_the_same() {
+fn a_few_failures_before_the_service_was_steady_are_the_changes_doing_and_many_the_loads() {
     let mut evidence = two_dwells();
-    evidence.take(&failed(
-        FailureKind::ServerError,
-        answer(0, 11.0, 11.1, 12.0),
-    ));
+    for index in 0..FLOOD {
+        assert_eq!(evidence.dwells[1].failures(), 0);
+        evidence.take(&failed(
+            FailureKind::RateLimited,
+            answer(index, 11.0, 11.1, 12.0),
+        ));
+    }
     assert_eq!(evidence.dwells[0].failures(), 0);
-    assert_eq!(evidence.dwells[1].failures(), 1);
+    assert_eq!(evidence.dwells[1].failures(), FLOOD);
     assert!(evidence.dwells[1].requests.is_empty());
-    evidence.take(&failed(FailureKind::Cancelled, answer(1, 13.0, 13.1, 14.0)));
+    evidence.take(&failed(
+        FailureKind::Cancelled,
+        answer(99, 13.0, 13.1, 14.0),
+    ));
     assert_eq!(
         evidence.dwells[1].failures(),
-        1,
+        FLOOD,
         "a request given up has not failed"
     );
 }
