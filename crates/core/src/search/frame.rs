@@ -137,6 +137,11 @@ impl Frame {
         let sure = joint.belief.quantile(1.0 - self.confidence);
         // Where the criteria may well be missed even at the lower bound, no load can be relied on.
         let is_known = sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
+        let outcome = if is_known || outcome != Outcome::Value {
+            outcome
+        } else {
+            Outcome::Inconclusive
+        };
         Answer {
             load: is_known.then(|| self.reported(sure)),
             estimate: Some(self.reported(joint.belief.median())),

@@ -394,13 +394,13 @@ impl Open {
         if answer.estimate.is_none_or(|load| load <= at * BELOW) {
             return answer;
         }
-        let cap = |load: Option<f64>| load.map(|load| load.min(at * BELOW));
-        answer.load = cap(answer.load);
-        answer.estimate = cap(answer.estimate);
+        let below = |load: f64| self.frame.load(load.min(at * BELOW));
+        answer.load = answer.load.map(below);
+        answer.estimate = answer.estimate.map(below);
         answer.reason = format!("{what} at {at:.3}");
         if let Some(interval) = &mut answer.interval {
             interval.high = interval.high.min(at);
-            interval.low = interval.low.min(at * BELOW);
+            interval.low = below(interval.low);
         }
         answer
     }

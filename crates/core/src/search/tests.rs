@@ -50,7 +50,7 @@ fn is_of_requests(criterion: &Criterion) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_search_ends_within_its_bounds_and_below_what_fails(
