@@ -1,6 +1,7 @@
 //! A search for the highest number of users that keeps to an SLA, on a real engine, and what fixed loads say of its answer.
 //!
-//! How fast the machine is does not matter: the limits lie between what two and eight users are measured to get.
+//! How fast the machine is does not matter: the limits follow from what it is measured to do. More users than the server has
+//! slots wait for one, so that the limit on the time to first token binds at the number of slots or a little above.
 
 use std::fs;
 use std::process::Command;
@@ -9,12 +10,16 @@ use serde_json::Value;
 
 use crate::engine::{Engine, root, show};
 
-/// Bound of the search, and slots of the server: nobody waits for a slot.
+/// Answers that are generated at the same time.
+const SLOTS: u32 = 4;
+
+/// Bound of the search.
 const MOST_USERS: u32 = 8;
 
-/// What each request is like. The words are random, so that no prompt is in the server's cache.
+/// What each request is like. The words are random, so that no prompt is in the server's cache; the lengths of answers
+/// differ, because users with equal ones fall into step and then hinder each other less than users who join one by one.
 const REQUESTS: &str = r#"--model gemma-3-270m --dataset random --tokenizer-path builtin --min-prompt-length 8
-    --max-prompt-length 24 --max-tokens 8 --extra-args {"ignore_eos":true} --no-test-connection --no-timestamp --no-text"#;
+    --max-prompt-length 24 --max-tokens 4 12 --extra-args {"ignore_eos":true} --no-test-connection --no-timestamp --no-text"#;
 
 /// The 99th percentiles that are limited, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -24,25 +29,21 @@ struct Times {
 }
 
 impl Times {
-    /// The geometric mean: as far from either in proportion.
-    fn between(self, other: Self) -> Self {
+    /// Limits between what is seen with as many users as slots and with twice that. The time per token hardly grows any
+    /// more, so its limit has room of a quarter for what else the machine does.
+    fn limits(few: Self, many: Self) -> Self {
         Self {
-            ttft: (self.ttft * other.ttft).sqrt(),
-            tpot: (self.tpot * other.tpot).sqrt(),
+            ttft: (few.ttft * many.ttft).sqrt(),
+            tpot: 1.25 * few.tpot.max(many.tpot),
         }
     }
 
     fn meets(self, limits: Self) -> bool {
         self.ttft <= limits.ttft && self.tpot <= limits.tpot
     }
-
-    /// Both are longer by half.
-    fn is_clearly_above(self, other: Self) -> bool {
-        self.ttft > 1.5 * other.ttft && self.tpot > 1.5 * other.tpot
-    }
 }
 
-/// What the search says.
+/// What the search says: a value, or as much as the budget allows on a slow machine.
 struct Answer {
     users: u32,
     selection: Value,
@@ -58,7 +59,7 @@ struct Bench {
 impl Bench {
     fn start() -> Self {
         Self {
-            engine: Engine::start(MOST_USERS),
+            engine: Engine::start(SLOTS),
             place: tempfile::tempdir().unwrap(),
             runs: 0,
         }
@@ -118,7 +119,7 @@ impl Bench {
         let folder = self.perf(
             &format!(
                 r#"--sla-auto-tune --sla-params {{"p99_ttft":"<={ttft:.1}ms","p99_tpot":"<={tpot:.1}ms"}}
-                --sla-upper-bound {MOST_USERS} --sla-budget 3m"#
+                --sla-upper-bound {MOST_USERS} --sla-tolerance 0.5 --sla-budget 150s"#
             ),
             &[0, 3],
         );
@@ -141,13 +142,13 @@ fn say(line: &str) {
 #[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_meets_the_limits_at_the_load_that_a_search_finds_and_misses_them_at_twice_that() {
     let mut bench = Bench::start();
-    let few = bench.at(2, 100);
-    let many = bench.at(MOST_USERS, 100);
+    let few = bench.at(SLOTS, 80);
+    let many = bench.at(MOST_USERS, 80);
     assert!(
-        many.is_clearly_above(few),
-        "more users wait longer on a quiet machine: {few:?}, {many:?}"
+        many.ttft > 1.5 * few.ttft,
+        "who waits for a slot waits longer, on a machine with nothing else to do: {few:?}, {many:?}"
     );
-    let limits = few.between(many);
+    let limits = Times::limits(few, many);
     say(&format!("limits: p99 {limits:.1?} ms"));
     let answer = bench.search(limits);
     assert!(
@@ -155,8 +156,8 @@ fn llama_cpp_meets_the_limits_at_the_load_that_a_search_finds_and_misses_them_at
         "{}",
         answer.selection
     );
-    let there = bench.at(answer.users, 200);
+    let there = bench.at(answer.users, 120);
     assert!(there.meets(limits), "{there:?}, {limits:?}");
-    let beyond = bench.at(2 * answer.users, 100);
+    let beyond = bench.at(2 * answer.users, 80);
     assert!(!beyond.meets(limits), "{beyond:?}, {limits:?}");
 }
