@@ -3,7 +3,7 @@
 use super::super::answer::{Answer, Interval, Outcome};
 use super::super::evidence::{Dwell, Evidence, Pace};
 use super::super::frame::{Frame, Joint};
-use super::super::seeker::Next;
+use super::super::seeker::{Next, Stage};
 use super::{Closed, LEAST_REQUESTS};
 
 /// Failures are located to within this ratio, or to one user.
@@ -27,7 +27,10 @@ impl Closed {
         }
         let middle = self.frame.load((clean * failed).sqrt().floor().max(clean));
         if middle > clean && failed / clean > FAILURE_RANGE {
-            return Some(self.refine_at(middle, load, pace));
+            // However small the step: staying would never find the failure.
+            self.stage = Stage::Refine;
+            self.dwells += 1;
+            return Some(Next::Dwell(self.dwell(Stage::Refine, middle, load, pace)));
         }
         let seen: usize = evidence
             .dwells
