@@ -96,7 +96,8 @@ impl Closed {
     fn refine_at(&mut self, load: f64, from: f64, pace: &Pace) -> Next {
         self.stage = Stage::Refine;
         self.dwells += 1;
-        let stay = (load / from - 1.0).abs() <= STAY;
+        let fails = self.failed.is_some_and(|failed| from >= failed);
+        let stay = (load / from - 1.0).abs() <= STAY && !fails;
         let load = if stay { from } else { load };
         Next::Dwell(self.dwell(Stage::Refine, load, from, pace))
     }

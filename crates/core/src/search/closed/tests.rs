@@ -112,6 +112,24 @@ fn the_load_below_the_first_failure_is_the_answer() {
 }
 
 #[test]
+fn failures_are_located_before_the_budget_is_used_up() {
+    let question = users(r#"[{"p99_tpot":"<=1s"}]"#);
+    for cliff in 50..70 {
+        let cliff = f64::from(cliff);
+        let course = course(&question, &service().failing_above(cliff), 1);
+        let answer = answer(&course);
+        assert_eq!(answer.outcome, Outcome::Value, "{cliff}");
+        let part = answer.load.unwrap() / cliff;
+        assert!((0.96..=1.0).contains(&part), "{cliff}: {answer:?}");
+        assert!(
+            course.records.len() < 5000,
+            "{cliff}: {}",
+            course.records.len()
+        );
+    }
+}
+
+#[test]
 fn a_service_that_always_fails_is_given_up_early() {
     let question = users(r#"[{"p99_tpot":"<=1s"}]"#);
     let course = course(&question, &service().failing_above(0.0), 1);
