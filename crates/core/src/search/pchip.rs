@@ -148,7 +148,7 @@ struct Chord {
 }
 
 impl<'a> Curve<'a> {
-    /// Points in ascending order. Slopes by F. N. Fritsch and J. Butland, SIAM J. Sci. Stat. Comput. 5 (1984): at an
+    /// Points in ascending order. Slopes by F. N. Fritsch and J. Butland, SIAM Journal on Scientific and Statistical Computing 5 (1984): at an
     /// inner point the weighted harmonic mean of the two chords, zero where they differ in sign.
     fn through(points: &'a [(f64, f64)]) -> Self {
         let chords: Vec<_> = points
