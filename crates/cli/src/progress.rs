@@ -201,10 +201,7 @@ mod tests {
             status: Status {
                 stage: "near the answer",
                 load: 37.0,
-                interval: Some(Interval {
-                    low: 34.0,
-                    high: 39.5,
-                }),
+                interval: Some(Interval::likely(34.0, 39.5)),
                 progress,
             },
             verdict: Verdict::Meets,
@@ -258,10 +255,7 @@ mod tests {
             status: Status {
                 stage: "refine",
                 load: 1.0,
-                interval: Some(Interval {
-                    low: 0.77,
-                    high: 2.4,
-                }),
+                interval: Some(Interval::likely(0.77, 2.4)),
                 progress: 0.1,
             },
             ..searched(60, 0.1)

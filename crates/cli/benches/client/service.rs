@@ -1,6 +1,6 @@
 //! The simulated engine as a process of its own, on a core of its own.
 //!
-//! Each measurement starts a fresh one, so that none finds the connections, caches or truth of another.
+//! Accuracy starts a fresh one for each turn, so that none finds the truth of another; the others share one within a load.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -14,7 +14,7 @@ pub struct Answer {
     pub load: Option<f64>,
     /// The most likely load; may be above `load`.
     pub estimate: Option<f64>,
-    /// Where the true load lies with a probability of 90 %.
+    /// Where the true load lies.
     pub interval: Option<Interval>,
     /// Of an aim: the best value of its measure, in the measure's base unit.
     pub best: Option<f64>,
@@ -53,6 +53,46 @@ pub struct Interval {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// How likely the true load lies in it, in 0..=1; `None` where it is the range between two loads that were tried.
+    pub probability: Option<f64>,
+}
+
+impl Interval {
+    /// It holds the true load with a probability of 90 %.
+    pub fn likely(low: f64, high: f64) -> Self {
+        Self {
+            low,
+            high,
+            probability: Some(0.9),
+        }
+    }
+
+    /// The range between two loads that were tried.
+    pub fn tried(low: f64, high: f64) -> Self {
+        Self {
+            low,
+            high,
+            probability: None,
+        }
+    }
+}
+
+impl Answer {
+    /// Of which nothing but the kind and the reason is known.
+    pub fn bare(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            load: None,
+            estimate: None,
+            interval: None,
+            best: None,
+            binding: None,
+            knee: None,
+            requests: 0,
+            requests_needed: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// How fast the share of violations grows with the load: its log-odds for each unit of log load.

@@ -113,10 +113,7 @@ impl Belief {
 
     /// Where the true load lies with a probability of 90 %.
     pub(super) fn interval(&self) -> Interval {
-        Interval {
-            low: self.quantile(0.05),
-            high: self.quantile(0.95),
-        }
+        Interval::likely(self.quantile(0.05), self.quantile(0.95))
     }
 }
 

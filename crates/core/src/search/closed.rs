@@ -10,7 +10,7 @@ use super::answer::{Answer, Interval, Outcome};
 use super::belief::Grid;
 use super::evidence::{Dwell, Evidence, Pace};
 use super::fit;
-use super::frame::{Frame, Joint};
+use super::frame::{Frame, Goal, Joint};
 use super::over::Test;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use ramp::HOPELESS;
@@ -36,6 +36,8 @@ const PRECISION: f64 = 0.40;
 const ENOUGH: f64 = 0.61;
 /// The same for few users, in users: whole numbers cannot be told apart better.
 const PRECISION_USERS: f64 = 0.35;
+/// Dwells near the answer without which there is none.
+const LEAST_DWELLS: u32 = 3;
 
 /// The seeker.
 #[derive(Debug)]
@@ -152,9 +154,9 @@ impl Closed {
             return next;
         }
         if let Some(settled) = self.settled(evidence, dwell, &joint) {
-            return Next::Settled(Box::new(settled));
+            return Next::settled(settled);
         }
-        if self.is_precise(&joint) && self.dwells >= 3 {
+        if self.is_precise(&joint) && self.dwells >= LEAST_DWELLS {
             let at = self.capped(
                 self.frame
                     .reported(joint.belief.quantile(1.0 - self.frame.confidence)),
@@ -176,7 +178,7 @@ impl Closed {
         if self.dwells > 8 || self.frame.gauges.is_empty() {
             let reason =
                 "the answers have nothing that the criteria could be held against".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Inconclusive, reason)));
+            return Next::settled(Answer::bare(Outcome::Inconclusive, reason));
         }
         self.refine_at(load, load, pace)
     }
@@ -229,33 +231,15 @@ impl Closed {
         }
         if joint.belief.at(bounds.lowest) < 0.03 && n >= LEAST_REQUESTS {
             let reason = format!("{} is not met at the lower bound", joint.binding);
-            return Some(Frame::bare(Outcome::Infeasible, reason));
+            return Some(Answer::bare(Outcome::Infeasible, reason));
         }
         let top = self.highest();
         let enough = (12.0 * top).min(150.0) as usize;
         let at_top = evidence.dwells[dwell].load() >= 0.9 * top;
         if at_top && joint.belief.at(top) > 0.95 && n >= enough && self.failed.is_none() {
-            return Some(self.at_the_top(joint, top));
+            return Some(Frame::at_the_top(joint, top, self.forbidden));
         }
         None
-    }
-
-    fn at_the_top(&self, joint: &Joint, top: f64) -> Answer {
-        let (outcome, reason) = if self.forbidden.is_some() {
-            (Outcome::Void, "the client cannot drive a higher load")
-        } else {
-            (
-                Outcome::NotReached,
-                "the criteria are met up to the upper bound",
-            )
-        };
-        Answer {
-            load: Some(top),
-            estimate: Some(top),
-            interval: None,
-            requests: joint.requests as u64,
-            ..Frame::bare(outcome, reason.to_owned())
-        }
     }
 
     fn after_confirm(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
@@ -272,7 +256,7 @@ impl Closed {
             .all(|&gauge| confirms(evidence, seen, gauge, joint.phi));
         let precise = joint.belief.spread() <= 1.2 * self.target(joint.belief.median());
         if holds && precise && !self.failed_in(seen) {
-            return Next::Settled(Box::new(self.value(&joint)));
+            return Next::settled(self.value(&joint));
         }
         self.stage = Stage::Refine;
         self.after_refine(evidence, dwell, pace).or_refine(|| {
@@ -309,17 +293,13 @@ impl Seeker for Closed {
                 let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
                 self.ramp_to(self.frame.first, from, &pace)
             }
-            None => Next::Settled(Box::new(Frame::bare(
-                Outcome::Infeasible,
-                "no request was answered".to_owned(),
-            ))),
+            None => Next::unanswered(),
         }
     }
 
     fn after(&mut self, evidence: &Evidence, dwell: usize) -> Next {
         let Some(pace) = evidence.pace() else {
-            let reason = "no request was answered".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::unanswered();
         };
         self.failed = self.frame.lowest_failure(evidence);
         match self.stage {
@@ -344,21 +324,23 @@ impl Seeker for Closed {
         self.failed = self.frame.lowest_failure(evidence);
         self.fit(evidence);
         let Some(joint) = &self.joint else {
-            return Frame::bare(Outcome::Inconclusive, why.to_owned());
+            return Answer::bare(Outcome::Inconclusive, why.to_owned());
         };
-        let target = self.target(joint.belief.median());
-        let is_enough = joint.belief.spread() <= target * ENOUGH / PRECISION && self.dwells >= 3;
-        let outcome = if is_enough {
-            Outcome::Value
+        let goal = self.target(joint.belief.median());
+        let enough = if self.dwells >= LEAST_DWELLS {
+            goal * ENOUGH / PRECISION
         } else {
-            Outcome::Inconclusive
+            0.0
         };
-        let mut answer = self.frame.answer(outcome, joint, why.to_owned());
-        if is_enough {
-            return self.below_failures(answer);
-        }
-        let factor = (joint.belief.spread() / target).powi(2) - 1.0;
-        answer.requests_needed = Some((evidence.sent as f64 * factor.max(0.1)).ceil() as u64);
+        let answer = self.frame.unfinished(
+            joint,
+            why,
+            Goal {
+                spread: goal,
+                enough,
+            },
+            evidence.sent,
+        );
         self.below_failures(answer)
     }
 
@@ -369,7 +351,7 @@ impl Seeker for Closed {
     fn progress(&self) -> (Option<Interval>, f64) {
         let Some(joint) = &self.joint else {
             let range = self.below.zip(self.above);
-            return (range.map(|(low, high)| Interval { low, high }), 0.1);
+            return (range.map(|(low, high)| Interval::tried(low, high)), 0.1);
         };
         let target = self.target(joint.belief.median());
         let done = (target / joint.belief.spread().max(1e-6)).powi(2).min(1.0);

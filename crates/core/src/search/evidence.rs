@@ -41,6 +41,8 @@ pub(super) struct Dwell {
     readings: Option<(Reading, Reading)>,
     failures: u64,
     early_failures: u64,
+    /// It was not watched, only told of: what arrived in it is put together from the records.
+    is_restored: bool,
     /// The client was the bottleneck: it says nothing of the service.
     pub(super) void: bool,
 }
@@ -203,6 +205,7 @@ impl Dwell {
             readings: None,
             failures: 0,
             early_failures: 0,
+            is_restored: false,
             void: false,
         }
     }
@@ -214,6 +217,26 @@ impl Dwell {
 
     pub(super) fn load(&self) -> f64 {
         self.span.load
+    }
+
+    /// Adds to a restored dwell what arrived in it of a request: tokens are taken to have come evenly.
+    fn receive(&mut self, record: &RequestRecord, tokens: u32) {
+        let Some((first, last)) = &mut self.readings else {
+            return;
+        };
+        let (from, to) = (first.at, last.at);
+        if record.succeeded() && record.end > from && record.end <= to {
+            last.ended += 1;
+        }
+        if let (Some(begin), Some(end)) = (record.first_token, record.last_token) {
+            // A whole answer comes in one moment, which has no length: one nanosecond gives it one.
+            let (begin, end) = (begin.0, end.0.max(begin.0 + 1));
+            let inside = end.min(to.0).saturating_sub(begin.max(from.0));
+            last.tokens += f64::from(tokens) * inside as f64 / (end - begin) as f64;
+        }
+        let in_flight = |at: Nanos| u64::from(record.sent <= at && record.end > at);
+        first.in_flight += in_flight(from);
+        last.in_flight += in_flight(to);
     }
 
     /// What the service did in it; `None` before anything can be told.
@@ -299,7 +322,18 @@ impl Evidence {
     pub(super) fn restore(&mut self, span: Span) {
         self.now = self.now.max(span.ended.unwrap_or(span.counts_from));
         self.started = Some(self.started.unwrap_or(span.applied));
-        self.dwells.push(Dwell::new(span));
+        let reading = |at| Reading {
+            at,
+            ..Reading::default()
+        };
+        let readings = span
+            .ended
+            .map(|ended| (reading(span.counts_from), reading(ended)));
+        self.dwells.push(Dwell {
+            readings,
+            is_restored: true,
+            ..Dwell::new(span)
+        });
     }
 
     /// A request has ended.
@@ -325,6 +359,9 @@ impl Evidence {
             self.failures += 1;
             Ending::Failed
         };
+        for dwell in self.dwells.iter_mut().filter(|dwell| dwell.is_restored) {
+            dwell.receive(record, tokens);
+        }
         if let Some(dwell) = self.dwell_at(record.sent) {
             let failed = u64::from(ending == Ending::Failed);
             if record.sent < dwell.span.counts_from {

@@ -72,16 +72,16 @@ impl Floor {
 
     fn next(&self, evidence: &Evidence, from: f64) -> Next {
         let Some(pace) = evidence.pace() else {
-            let reason = "no request was answered".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::unanswered();
         };
         let wanted = match self.bad {
-            None => self.frame.bounds.highest,
+            // Twice as much at most: more users than a service has room for only wait, each for longer.
+            None => self.frame.load(2.0 * self.good),
             Some(bad) => self.frame.load((bad * self.good).sqrt()),
         };
         let known = wanted <= self.good * 1.000_1 || self.bad.is_some_and(|bad| wanted >= bad);
         if known || self.bad.is_some_and(|bad| bad / self.good <= RANGE) {
-            return Next::Settled(Box::new(self.settle()));
+            return Next::settled(self.settle());
         }
         let mut plan = self.frame.plan(Stage::Measure, wanted, from, &pace);
         plan.least = 6.0 * pace.latency;
@@ -96,7 +96,7 @@ impl Floor {
             None => Answer {
                 load: Some(self.good),
                 estimate: Some(self.good),
-                ..Frame::bare(
+                ..Answer::bare(
                     Outcome::NotReached,
                     "the criteria are met up to the upper bound".to_owned(),
                 )
@@ -104,12 +104,9 @@ impl Floor {
             Some(bad) => Answer {
                 load: Some(self.good),
                 estimate: Some(self.good),
-                interval: Some(Interval {
-                    low: self.good,
-                    high: bad,
-                }),
+                interval: Some(Interval::tried(self.good, bad)),
                 binding,
-                ..Frame::bare(
+                ..Answer::bare(
                     Outcome::Value,
                     "the highest load that reaches the throughput".to_owned(),
                 )
@@ -137,7 +134,7 @@ impl Seeker for Floor {
                         let best = answer.best.unwrap_or_default();
                         let floor = self.floors[0].0;
                         let reason = format!("{floor} is not reached: the best is {best:.1}");
-                        return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+                        return Next::settled(Answer::bare(Outcome::Infeasible, reason));
                     };
                     self.good = good;
                     let beyond = evidence.dwells.iter().filter(|dwell| !dwell.void);
@@ -165,8 +162,13 @@ impl Seeker for Floor {
         &[]
     }
 
-    fn give_up(&mut self, _: &Evidence, why: &str) -> Answer {
-        Frame::bare(Outcome::Inconclusive, why.to_owned())
+    fn give_up(&mut self, evidence: &Evidence, why: &str) -> Answer {
+        let good = self.highest_good(evidence);
+        Answer {
+            load: good,
+            estimate: good,
+            ..Answer::bare(Outcome::Inconclusive, why)
+        }
     }
 
     fn forbid(&mut self, load: f64) {
@@ -177,13 +179,7 @@ impl Seeker for Floor {
     }
 
     fn progress(&self) -> (Option<Interval>, f64) {
-        (
-            self.bad.map(|high| Interval {
-                low: self.good,
-                high,
-            }),
-            0.5,
-        )
+        (self.bad.map(|high| Interval::tried(self.good, high)), 0.5)
     }
 }
 

@@ -115,19 +115,34 @@ impl Frame {
         }
     }
 
-    /// The answer where nothing but the kind and the reason is known.
-    pub(super) fn bare(outcome: Outcome, reason: String) -> Answer {
+    /// The answer where the criteria are met at the highest load that may be tried: the upper bound, or what the client can
+    /// drive where a load was forbidden.
+    pub(super) fn at_the_top(joint: &Joint, top: f64, forbidden: Option<f64>) -> Answer {
+        let (outcome, reason) = match forbidden {
+            None => (
+                Outcome::NotReached,
+                "the criteria are met up to the upper bound",
+            ),
+            Some(_) => (Outcome::Void, "the client cannot drive a higher load"),
+        };
         Answer {
-            outcome,
-            load: None,
-            estimate: None,
-            interval: None,
-            best: None,
-            binding: None,
-            knee: None,
-            requests: 0,
-            requests_needed: None,
-            reason,
+            load: Some(top),
+            estimate: Some(top),
+            requests: joint.requests as u64,
+            ..Answer::bare(outcome, reason)
+        }
+    }
+
+    /// The answer where the budget is used up after `sent` requests.
+    pub(super) fn unfinished(&self, joint: &Joint, why: &str, goal: Goal, sent: u64) -> Answer {
+        let spread = joint.belief.spread();
+        if spread <= goal.enough {
+            return self.answer(Outcome::Value, joint, why.to_owned());
+        }
+        let factor = (spread / goal.spread).powi(2) - 1.0;
+        Answer {
+            requests_needed: Some((sent as f64 * factor.max(0.1)).ceil() as u64),
+            ..self.answer(Outcome::Inconclusive, joint, why.to_owned())
         }
     }
 
@@ -145,16 +160,25 @@ impl Frame {
         Answer {
             load: is_known.then(|| self.reported(sure)),
             estimate: Some(self.reported(joint.belief.median())),
-            interval: Some(Interval {
-                low: self.reported(interval.low),
-                high: self.reported(interval.high),
-            }),
+            interval: Some(Interval::likely(
+                self.reported(interval.low),
+                self.reported(interval.high),
+            )),
             binding: Some(joint.binding),
             knee: joint.beta.is_finite().then_some(Knee { beta: joint.beta }),
             requests: joint.requests as u64,
-            ..Self::bare(outcome, reason)
+            ..Answer::bare(outcome, reason)
         }
     }
+}
+
+/// How narrow a belief must be, as the standard deviation of the log load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Goal {
+    /// At which the search ends by itself.
+    pub(super) spread: f64,
+    /// That is still an answer where the budget is used up.
+    pub(super) enough: f64,
 }
 
 /// What is known of a whole group: all its criteria together.

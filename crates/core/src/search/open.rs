@@ -8,7 +8,7 @@ use super::answer::{Answer, Interval, Outcome};
 use super::belief::Grid;
 use super::counts::{OPEN_EFFECT, View};
 use super::evidence::{Dwell, Evidence, Pace};
-use super::frame::{Frame, Joint};
+use super::frame::{Frame, Goal, Joint};
 use super::over::Test;
 use super::seeker::{Next, Plan, Seeker, Stage};
 
@@ -218,7 +218,7 @@ impl Open {
         }
         if load <= lowest * 1.000_1 {
             let reason = format!("the criteria are not met at the lower bound ({lowest})");
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::settled(Answer::bare(Outcome::Infeasible, reason));
         }
         self.above = Some(load);
         if self.below.is_some_and(|below| below >= load * 0.999) {
@@ -291,13 +291,13 @@ impl Open {
         self.fit(evidence);
         let Some(joint) = self.joint.clone() else {
             let reason = "the answers have nothing that the criteria could be held against";
-            return Next::Settled(Box::new(Frame::bare(
+            return Next::Settled(Box::new(Answer::bare(
                 Outcome::Inconclusive,
                 reason.to_owned(),
             )));
         };
         if let Some(answer) = self.settled(&joint) {
-            return Next::Settled(Box::new(answer));
+            return Next::settled(answer);
         }
         let next = joint
             .belief
@@ -335,23 +335,10 @@ impl Open {
             || joint.belief.quantile(0.95) < bounds.lowest
         {
             let reason = format!("{} is not met at the lower bound", joint.binding);
-            return Some(Frame::bare(Outcome::Infeasible, reason));
+            return Some(Answer::bare(Outcome::Infeasible, reason));
         }
         if joint.belief.quantile(0.05) >= top && self.failed.is_none() {
-            let (outcome, reason) = if self.forbidden.is_some() {
-                (Outcome::Void, "the client cannot drive a higher load")
-            } else {
-                (
-                    Outcome::NotReached,
-                    "the criteria are met up to the upper bound",
-                )
-            };
-            return Some(Answer {
-                load: Some(top),
-                estimate: Some(top),
-                requests: joint.requests as u64,
-                ..Frame::bare(outcome, reason.to_owned())
-            });
+            return Some(Frame::at_the_top(joint, top, self.forbidden));
         }
         if joint.is_unsteady && self.dwells >= UNSTEADY_DWELLS {
             let reason = format!(
@@ -429,8 +416,7 @@ fn is_unstable(dwell: &Dwell) -> bool {
 impl Seeker for Open {
     fn begin(&mut self, evidence: &Evidence) -> Next {
         let Some(pace) = evidence.pace() else {
-            let reason = "no request was answered".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::unanswered();
         };
         (self.stage, self.below, self.above) = (Stage::Ramp, None, None);
         let first = self.frame.first.max(0.5 / pace.latency);
@@ -440,8 +426,7 @@ impl Seeker for Open {
 
     fn after(&mut self, evidence: &Evidence, dwell: usize) -> Next {
         let Some(pace) = evidence.pace() else {
-            let reason = "no request was answered".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::unanswered();
         };
         self.failed = self.frame.lowest_failure(evidence);
         match self.stage {
@@ -463,24 +448,22 @@ impl Seeker for Open {
         self.failed = self.frame.lowest_failure(evidence);
         self.fit(evidence);
         let Some(joint) = &self.joint else {
-            return Frame::bare(Outcome::Inconclusive, why.to_owned());
-        };
-        let is_enough =
-            joint.belief.spread() <= ENOUGH * self.frame.tolerance && self.dwells >= LEAST_DWELLS;
-        let outcome = if is_enough {
-            Outcome::Value
-        } else {
-            Outcome::Inconclusive
+            return Answer::bare(Outcome::Inconclusive, why.to_owned());
         };
         if joint.is_unsteady {
             return self.untold(joint, why.to_owned());
         }
-        let mut answer = self.frame.answer(outcome, joint, why.to_owned());
-        if is_enough {
-            return self.below_failures(answer);
-        }
-        let factor = (joint.belief.spread() / (PRECISION * self.frame.tolerance)).powi(2) - 1.0;
-        answer.requests_needed = Some((evidence.sent as f64 * factor.max(0.1)).ceil() as u64);
+        let tolerance = self.frame.tolerance;
+        let enough = if self.dwells >= LEAST_DWELLS {
+            ENOUGH * tolerance
+        } else {
+            0.0
+        };
+        let goal = Goal {
+            spread: PRECISION * tolerance,
+            enough,
+        };
+        let answer = self.frame.unfinished(joint, why, goal, evidence.sent);
         self.below_failures(answer)
     }
 
@@ -491,7 +474,7 @@ impl Seeker for Open {
     fn progress(&self) -> (Option<Interval>, f64) {
         let Some(joint) = &self.joint else {
             let range = self.below.zip(self.above);
-            return (range.map(|(low, high)| Interval { low, high }), 0.1);
+            return (range.map(|(low, high)| Interval::tried(low, high)), 0.1);
         };
         let target = PRECISION * self.frame.tolerance;
         let done = (target / joint.belief.spread().max(1e-6)).powi(2).min(1.0);

@@ -147,7 +147,7 @@ impl Peak {
     fn summit(&mut self, from: f64, pace: &Pace) -> Next {
         let Some((at, best)) = self.best() else {
             let reason = "nothing could be measured".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Inconclusive, reason)));
+            return Next::settled(Answer::bare(Outcome::Inconclusive, reason));
         };
         let mut tried: Vec<(f64, f64)> = self.seen.clone();
         tried.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
@@ -182,7 +182,7 @@ impl Peak {
         let middle = self.frame.load(self.crossing(low, high));
         let known = self.seen.iter().any(|seen| (seen.0 - middle).abs() < 1e-9);
         if high / low <= FLANK || known || middle >= high {
-            return Next::Settled(Box::new(self.settle(low, high)));
+            return Next::settled(self.settle(low, high));
         }
         self.measure_at(middle, from, pace)
     }
@@ -210,10 +210,10 @@ impl Peak {
         Answer {
             load: Some(high),
             estimate: Some(high),
-            interval: Some(Interval { low, high }),
+            interval: Some(Interval::tried(low, high)),
             best: Some(value),
             requests: 0,
-            ..Frame::bare(
+            ..Answer::bare(
                 Outcome::Value,
                 "the smallest load within 2 % of the best".to_owned(),
             )
@@ -230,17 +230,13 @@ impl Seeker for Peak {
                 let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
                 self.measure_at(self.frame.first, from, &pace)
             }
-            None => Next::Settled(Box::new(Frame::bare(
-                Outcome::Infeasible,
-                "no request was answered".to_owned(),
-            ))),
+            None => Next::unanswered(),
         }
     }
 
     fn after(&mut self, evidence: &Evidence, dwell: usize) -> Next {
         let (Some(pace), load) = (evidence.pace(), evidence.dwells[dwell].load()) else {
-            let reason = "no request was answered".to_owned();
-            return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+            return Next::unanswered();
         };
         self.forget_failed(evidence);
         let failed = self.frame.all_must_succeed && evidence.dwells[dwell].failures() > 0;
@@ -250,7 +246,7 @@ impl Seeker for Peak {
             self.forbid(load);
             if self.seen.is_empty() {
                 let reason = format!("requests fail at {load}, the first load that was tried");
-                return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+                return Next::settled(Answer::bare(Outcome::Infeasible, reason));
             }
             self.phase = Phase::Summit;
             return self.summit(load, &pace);
@@ -282,7 +278,7 @@ impl Seeker for Peak {
 
     fn give_up(&mut self, _: &Evidence, why: &str) -> Answer {
         let Some((load, _)) = self.best() else {
-            return Frame::bare(Outcome::Inconclusive, why.to_owned());
+            return Answer::bare(Outcome::Inconclusive, why.to_owned());
         };
         Answer {
             outcome: Outcome::Inconclusive,
@@ -299,7 +295,7 @@ impl Seeker for Peak {
         match self.phase {
             Phase::Doubling => (None, 0.3),
             Phase::Summit => (None, 0.6),
-            Phase::Flank { low, high } => (Some(Interval { low, high }), 0.8),
+            Phase::Flank { low, high } => (Some(Interval::tried(low, high)), 0.8),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Search {
         for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
             ask.seeker.forbid(load);
             if nothing_left {
-                ask.answer = Some(Frame::bare(Outcome::Void, reason.to_owned()));
+                ask.answer = Some(Answer::bare(Outcome::Void, reason.to_owned()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What looks for the answer to one group: told after each dwell what was seen, it says where to go next.
 
 use super::Abort;
-use super::answer::{Answer, Interval};
+use super::answer::{Answer, Interval, Outcome};
 use super::evidence::{Dwell, Evidence};
 
 /// A dwell that is wanted.
@@ -60,6 +60,18 @@ impl Stage {
 pub(super) enum Next {
     Dwell(Plan),
     Settled(Box<Answer>),
+}
+
+impl Next {
+    /// The answer is known.
+    pub(super) fn settled(answer: Answer) -> Self {
+        Self::Settled(Box::new(answer))
+    }
+
+    /// The service has not answered a single request.
+    pub(super) fn unanswered() -> Self {
+        Self::settled(Answer::bare(Outcome::Infeasible, "no request was answered"))
+    }
 }
 
 /// Looks for the answer to one group.

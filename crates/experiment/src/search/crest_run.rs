@@ -492,16 +492,5 @@ fn as_asked(answer: Answer, driven: &Question, asked: &Question) -> Answer {
 
 /// Of a group that the search did not get to.
 pub(super) fn open_answer() -> Answer {
-    Answer {
-        outcome: Outcome::Inconclusive,
-        load: None,
-        estimate: None,
-        interval: None,
-        best: None,
-        binding: None,
-        knee: None,
-        requests: 0,
-        requests_needed: None,
-        reason: "interrupted".to_owned(),
-    }
+    Answer::bare(Outcome::Inconclusive, "interrupted")
 }

@@ -106,7 +106,7 @@ fn selection(question: &Question, group: &Group, answer: &Answer) -> Value {
         "interval": answer.interval.map(|interval| json!({
             "low": interval.low,
             "high": interval.high,
-            "probability": 0.9,
+            "probability": interval.probability,
         })),
         "best": answer.best,
         "binding": answer.binding.map(|criterion| criterion.to_string()),

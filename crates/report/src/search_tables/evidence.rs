@@ -106,8 +106,14 @@ fn likely(variable: Variable, load: f64) -> f64 {
 }
 
 fn range(variable: Variable, interval: Option<Interval>) -> Option<String> {
-    let [low, high] = ends(variable, interval?);
-    Some(format!("between {low} and {high} with 90 %"))
+    let interval = interval?;
+    let [low, high] = ends(variable, interval);
+    let how_sure = interval
+        .probability
+        .map_or_else(String::new, |probability| {
+            format!(" with {} %", trimmed(Some(probability * 100.0), 1))
+        });
+    Some(format!("between {low} and {high}{how_sure}"))
 }
 
 fn in_brackets(facts: &[String]) -> String {

@@ -39,7 +39,7 @@ pub fn load_name(variable: Variable, load: f64) -> String {
 
 /// The ends of an interval. Whole users are rounded outwards, and are never less than one.
 pub fn ends(variable: Variable, interval: Interval) -> [String; 2] {
-    let Interval { low, high } = interval;
+    let Interval { low, high, .. } = interval;
     let (low, high) = match variable {
         Variable::Users => (low.floor().max(1.0), high.ceil()),
         Variable::Rate => (low, high),

@@ -40,18 +40,7 @@ fn rates(params: &str) -> Question {
 }
 
 fn answer(outcome: Outcome) -> Answer {
-    Answer {
-        outcome,
-        load: None,
-        estimate: None,
-        interval: None,
-        best: None,
-        binding: None,
-        knee: None,
-        requests: 0,
-        requests_needed: None,
-        reason: String::new(),
-    }
+    Answer::bare(outcome, "")
 }
 
 /// An answer as a search gives it.
@@ -59,10 +48,7 @@ fn found(question: &Question, load: f64) -> Answer {
     Answer {
         load: Some(load),
         estimate: Some(load * 1.06),
-        interval: Some(Interval {
-            low: load * 0.98,
-            high: load * 1.12,
-        }),
+        interval: Some(Interval::likely(load * 0.98, load * 1.12)),
         binding: question.groups[0].criteria.first().copied(),
         knee: Some(Knee { beta: 31.0 }),
         requests: 4210,
@@ -195,6 +181,7 @@ fn the_best_load_comes_with_its_figure() {
     let question = question(r#"[{"tps": "max"}]"#);
     let best = Answer {
         load: Some(384.0),
+        interval: Some(Interval::tried(360.0, 384.0)),
         best: Some(8_057.143_78),
         requests: 12_000,
         ..answer(Outcome::Value)
@@ -209,7 +196,7 @@ fn the_best_load_comes_with_its_figure() {
         +============+==========+===============+=====================+
         | tps -> max | parallel | 384           | Best tps: 8057.1438 |
         +------------+----------+---------------+---------------------+
-        384 users; 12,000 requests near it
+        384 users (between 360 and 384); 12,000 requests near it
         Performance Recommendations:
         • Offer 384 users for tps -> max: more load gives no more
     "]],
@@ -260,10 +247,7 @@ fn rates_have_four_digits() {
 fn what_is_not_decided_says_what_it_would_take() {
     let question = question(r#"[{"p99_ttft": "<=1s"}]"#);
     let open = Answer {
-        interval: Some(Interval {
-            low: 31.2,
-            high: 43.4,
-        }),
+        interval: Some(Interval::likely(31.2, 43.4)),
         requests: 800,
         requests_needed: Some(3000),
         ..answer(Outcome::Inconclusive)

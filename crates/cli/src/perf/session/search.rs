@@ -328,18 +328,7 @@ mod tests {
 
     fn found(outcome: Outcome) -> SearchOutcome {
         SearchOutcome {
-            answers: vec![Answer {
-                outcome,
-                load: None,
-                estimate: None,
-                interval: None,
-                best: None,
-                binding: None,
-                knee: None,
-                requests: 0,
-                requests_needed: None,
-                reason: String::new(),
-            }],
+            answers: vec![Answer::bare(outcome, "")],
             tried: Vec::new(),
             dwells: Vec::new(),
             spent: Spent::default(),

@@ -2,7 +2,7 @@
 
 use super::super::answer::{Answer, Interval, Outcome};
 use super::super::evidence::{Dwell, Evidence, Pace};
-use super::super::frame::{Frame, Joint};
+use super::super::frame::Joint;
 use super::super::seeker::{Next, Stage};
 use super::{Closed, LEAST_REQUESTS};
 
@@ -44,12 +44,9 @@ impl Closed {
         Some(Next::Settled(Box::new(Answer {
             load: Some(clean),
             estimate: Some(clean),
-            interval: Some(Interval {
-                low: clean,
-                high: failed,
-            }),
+            interval: Some(Interval::tried(clean, failed)),
             requests: seen as u64,
-            ..Frame::bare(Outcome::Value, format!("requests fail at {failed}"))
+            ..Answer::bare(Outcome::Value, format!("requests fail at {failed}"))
         })))
     }
 
@@ -62,7 +59,7 @@ impl Closed {
     ) -> Option<Next> {
         let failed = self.failed.filter(|&failed| failed <= load)?;
         if let Some(answer) = self.failed_everywhere() {
-            return Some(Next::Settled(Box::new(answer)));
+            return Some(Next::settled(answer));
         }
         let lowest = self.frame.bounds.lowest;
         let clean = Self::highest_clean(evidence, failed, 1).unwrap_or(lowest);
@@ -85,7 +82,7 @@ impl Closed {
         let lowest = self.frame.bounds.lowest;
         let failed = self.failed.filter(|&failed| failed <= lowest)?;
         let reason = format!("requests fail at the lower bound ({failed})");
-        Some(Frame::bare(Outcome::Infeasible, reason))
+        Some(Answer::bare(Outcome::Infeasible, reason))
     }
 
     /// Below every load at which a request failed or that the client cannot drive.

@@ -1,8 +1,8 @@
 //! The first stage in a closed loop: doubles the users until a criterion is broken, and guesses the crossing.
 
+use super::super::answer::Answer;
 use super::super::answer::Outcome;
 use super::super::evidence::{Dwell, Evidence, Pace};
-use super::super::frame::Frame;
 use super::super::gauge::Gauge;
 use super::super::over::Test;
 use super::super::seeker::{Next, Stage};
@@ -49,7 +49,7 @@ impl Closed {
             self.above = Some(load);
             if load <= lowest && hopeless {
                 let reason = self.broken_at(evidence, dwell);
-                return Next::Settled(Box::new(Frame::bare(Outcome::Infeasible, reason)));
+                return Next::settled(Answer::bare(Outcome::Infeasible, reason));
             }
             if self.below.is_none() && load > lowest && hopeless {
                 return self.ramp_to((load / 2.0).max(lowest), load, pace);

@@ -4,7 +4,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_assert
 
 use super::super::gauge::Gauge;
 use super::super::synthetic::record;
-use super::{Ending, Evidence, FLOOD};
+use super::{Ending, Evidence, FLOOD, Span};
 use crate::record::{Failure, FailureKind, InFlight, RequestRecord, TokenCount, TokenSource};
 use crate::sla::{Slo, parse_groups};
 use crate::units::Nanos;
@@ -204,6 +204,29 @@ fn throughput_is_that_of_the_tokens_that_arrived_between_two_looks() {
     evidence.end();
     evidence.look(at(20.0), &[]);
     assert!((evidence.dwells[0].work().unwrap().seconds - 10.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_restored_load_has_the_throughput_of_its_records() {
+    let mut evidence = evidence();
+    evidence.restore(Span {
+        load: 4.0,
+        applied: at(0.0),
+        counts_from: at(1.0),
+        ended: Some(at(11.0)),
+        cut: true,
+    });
+    // One wholly inside, half of one that began before, and half of one that went on afterwards.
+    evidence.take(&answer(0, 2.0, 3.0, 5.0));
+    evidence.take(&answer(1, 0.0, 0.0, 2.0));
+    evidence.take(&answer(2, 9.0, 10.0, 12.0));
+    let work = evidence.dwells[0].work().unwrap();
+    assert!((work.tokens - 22.0 / 10.0).abs() < 1e-6, "{work:?}");
+    assert!((work.requests - 2.0 / 10.0).abs() < 1e-9, "{work:?}");
+    assert!(
+        work.backlog.abs() < 1e-9,
+        "one in flight at both ends: {work:?}"
+    );
 }
 
 #[test]

@@ -46,6 +46,23 @@ fn one_that_every_load_reaches_has_no_far_end() {
 }
 
 #[test]
+fn the_far_end_is_approached_by_doubling_and_never_in_one_leap() {
+    let mut question = question(Variable::Users, r#"[{"rps":">=2"}]"#);
+    question.bounds.highest = 2000.0;
+    let course = course(&question, &service(), 1);
+    let mut highest: f64 = 2.0;
+    for change in &course.changes {
+        assert!(
+            change.load <= 2.0 * highest,
+            "{} after {highest}",
+            change.load
+        );
+        highest = highest.max(change.load);
+    }
+    assert!(highest > 60.0, "beyond the best throughput: {highest}");
+}
+
+#[test]
 fn beside_limits_the_highest_load_within_them_must_reach_it() {
     // A mean latency of 0.5 s is kept up to 30 users, where 60 requests a second are done.
     let reached = answer(r#"[{"rps":">=50","avg_latency":"<=0.5"}]"#, 1);

@@ -34,10 +34,7 @@ fn answer() -> Answer {
         outcome: Outcome::Value,
         load: Some(35.0),
         estimate: Some(37.5),
-        interval: Some(Interval {
-            low: 34.0,
-            high: 39.0,
-        }),
+        interval: Some(Interval::likely(34.0, 39.0)),
         best: None,
         binding: question().groups[0].criteria.first().copied(),
         knee: Some(Knee { beta: 31.5 }),

@@ -74,7 +74,7 @@ fn axis(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) {
 /// The first answer across the plot.
 fn band(drawing: &mut Drawing, panel: &Panel, answer: &Answer) {
     let frame = panel.frame;
-    if let Some(Interval { low, high }) = answer.interval {
+    if let Some(Interval { low, high, .. }) = answer.interval {
         let band = Frame {
             top: panel.loads.at(high),
             bottom: panel.loads.at(low),
@@ -141,7 +141,7 @@ fn columns(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) {
             right: left + COLUMN - 6.0,
             bottom,
         };
-        if let Some(Interval { low, high }) = answer.interval {
+        if let Some(Interval { low, high, .. }) = answer.interval {
             drawing.rect("range", shape(panel.loads.at(high), panel.loads.at(low)));
         }
         if let Some(load) = answer.load.filter(|load| panel.loads.holds(*load)) {

@@ -30,7 +30,7 @@ fn answer(load: Option<f64>, estimate: Option<f64>, interval: Option<[f64; 2]>) 
         outcome: Outcome::Value,
         load,
         estimate,
-        interval: interval.map(|[low, high]| Interval { low, high }),
+        interval: interval.map(|[low, high]| Interval::likely(low, high)),
         best: None,
         binding: None,
         knee: None,
