@@ -58,24 +58,42 @@ impl Flight {
     /// Only a request whose kept-alive connection was closed before any byte of the response is sent again, once, over
     /// a new connection: the server may have closed it before it read the request.
     pub(crate) async fn run(mut self, mut out: Outgoing, kept: Option<Wire>) {
+        match self.answered(&mut out, kept).await {
+            Ok((end, wire)) => {
+                self.settle(end);
+                // All that has arrived for others is read first: their times depend on it, and those of this one are known.
+                tokio::task::yield_now().await;
+                if self.reusable {
+                    self.worker.keep(wire);
+                }
+                // The record takes the body over; nothing else may hold it then.
+                drop(out);
+                self.report();
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// The whole exchange, over a second connection where the first one was closed.
+    async fn answered(
+        &mut self,
+        out: &mut Outgoing,
+        kept: Option<Wire>,
+    ) -> Result<(End, Wire), Failure> {
         if let Some(mut wire) = kept {
-            match self.exchange(&mut out, &mut wire).await {
+            match self.exchange(out, &mut wire).await {
                 End::ClosedUnanswered(_) => {
                     self.record.reconnects += 1;
                     out.rewind();
                     self.answer = Answer::default();
                 }
-                end => return self.end(end, wire).await,
+                end => return Ok((end, wire)),
             }
         }
-        match self.open().await {
-            Ok(mut wire) => {
-                self.record.sent = self.worker.desk.clock.now();
-                let end = self.exchange(&mut out, &mut wire).await;
-                self.end(end, wire).await;
-            }
-            Err(failure) => self.fail(failure),
-        }
+        let mut wire = self.open().await?;
+        self.record.sent = self.worker.desk.clock.now();
+        let end = self.exchange(out, &mut wire).await;
+        Ok((end, wire))
     }
 
     async fn open(&mut self) -> Result<Wire, Failure> {
@@ -118,18 +136,13 @@ impl Flight {
         end
     }
 
-    /// Ends when all that has arrived for others is read: their times depend on it, and those of this one are known.
-    async fn end(mut self, end: End, wire: Wire) {
+    /// Its times and its failure are known.
+    fn settle(&mut self, end: End) {
         if let End::Failed(failure) | End::ClosedUnanswered(failure) = end {
             self.record.end = self.worker.desk.clock.now();
             self.record.failure = Some(failure);
         }
         self.settled = true;
-        tokio::task::yield_now().await;
-        if self.reusable {
-            self.worker.keep(wire);
-        }
-        self.report();
     }
 
     fn fail(mut self, failure: Failure) {
@@ -155,7 +168,7 @@ impl Flight {
             record.prompt_tokens = self.prompt_tokens.map(counted);
         }
         record.exchange = Some(Box::new(Texts {
-            request: self.worker.text_of(&self.body),
+            request: self.worker.text_of(std::mem::take(&mut self.body)),
             answer: texts.answer,
             reasoning: texts.reasoning,
             tool_calls: texts.tool_calls,
@@ -181,5 +194,29 @@ impl Drop for Flight {
             });
             self.report();
         }
+    }
+}
+
+/// A body as text, in its own memory where nobody else holds it: thousands of requests may end together.
+pub(super) fn into_text(body: Bytes) -> String {
+    String::from_utf8(body.into())
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_takes_the_body_over_and_copies_only_what_is_still_held() {
+        let body = Bytes::copy_from_slice(br#"{"model":"m"}"#);
+        let (at, sent) = (body.as_ptr(), body.clone());
+        drop(sent);
+        let text = into_text(body);
+        assert_eq!((text.as_ptr(), text.as_str()), (at, r#"{"model":"m"}"#));
+        let held = Bytes::copy_from_slice(b"{}");
+        assert_eq!(into_text(held.clone()), "{}");
+        assert_eq!(held, "{}");
+        assert_eq!(into_text(Bytes::from_static(b"a\xff")), "a\u{fffd}");
     }
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
 use crestline_core::health::{ClientHealth, Starved, WorkerUse};
 use crestline_core::record::RequestRecord;
 use crestline_core::schedule::{Schedule, Start};
@@ -18,7 +19,7 @@ use crestline_core::units::Nanos;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::flight::Flight;
+use super::flight::{Flight, into_text};
 use super::head::RequestHead;
 use super::lag::Lags;
 use super::links::Links;
@@ -217,9 +218,9 @@ impl Worker {
     }
 
     /// A request body as the record keeps it.
-    pub(crate) fn text_of(&self, body: &[u8]) -> String {
+    pub(crate) fn text_of(&self, body: Bytes) -> String {
         if self.setup.keep_text {
-            String::from_utf8_lossy(body).into_owned()
+            into_text(body)
         } else {
             String::new()
         }
