@@ -67,6 +67,16 @@ impl Room {
         }
     }
 
+    /// All of `slots` are to be joined, and the requests in flight have none of them.
+    fn anew(in_flight: usize, slots: usize, mut joins: Vec<Nanos>) -> Self {
+        joins.truncate(slots);
+        Self {
+            free: vec![None; slots - joins.len()].into(),
+            coming: joins.into(),
+            surplus: in_flight,
+        }
+    }
+
     /// Moves slots that are free by `now` to those that are.
     fn advance(&mut self, now: Nanos) {
         while let Some(at) = self.coming.front().copied().filter(|&at| at <= now) {
@@ -120,6 +130,8 @@ pub struct NextLoad<I> {
     pub slots: Option<usize>,
     /// When slots that are added become free, ascending; those beyond the end of the list do so at once.
     pub joins: Vec<Nanos>,
+    /// All slots are added: those of the requests in flight vanish when these end.
+    pub anew: bool,
 }
 
 /// The moments at which `users` join, evenly over `over` from `from` on: the first at once, the k-th (from 0) at
@@ -184,7 +196,12 @@ impl<I: Iterator<Item = Nanos>> Schedule<I> {
         }
         self.arrivals = load.arrivals;
         self.next = self.arrivals.as_mut().and_then(Iterator::next);
-        self.resize(load.slots, load.joins);
+        match load.slots {
+            Some(slots) if load.anew => {
+                self.slots = Slots::Limited(Room::anew(self.in_flight, slots, load.joins));
+            }
+            slots => self.resize(slots, load.joins),
+        }
     }
 
     /// Another end: so many requests from now on.

@@ -133,6 +133,7 @@ fn users(slots: usize, joins: &[u64]) -> NextLoad<std::vec::IntoIter<Nanos>> {
         arrivals: None,
         slots: Some(slots),
         joins: joins.iter().copied().map(Nanos).collect(),
+        anew: false,
     }
 }
 
@@ -142,7 +143,33 @@ fn arrivals(due: &[u64], slots: Option<usize>) -> NextLoad<std::vec::IntoIter<Na
         arrivals: Some(due.into_iter()),
         slots,
         joins: Vec::new(),
+        anew: false,
     }
+}
+
+#[test]
+fn users_that_join_anew_leave_nothing_of_the_old_ones() {
+    let mut closed = Open::closed(3, requests(9));
+    closed.take(Nanos(0)).unwrap();
+    closed.take(Nanos(0)).unwrap();
+    closed.change(
+        Nanos(10),
+        NextLoad {
+            anew: true,
+            ..users(3, &[10, 15])
+        },
+    );
+    assert_eq!((closed.slots(), closed.surplus()), (Some(3), 2));
+    closed.release(Nanos(10));
+    closed.release(Nanos(10));
+    assert_eq!(closed.take(Nanos(10)), Some(at_once(10)));
+    assert_eq!(closed.take(Nanos(10)), Some(at_once(10)));
+    assert_eq!(
+        (closed.take(Nanos(14)), closed.wakes_at()),
+        (None, Some(Nanos(15)))
+    );
+    assert_eq!(closed.take(Nanos(15)), Some(at_once(15)));
+    assert_eq!((closed.take(Nanos(30)), closed.wakes_at()), (None, None));
 }
 
 #[test]
@@ -311,15 +338,21 @@ proptest! {
 
     #[test]
     fn a_limit_that_is_changed_at_any_time_is_met_and_no_slot_is_lost(
-        changes in prop::collection::vec((1..300u64, 0..12usize, 0..100u64), 1..12), service in 1..80u64,
+        changes in prop::collection::vec((1..300u64, 0..12usize, 0..100u64, any::<bool>()), 1..12), service in 1..80u64,
     ) {
         let mut schedule = Open::closed(0, requests(u64::MAX));
         let mut ends = Vec::<u64>::new();
         let mut now = 0;
-        for (span, limit, over) in changes {
-            let before = schedule.slots().unwrap();
+        for (span, limit, over, anew) in changes {
+            let before = if anew { 0 } else { schedule.slots().unwrap() };
             let joins = joins(limit.saturating_sub(before), Nanos(now), Nanos(over)).collect();
-            schedule.change(Nanos(now), NextLoad { arrivals: None, slots: Some(limit), joins });
+            schedule.change(Nanos(now), NextLoad { arrivals: None, slots: Some(limit), joins, anew });
+            if anew {
+                prop_assert_eq!(schedule.surplus(), ends.len());
+                for _ in ends.drain(..) {
+                    schedule.release(Nanos(now));
+                }
+            }
             let most = ends.len().max(limit);
             for at in now..now + span {
                 ends.retain(|&end| { if end <= at { schedule.release(Nanos(end)); } end > at });

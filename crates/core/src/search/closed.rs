@@ -53,6 +53,8 @@ pub(super) struct Closed {
     /// The lowest load at which a request failed.
     failed: Option<f64>,
     forbidden: Option<f64>,
+    /// The last dwell was hopeless.
+    crowded: bool,
     center: f64,
     dwells: u32,
     joint: Option<Joint>,
@@ -70,6 +72,7 @@ impl Closed {
             doubted: 0,
             failed: None,
             forbidden: None,
+            crowded: false,
             center,
             dwells: 0,
             joint: None,
@@ -104,8 +107,15 @@ impl Closed {
         Next::Dwell(self.dwell(Stage::Refine, load, from, pace))
     }
 
+    fn plan(&self, stage: Stage, load: f64, from: f64, pace: &Pace) -> Plan {
+        if self.crowded && load < from {
+            return self.frame.plan_anew(stage, load, pace);
+        }
+        self.frame.plan(stage, load, from, pace)
+    }
+
     fn dwell(&self, stage: Stage, load: f64, from: f64, pace: &Pace) -> Plan {
-        let mut plan = self.frame.plan(stage, load, from, pace);
+        let mut plan = self.plan(stage, load, from, pace);
         plan.requests = ((WAVES * load) as usize).max(LEAST_REQUESTS);
         if stage == Stage::Confirm {
             plan.requests = (10.0 * load).min(200.0).max(LEAST_REQUESTS as f64) as usize;
@@ -302,6 +312,7 @@ impl Seeker for Closed {
             return Next::unanswered();
         };
         self.failed = self.frame.lowest_failure(evidence);
+        self.crowded = self.has_seen_enough(evidence, &evidence.dwells[dwell]);
         match self.stage {
             Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
             Stage::Confirm => self.after_confirm(evidence, dwell, &pace),

@@ -115,6 +115,15 @@ impl Frame {
         }
     }
 
+    /// The same after a load that was far too much: users who had to queue are in step, and stay so where answers are of
+    /// equal length. They all join anew.
+    pub(super) fn plan_anew(&self, stage: Stage, load: f64, pace: &Pace) -> Plan {
+        Plan {
+            abort: Abort::All,
+            ..self.plan(stage, load, load / 2.0, pace)
+        }
+    }
+
     /// The answer where the criteria are met at the highest load that may be tried: the upper bound, or what the client can
     /// drive where a load was forbidden.
     pub(super) fn at_the_top(joint: &Joint, top: f64, forbidden: Option<f64>) -> Answer {

@@ -104,6 +104,9 @@ pub enum Abort {
     Surplus,
     /// All that have no first token yet: the queue of an overload.
     Queue,
+    /// Those of all users, who join anew: where an overload brought answers of equal length into step, they would stay so.
+    /// Nothing in an open loop without a limit.
+    All,
 }
 
 #[cfg(test)]

@@ -244,10 +244,15 @@ impl<'a> Session<'a> {
     }
 
     fn change(&mut self, change: Change) {
-        let users = self.queue.len() + self.live.len();
+        let mut users = self.queue.len() + self.live.len();
         self.load = change.load;
         match change.abort {
             Abort::Nothing => {}
+            Abort::All => {
+                self.load = 0.0;
+                self.abort_surplus(users);
+                (self.load, users) = (change.load, 0);
+            }
             Abort::Queue => self.abort_queue(),
             Abort::Surplus => self.abort_surplus(users),
         }

@@ -149,11 +149,11 @@ impl VirtualSession {
         };
         let seed = self.seed.wrapping_add(self.changes);
         let arrival = Arrival::new(load.arrivals, seed);
-        self.begin(load, arrival, join_over);
+        self.begin(load, arrival, join_over, abort);
         self.schedule.set_stop(endless);
         match abort {
             Abort::Nothing => {}
-            Abort::Surplus => self.abort_surplus(),
+            Abort::Surplus | Abort::All => self.abort_surplus(),
             Abort::Queue => self.abort_queue(),
         }
     }
@@ -261,7 +261,12 @@ impl VirtualSession {
     ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         self.phase = phase;
-        self.begin(load, Arrival::new(load.arrivals, self.seed), Nanos::ZERO);
+        self.begin(
+            load,
+            Arrival::new(load.arrivals, self.seed),
+            Nanos::ZERO,
+            Abort::Nothing,
+        );
         self.schedule.set_stop(stop);
         loop {
             let records = self.run_until(Until::Ended(HANDED_OVER));
@@ -279,15 +284,19 @@ impl VirtualSession {
         flow
     }
 
-    fn begin(&mut self, load: Load, arrival: Option<Arrival>, join_over: Nanos) {
+    fn begin(&mut self, load: Load, arrival: Option<Arrival>, join_over: Nanos, abort: Abort) {
         let base = self.now;
         let slots = load.concurrency.map(|limit| limit.get() as usize);
-        let have = self.schedule.slots().unwrap_or(self.schedule.in_flight());
+        let have = match abort {
+            Abort::All => 0,
+            _ => self.schedule.slots().unwrap_or(self.schedule.in_flight()),
+        };
         let further = slots.unwrap_or(0).saturating_sub(have);
         let next = NextLoad {
             arrivals: arrival.map(|arrival| DueTimes { arrival, base }),
             slots,
             joins: joins(further, base, join_over).collect(),
+            anew: abort == Abort::All,
         };
         self.schedule.change(base, next);
     }

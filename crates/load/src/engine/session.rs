@@ -159,7 +159,10 @@ impl Session {
     ) -> Result<Nanos, EngineError> {
         let at = self.now();
         self.changes += 1;
-        let before = self.users;
+        let before = match abort {
+            Abort::All => Some(0),
+            _ => self.users,
+        };
         self.users = load.concurrency.map(|users| users.get() as usize);
         // User `u` belongs to worker `u mod workers`, as slots are shared.
         let moments: Vec<(usize, Nanos)> = match (before, self.users) {

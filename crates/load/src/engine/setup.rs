@@ -7,6 +7,7 @@ use crestline_core::arrival::{self, Arrival};
 use crestline_core::record::Phase;
 use crestline_core::request::{Generation, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, StopRule};
+use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
 use crestline_workload::Workload;
 
@@ -102,7 +103,12 @@ impl Share {
     }
 
     /// This worker's part of the load for a session that goes on, from `at` on.
-    pub(crate) fn next_load(&self, at: Nanos, joins: Vec<Nanos>) -> NextLoad<DueTimes> {
+    pub(crate) fn next_load(
+        &self,
+        at: Nanos,
+        joins: Vec<Nanos>,
+        abort: Abort,
+    ) -> NextLoad<DueTimes> {
         let arrival = Arrival::new(self.load.arrivals, self.seed);
         NextLoad {
             arrivals: arrival.map(|arrival| DueTimes {
@@ -111,6 +117,7 @@ impl Share {
             }),
             slots: self.slots(),
             joins,
+            anew: abort == Abort::All,
         }
     }
 }

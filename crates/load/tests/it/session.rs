@@ -246,6 +246,37 @@ fn the_surplus_is_given_up_evenly_over_age_and_the_server_sees_it() {
 }
 
 #[test]
+fn all_are_given_up_and_the_users_join_anew() {
+    let (script, _) = endless_and_closed();
+    for workers in [1, 2] {
+        let mut watched = Watched::open(by_workers(workers, &script.url), users(12));
+        watched.change(users(12), 24, Abort::Nothing);
+        watched.pass_until(|watched| watched.has_in_flight(12));
+        let before: Vec<u64> = watched
+            .session
+            .in_flight()
+            .iter()
+            .map(|f| f.index)
+            .collect();
+        let from = watched.change(users(4), 40, Abort::All);
+        let is_new = |flight: &InFlight| !before.contains(&flight.index);
+        watched.pass_until(|watched| {
+            watched.has_in_flight(4) && watched.session.in_flight().iter().all(is_new)
+        });
+        assert_eq!(cancelled(&watched.records).len(), 12);
+        let mut due: Vec<u64> = watched
+            .session
+            .in_flight()
+            .iter()
+            .map(|f| (f.due - from).0)
+            .collect();
+        due.sort_unstable();
+        assert_eq!(due, [0, 10_000_000, 20_000_000, 30_000_000]);
+        assert_eq!(watched.close(0).len(), 16);
+    }
+}
+
+#[test]
 fn the_queue_is_given_up_and_what_has_a_token_goes_on() {
     let script = Script::serve(|_, all| {
         Step::Hang(if all < 4 {
@@ -397,7 +428,7 @@ fn however_the_load_changes_every_request_is_told_once() {
         concurrency: NonZeroU32::new(6),
     };
     let mut watched = Watched::open(by_workers(2, &script.url), users(60));
-    let aborts = [Abort::Nothing, Abort::Surplus, Abort::Queue];
+    let aborts = [Abort::Nothing, Abort::Surplus, Abort::Queue, Abort::All];
     for step in 0..24_usize {
         let load = match step % 5 {
             0 => users(60),
@@ -406,7 +437,7 @@ fn however_the_load_changes_every_request_is_told_once() {
             3 => Load::open(rate(800.0)),
             _ => users(1 + step as u32),
         };
-        watched.change(load, 8 * (step as u64 % 3), aborts[step / 2 % 3]);
+        watched.change(load, 8 * (step as u64 % 3), aborts[step / 2 % 4]);
         watched.pass(25);
     }
     let records = watched.close(20_000);

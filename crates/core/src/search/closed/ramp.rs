@@ -34,7 +34,7 @@ const NEAR_LIMIT: f64 = 0.7;
 impl Closed {
     pub(super) fn ramp_to(&self, load: f64, from: f64, pace: &Pace) -> Next {
         let load = self.frame.load(load).min(self.highest());
-        let mut plan = self.frame.plan(Stage::Ramp, load, from, pace);
+        let mut plan = self.plan(Stage::Ramp, load, from, pace);
         plan.requests = (1.25 * load).clamp(3.0, 40.0) as usize;
         plan.most = 20.0 * pace.latency;
         Next::Dwell(plan)

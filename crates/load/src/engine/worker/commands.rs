@@ -91,11 +91,13 @@ impl Worker {
         } = change;
         let given_up = self.with_current(|current| {
             current.share = share;
-            current.schedule.change(at, share.next_load(at, joins));
+            current
+                .schedule
+                .change(at, share.next_load(at, joins, abort));
             let roster = current.roster.as_ref()?;
             Some(match abort {
                 Abort::Nothing => Vec::new(),
-                Abort::Surplus => roster.spread(current.schedule.surplus()),
+                Abort::Surplus | Abort::All => roster.spread(current.schedule.surplus()),
                 Abort::Queue => {
                     current.schedule.drop_waiting();
                     roster.queue()

@@ -93,6 +93,45 @@ fn further_users_join_evenly_and_those_in_flight_stay() {
 }
 
 #[test]
+fn users_that_join_anew_are_due_evenly_and_nothing_of_before_goes_on() {
+    let mut session = session("gpu-small");
+    session.change(users(40), Nanos::from_secs(1), Abort::Nothing);
+    let mut records = session.run_until(Until::Ended(200));
+    let from = session.now();
+    let before: Vec<u64> = session
+        .in_flight()
+        .iter()
+        .map(|flight| flight.index)
+        .collect();
+    let second = Nanos::from_secs(1);
+    session.change(users(10), second, Abort::All);
+    records.extend(session.run_until(later(&session, 4000)));
+    check_all_told(&session, &records);
+    let is_cancelled = |record: &&RequestRecord| {
+        record
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.kind == FailureKind::Cancelled)
+    };
+    let mut given_up: Vec<u64> = records
+        .iter()
+        .filter(is_cancelled)
+        .map(|record| record.index)
+        .collect();
+    given_up.sort_unstable();
+    assert_eq!(given_up, before);
+    let mut due: Vec<Nanos> = records
+        .iter()
+        .map(|record| record.due)
+        .filter(|due| *due >= from)
+        .collect();
+    due.sort_unstable();
+    let joined: Vec<Nanos> = (0..10).map(|user| from + second * user / 10).collect();
+    assert!(joined.iter().all(|due_at| due.contains(due_at)), "{due:?}");
+    assert_eq!(session.in_flight().len(), 10);
+}
+
+#[test]
 fn fewer_users_are_met_at_once_where_the_surplus_is_given_up_evenly_over_age() {
     let mut session = session("gpu-small");
     session.change(users(40), Nanos::from_secs(1), Abort::Nothing);
@@ -216,13 +255,13 @@ proptest! {
 
     #[test]
     fn however_the_load_changes_every_request_ends_once_and_limits_are_met(
-        changes in prop::collection::vec((any_load(), 0..400_u64, 0..3_u8, 1..600_u64), 1..8), seed: u64,
+        changes in prop::collection::vec((any_load(), 0..400_u64, 0..4_u8, 1..600_u64), 1..8), seed: u64,
     ) {
         let settings = SessionSettings { seed, ..SETTINGS };
         let mut session = VirtualSession::new(&profile("reject-429"), settings, mixed());
         let mut records = Vec::new();
         for (load, join_over, abort, span) in changes {
-            let abort = [Abort::Nothing, Abort::Surplus, Abort::Queue][usize::from(abort)];
+            let abort = [Abort::Nothing, Abort::Surplus, Abort::Queue, Abort::All][usize::from(abort)];
             session.change(load, Nanos::from_millis(join_over), abort);
             if let (Some(limit), Abort::Surplus) = (load.concurrency, abort) {
                 prop_assert!(session.in_flight().len() <= limit.get() as usize);
