@@ -9,6 +9,8 @@ use super::question::{Bounds, Question, Variable};
 use super::seeker::{Plan, Stage};
 use crate::sla::{Criterion, Group, Measure, Throughput};
 
+/// Latencies over which users join anew: in one, the first are back before the last have come, and a crowd remains.
+const ANEW: f64 = 3.0;
 /// A load that is below the lower bound by less is taken to be there.
 const BOUND_SLACK: f64 = 0.05;
 
@@ -120,7 +122,9 @@ impl Frame {
     pub(super) fn plan_anew(&self, stage: Stage, load: f64, pace: &Pace) -> Plan {
         Plan {
             abort: Abort::All,
-            ..self.plan(stage, load, load / 2.0, pace)
+            join: ANEW * pace.latency,
+            settle: (ANEW + 0.6) * pace.latency,
+            ..self.plan(stage, load, load, pace)
         }
     }
 
