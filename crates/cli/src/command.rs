@@ -119,11 +119,17 @@ fn wrong_arguments(error: &clap::Error) -> Problem {
             context(error, ContextKind::ValidValue).map_or(help, |valid| format!("one of {valid}")),
         ),
         ErrorKind::ValueValidation => {
-            let problem = Problem::usage(format!("{name} cannot be {}", value.unwrap_or_default()));
-            match std::error::Error::source(error) {
+            let value = value.unwrap_or_default();
+            let problem = Problem::usage(format!("{name} cannot be {value}"));
+            let problem = match std::error::Error::source(error) {
                 Some(source) => problem.because(source),
                 None => problem,
+            };
+            if value.contains(',') {
+                let apart = value.replace(',', " ");
+                return problem.hint(format!("write several values with blanks: {name} {apart}"));
             }
+            problem
         }
         ErrorKind::TooManyValues => Problem::usage(format!(
             "{name} takes no value, but was given {}",

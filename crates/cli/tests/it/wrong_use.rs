@@ -201,6 +201,18 @@ fn a_flag_is_unknown() {
 }
 
 #[test]
+fn several_loads_are_written_with_commas() {
+    refused(
+        &Place::new(),
+        "perf --model m --parallel 1,2,4",
+        &[
+            "--parallel cannot be 1,2,4",
+            "hint: write several values with blanks: --parallel 1 2 4",
+        ],
+    );
+}
+
+#[test]
 fn a_flag_is_not_supported_yet() {
     refused(
         &Place::new(),
