@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP: endpoints turn an [`Item`] and a [`Generation`] into a body.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +21,21 @@ pub struct Item {
     pub prompt_tokens: Option<u32>,
     /// Longest answer to ask for, in tokens; `None` leaves it to the server.
     pub max_tokens: Option<u32>,
+    /// Fields of this request's body alone; they win over those of the [`Generation`].
+    pub extra: Map<String, Value>,
+}
+
+impl Item {
+    /// A prompt and nothing else.
+    pub fn new(index: u64, prompt: Prompt) -> Self {
+        Self {
+            index,
+            prompt,
+            prompt_tokens: None,
+            max_tokens: None,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// What the model is asked.
@@ -33,6 +49,28 @@ pub enum Prompt {
     TokenIds(Vec<u32>),
     /// A whole request body from the data set: settings are only added where it has none.
     Body(Map<String, Value>),
+    /// Several texts in one request: inputs of an embedding, or a query and the documents to rank.
+    Texts(Vec<String>),
+    /// A text with pictures, films or sound beside it.
+    Media {
+        /// The text, perhaps empty.
+        text: String,
+        /// The rest, as content parts of the chat API have it.
+        parts: Vec<Value>,
+    },
+    /// Speech that is to be written down.
+    Audio(Arc<Audio>),
+}
+
+/// A recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audio {
+    /// Name of the file that the server is told.
+    pub file_name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// How long it is.
+    pub length: Nanos,
 }
 
 /// One message of a conversation.

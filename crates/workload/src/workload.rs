@@ -77,10 +77,9 @@ impl Workload {
                     _ => entry.tokens(&self.presentation),
                 };
                 Item {
-                    index,
-                    prompt,
                     prompt_tokens,
                     max_tokens,
+                    ..Item::new(index, prompt)
                 }
             }
         }

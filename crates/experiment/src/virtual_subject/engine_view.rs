@@ -93,6 +93,13 @@ impl EngineView {
             Prompt::Text(text) => self.tokenizer.encode_prompt(text),
             Prompt::Messages(messages) => self.conversation(messages),
             Prompt::Body(body) => self.body_tokens(body),
+            Prompt::Texts(texts) => texts
+                .iter()
+                .flat_map(|text| self.tokenizer.encode_prompt(text))
+                .collect(),
+            // What a picture or a sound costs is the model's affair.
+            Prompt::Media { text, .. } => self.conversation(&[Message::user(text.as_str())]),
+            Prompt::Audio(_) => Vec::new(),
         }
     }
 
@@ -183,21 +190,23 @@ impl EngineView {
         u32::try_from(number).ok()
     }
 
-    /// A field of the body: the run's extra settings are merged last, so they go first here.
+    /// A field of the body: the request's own are merged last and the run's extra ones before, so they go first here.
     fn setting<'a>(&'a self, item: &'a Item, name: &str) -> Option<&'a Value> {
         let body = match &item.prompt {
             Prompt::Body(body) => Some(body),
             _ => None,
         };
-        self.generation.extra.get(name).or_else(|| body?.get(name))
+        let own = item.extra.get(name);
+        own.or_else(|| self.generation.extra.get(name))
+            .or_else(|| body?.get(name))
     }
 }
 
 fn is_chat(prompt: &Prompt) -> bool {
     match prompt {
-        Prompt::Messages(_) => true,
+        Prompt::Messages(_) | Prompt::Media { .. } => true,
         Prompt::Body(body) => body.contains_key("messages"),
-        Prompt::Text(_) | Prompt::TokenIds(_) => false,
+        Prompt::Text(_) | Prompt::TokenIds(_) | Prompt::Texts(_) | Prompt::Audio(_) => false,
     }
 }
 

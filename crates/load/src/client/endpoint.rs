@@ -32,6 +32,7 @@ impl Endpoint {
 /// extra fields takes a field away. `stream_options.include_usage` is asked for exactly when the body asks for a stream.
 pub fn body(item: Item, model: &str, generation: &Generation) -> Map<String, Value> {
     let max_tokens = item.max_tokens;
+    let own = item.extra;
     let (mut body, fill_only) = base(item.prompt);
     for (name, value) in settings(model, max_tokens, generation) {
         if !fill_only || !body.contains_key(name) {
@@ -39,17 +40,22 @@ pub fn body(item: Item, model: &str, generation: &Generation) -> Map<String, Val
         }
     }
     for (name, value) in &generation.extra {
-        if fill_only && body.contains_key(name) {
-            continue;
-        }
-        if value.is_null() {
-            body.shift_remove(name);
-        } else {
-            body.insert(name.clone(), value.clone());
+        if !fill_only || !body.contains_key(name) {
+            set(&mut body, name, value);
         }
     }
+    own.iter()
+        .for_each(|(name, value)| set(&mut body, name, value));
     settle_stream(&mut body);
     body
+}
+
+fn set(body: &mut Map<String, Value>, name: &str, value: &Value) {
+    if value.is_null() {
+        body.shift_remove(name);
+    } else {
+        body.insert(name.to_owned(), value.clone());
+    }
 }
 
 /// The prompt; true where settings must not overwrite.
@@ -59,8 +65,19 @@ fn base(prompt: Prompt) -> (Map<String, Value>, bool) {
         Prompt::Text(text) => ("prompt", Value::String(text)),
         Prompt::TokenIds(ids) => ("prompt", json!(ids)),
         Prompt::Messages(messages) => ("messages", json!(messages)),
+        Prompt::Texts(texts) => ("prompt", json!(texts)),
+        Prompt::Media { text, parts } => ("messages", json!([with_media(&text, parts)])),
+        // Goes as a form, not as JSON.
+        Prompt::Audio(audio) => ("file", Value::String(audio.file_name.clone())),
     };
     (Map::from_iter([(name.to_owned(), value)]), false)
+}
+
+/// One user's message: the text, then the rest.
+fn with_media(text: &str, parts: Vec<Value>) -> Value {
+    let text = json!({"type": "text", "text": text});
+    let content: Vec<Value> = std::iter::once(text).chain(parts).collect();
+    json!({"role": "user", "content": content})
 }
 
 fn settings(
@@ -114,10 +131,8 @@ mod tests {
 
     fn item(prompt: Prompt) -> Item {
         Item {
-            index: 0,
-            prompt,
-            prompt_tokens: None,
             max_tokens: Some(16),
+            ..Item::new(0, prompt)
         }
     }
 
@@ -179,6 +194,33 @@ mod tests {
             },
         );
         expect![[r#"{"prompt":"a","model":"m","max_tokens":5,"stream":false}"#]]
+            .assert_eq(&text(&body));
+    }
+
+    #[test]
+    fn fields_of_one_request_win_over_those_of_all() {
+        let mut item = item(Prompt::Text("a".into()));
+        item.extra = object(r#"{"temperature":0.5,"stream":null,"tools":[]}"#);
+        let generation = Generation {
+            extra: object(r#"{"temperature":1,"top_k":3}"#),
+            ..streamed()
+        };
+        let body = body(item, "m", &generation);
+        expect![[
+            r#"{"prompt":"a","model":"m","max_tokens":16,"temperature":0.5,"top_k":3,"tools":[]}"#
+        ]]
+        .assert_eq(&text(&body));
+    }
+
+    #[test]
+    fn media_stand_beside_the_text_in_one_message() {
+        let picture = json!({"type": "image_url", "image_url": {"url": "data:x"}});
+        let prompt = Prompt::Media {
+            text: "what?".into(),
+            parts: vec![picture],
+        };
+        let body = body(item(prompt), "m", &streamed());
+        expect![[r#"{"messages":[{"role":"user","content":[{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:x"}}]}],"model":"m","max_tokens":16,"stream":true,"temperature":0.0,"stream_options":{"include_usage":true}}"#]]
             .assert_eq(&text(&body));
     }
 

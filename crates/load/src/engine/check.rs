@@ -27,10 +27,8 @@ pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
     };
     let max_tokens = Some(fewest_tokens(&setup.generation));
     let item = Item {
-        index: 0,
-        prompt,
-        prompt_tokens: None,
         max_tokens,
+        ..Item::new(0, prompt)
     };
     let body = endpoint::body(item, &setup.model, &setup.generation);
     let body: Bytes = serde_json::to_vec(&body)

@@ -186,10 +186,9 @@ impl Random {
             }
         };
         Item {
-            index,
-            prompt,
             prompt_tokens,
             max_tokens: answer.or(max_tokens),
+            ..Item::new(index, prompt)
         }
     }
 

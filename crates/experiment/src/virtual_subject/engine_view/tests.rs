@@ -13,12 +13,7 @@ fn view(name: &str, generation: &Generation) -> EngineView {
 }
 
 fn item(prompt: Prompt) -> Item {
-    Item {
-        index: 0,
-        prompt,
-        prompt_tokens: None,
-        max_tokens: None,
-    }
+    Item::new(0, prompt)
 }
 
 fn text(words: &str) -> Prompt {
@@ -112,10 +107,9 @@ fn an_answer_has_the_length_that_is_asked_for() {
 #[test]
 fn answers_end_by_themselves_where_the_profile_says_so_and_nothing_forbids_it() {
     let long = |index| Item {
-        index,
         max_tokens: Some(1000),
         prompt_tokens: Some(10),
-        prompt: text("a"),
+        ..Item::new(index, text("a"))
     };
     let lengths = |generation: &Generation| -> Vec<u32> {
         let view = view("natural-eos", generation);

@@ -32,7 +32,7 @@ fn ids(workload: &Workload, prompt: &Prompt) -> Vec<u32> {
             tokenizer.encode_whole(&workload.template().unwrap().render(messages).unwrap())
         }
         Prompt::TokenIds(ids) => ids.clone(),
-        Prompt::Body(_) => panic!("random prompts are no bodies"),
+        other => panic!("random prompts are texts, messages or ids, not {other:?}"),
     }
 }
 

@@ -76,6 +76,7 @@ fn show(workload: &Workload) -> String {
             Prompt::Body(body) => {
                 format!("{tokens} body {}\n", serde_json::to_string(&body).unwrap())
             }
+            other => format!("{tokens} {other:?}\n"),
         }
     });
     lines.collect()
