@@ -1,4 +1,4 @@
-//! Why a plan cannot be run, in the words of this dialect's flags.
+//! Why a plan cannot be run, in the words of a dialect's flags.
 
 use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
@@ -8,9 +8,32 @@ use crestline_load::engine::EngineError;
 
 use crate::problem::Problem;
 
+/// What a dialect calls the flags that hints name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flags {
+    /// Where the service is.
+    pub(crate) url: &'static str,
+    /// How a key is given.
+    pub(crate) key: &'static str,
+    /// Longest silence inside a response.
+    pub(crate) read_timeout: &'static str,
+    /// Longest time for one request.
+    pub(crate) total_timeout: &'static str,
+    /// Requests in flight.
+    pub(crate) concurrency: &'static str,
+    /// Further fields of the body.
+    pub(crate) extra: &'static str,
+    /// How to begin although the service does not answer a first request.
+    pub(crate) unchecked: &'static str,
+    /// How to choose another folder.
+    pub(crate) folder: &'static str,
+    /// How to choose another name.
+    pub(crate) name: &'static str,
+}
+
 /// How far a command came before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// No load was sent: the set-up cannot be used.
     SetUp,
     /// A load was begun.
@@ -18,13 +41,13 @@ pub(super) enum Stage {
 }
 
 /// What the user reads.
-pub(super) fn problem(error: &RunError, stage: Stage) -> Problem {
+pub(crate) fn problem(error: &RunError, stage: Stage, flags: &Flags) -> Problem {
     let title = title(error);
     let problem = match stage {
         Stage::SetUp => Problem::usage(title),
         Stage::Load => Problem::failed(title),
     };
-    problem.because(error).maybe_hint(hint(error))
+    problem.because(error).maybe_hint(hint(error, flags))
 }
 
 fn title(error: &RunError) -> &'static str {
@@ -46,32 +69,36 @@ fn title(error: &RunError) -> &'static str {
     }
 }
 
-fn hint(error: &RunError) -> Option<String> {
+fn hint(error: &RunError, flags: &Flags) -> Option<String> {
+    let Flags {
+        url,
+        concurrency,
+        folder,
+        name,
+        ..
+    } = flags;
     match error {
         RunError::Workload(error) => error.hint(),
         RunError::Profile(_) => {
             Some("`crestline sim --list` shows the built-in profiles".to_owned())
         }
-        RunError::Files(_) => {
-            Some("raise the limit with `ulimit -n`, or lower --parallel".to_owned())
-        }
-        RunError::Engine(EngineError::Unreachable(failure)) => {
-            Some(refused(failure.kind).to_owned())
-        }
+        RunError::Files(_) => Some(format!(
+            "raise the limit with `ulimit -n`, or lower {concurrency}"
+        )),
+        RunError::Engine(EngineError::Unreachable(failure)) => Some(refused(failure.kind, flags)),
         RunError::Engine(EngineError::Route(RouteError::Dns { .. })) => {
-            Some(refused(FailureKind::Dns).to_owned())
+            Some(refused(FailureKind::Dns, flags))
         }
         RunError::Engine(EngineError::Route(_)) => {
-            Some("check --url and the proxy variables".to_owned())
+            Some(format!("check {url} and the proxy variables"))
         }
         RunError::Engine(_) | RunError::NoSearch => None,
-        RunError::Refused { kind, .. } => Some(refused(*kind).to_owned()),
-        RunError::Folder { .. } => Some("choose another folder with --outputs-dir".to_owned()),
+        RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
+        RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),
         RunError::Journal(error) => Some(journal_hint(error).to_owned()),
-        RunError::Store(_) => Some(
-            "choose another folder with --outputs-dir or --name, or leave out --no-timestamp"
-                .to_owned(),
-        ),
+        RunError::Store(_) => Some(format!(
+            "choose another folder with {folder} or another name with {name}"
+        )),
     }
 }
 
@@ -94,33 +121,42 @@ fn journal_hint(error: &JournalError) -> &'static str {
     }
 }
 
-fn refused(kind: FailureKind) -> &'static str {
+fn refused(kind: FailureKind, flags: &Flags) -> String {
+    let Flags {
+        url,
+        key,
+        unchecked,
+        extra,
+        ..
+    } = flags;
     match kind {
-        FailureKind::Dns => "check the host name in --url",
-        FailureKind::ConnectRefused => {
-            "start the server, or check host and port in --url; `crestline sim` starts a simulated one"
-        }
+        FailureKind::Dns => format!("check the host name in {url}"),
+        FailureKind::ConnectRefused => format!(
+            "start the server, or check host and port in {url}; `crestline sim` starts a simulated one"
+        ),
         FailureKind::ConnectTimeout => {
-            "check host and port in --url, and whether a proxy is needed"
+            format!("check host and port in {url}, and whether a proxy is needed")
         }
-        FailureKind::Connect => "check --url and the proxy variables",
-        FailureKind::Tls => {
-            "check whether --url should be http, and whether the certificate is one that this machine trusts"
-        }
-        FailureKind::Unauthorized => "give the key with --api-key or in OPENAI_API_KEY",
-        FailureKind::ClientError => {
-            "check the path of --url (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \
-             lists the names that the service knows), and the fields that the flags and --extra-args put into the body"
-        }
+        FailureKind::Connect => format!("check {url} and the proxy variables"),
+        FailureKind::Tls => format!(
+            "check whether {url} should be http, and whether the certificate is one that this machine trusts"
+        ),
+        FailureKind::Unauthorized => format!("give the key {key}"),
+        FailureKind::ClientError => format!(
+            "check the path of {url} (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \
+             lists the names that the service knows), and the fields that the flags and {extra} put into the body"
+        ),
         FailureKind::RateLimited => {
-            "the service is busy or limits this key; --no-test-connection starts all the same"
+            format!("the service is busy or limits this key; {unchecked} starts all the same")
         }
-        FailureKind::ReadTimeout => "raise --read-timeout",
-        FailureKind::TotalTimeout => "raise --total-timeout",
+        FailureKind::ReadTimeout => format!("raise {}", flags.read_timeout),
+        FailureKind::TotalTimeout => format!("raise {}", flags.total_timeout),
         FailureKind::UnexpectedStatus | FailureKind::MalformedJson | FailureKind::EmptyAnswer => {
-            "check --url: this does not answer as an OpenAI API does; it may be another service or a proxy's own page"
+            format!(
+                "check {url}: this does not answer as an OpenAI API does; it may be another service or a proxy's own page"
+            )
         }
-        FailureKind::MalformedHttp => "check whether --url should be https",
-        _ => "see the service's log; --no-test-connection starts all the same",
+        FailureKind::MalformedHttp => format!("check whether {url} should be https"),
+        _ => format!("see the service's log; {unchecked} starts all the same"),
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crestline_core::record::FailureKind;
 use crestline_core::request::LoadPoint;
+use crestline_core::units::Nanos;
+use crestline_load::clock::Clock;
 use crestline_load::engine::{CheckError, Stop};
 use crestline_load::files::make_room_for;
 use crestline_load::target::masked_url;
@@ -16,10 +18,13 @@ use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
-use crate::subject::Subject;
+use crate::subject::{Subject, wait};
 
 /// The name of the database in each load's folder.
 pub const DATABASE: &str = "benchmark_data.db";
+
+/// How often a service that is not ready yet is asked again.
+const ASK_EVERY: Nanos = Nanos::from_secs(5);
 
 /// What came of a plan.
 #[derive(Debug)]
@@ -101,10 +106,15 @@ pub(crate) fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bo
     if !plan.test_connection {
         return Ok(true);
     }
-    match subject.check(stop) {
-        Ok(()) => Ok(true),
-        Err(CheckError::Stopped) => Ok(false),
-        Err(error) => Err(refused(plan, &error)),
+    let clock = Clock::start();
+    loop {
+        let left = plan.ready_within.saturating_sub(clock.now());
+        match subject.check(stop) {
+            Ok(()) => return Ok(true),
+            Err(CheckError::Stopped) => return Ok(false),
+            Err(error) if left == Nanos::ZERO => return Err(refused(plan, &error)),
+            Err(_) => wait(left.min(ASK_EVERY), || stop.is_asked()),
+        }
     }
 }
 
