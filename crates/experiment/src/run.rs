@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crestline_core::record::FailureKind;
-use crestline_core::request::LoadPoint;
+use crestline_core::request::{Arrivals, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{CheckError, Stop};
@@ -44,11 +44,7 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
-    let slots = plan
-        .points
-        .iter()
-        .filter_map(|point| point.load.concurrency);
-    make_room_for(slots.max().map_or(0, |slots| u64::from(slots.get())))?;
+    make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
     let mut subject = Subject::open(plan, &workload)?;
     let folders = make_folders(plan)?;
     let mut outcome = Outcome {
@@ -84,6 +80,15 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         outcome.points.push(result);
     }
     Ok(outcome)
+}
+
+/// Requests that are certainly in flight together at some time; 0 where the rate decides.
+fn most_in_flight(point: &LoadPoint) -> u64 {
+    let limit = point.load.concurrency.map(|limit| u64::from(limit.get()));
+    match point.load.arrivals {
+        Arrivals::AtOnce => limit.map_or(point.requests, |limit| limit.min(point.requests)),
+        _ => limit.unwrap_or(0),
+    }
 }
 
 /// The folders of all loads, made before the first is applied, and none of them used before.

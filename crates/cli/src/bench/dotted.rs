@@ -120,7 +120,7 @@ fn with_unit(text: &str) -> Option<u64> {
     let digits = &text[..text.len() - 1];
     if unit.is_ascii_lowercase() {
         let scaled = digits.parse::<f64>().ok()? * 1000_f64.powi(power.cast_signed());
-        (scaled.fract() == 0.0 && scaled >= 0.0 && scaled < 9e15).then_some(scaled as u64)
+        (scaled.fract() == 0.0 && (0.0..9e15).contains(&scaled)).then_some(scaled as u64)
     } else {
         digits.parse::<u64>().ok()?.checked_mul(1024_u64.pow(power))
     }

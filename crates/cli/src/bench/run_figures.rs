@@ -91,9 +91,9 @@ pub(super) struct Stored {
 
 fn rates(point: &LoadPoint, requests: usize) -> Vec<f64> {
     match point.load.arrivals {
-        Arrivals::Paced(pacing) if pacing.is_ramp() => {
-            (0..requests as u64).map(|index| pacing.rate_at(index)).collect()
-        }
+        Arrivals::Paced(pacing) if pacing.is_ramp() => (0..requests as u64)
+            .map(|index| pacing.rate_at(index))
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -61,17 +61,16 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
 
 fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<Exit, Problem> {
     console::say(&table::before(&translation.report));
-    let mut watch = Watch::new(screen());
-    let mut begun = false;
-    let outcome = run_plan(&translation.plan, stop, &mut |event| {
-        begun |= matches!(event, Event::PointStarted { .. });
-        see(event, &mut watch, args.load.disable_tqdm);
-    });
-    if watch.screen() == Screen::Terminal {
+    let mut show = Show {
+        watch: Watch::new(screen()),
+        is_quiet: args.load.disable_tqdm,
+        stage: Stage::SetUp,
+    };
+    let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
+    if show.watch.screen() == Screen::Terminal {
         console::redraw("");
     }
-    let stage = if begun { Stage::Load } else { Stage::SetUp };
-    let outcome = outcome.map_err(|error| problems::problem(&error, stage, &FLAGS))?;
+    let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
     let Some(result) = outcome.points.first() else {
         return Ok(Exit::Interrupted);
     };
@@ -93,21 +92,32 @@ fn screen() -> Screen {
     }
 }
 
-fn see(event: Event, watch: &mut Watch, quiet: bool) {
-    match event {
-        Event::Note(note) => console::tell(&format!("note: {note}")),
-        Event::PointStarted { point, .. } => {
-            watch.start(tables::load_name(&point.load), point.duration);
-        }
-        Event::Progress(progress) if !quiet => {
-            if let Some(line) = watch.line(&progress) {
-                match watch.screen() {
-                    Screen::Terminal => console::redraw(&line),
-                    Screen::Log => console::tell(&line),
+/// What is shown while the run goes on.
+struct Show {
+    watch: Watch,
+    is_quiet: bool,
+    stage: Stage,
+}
+
+impl Show {
+    fn see(&mut self, event: Event) {
+        match event {
+            Event::Note(note) => console::tell(&format!("note: {note}")),
+            Event::PointStarted { point, .. } => {
+                self.stage = Stage::Load;
+                self.watch
+                    .start(tables::load_name(&point.load), point.duration);
+            }
+            Event::Progress(progress) if !self.is_quiet => {
+                if let Some(line) = self.watch.line(&progress) {
+                    match self.watch.screen() {
+                        Screen::Terminal => console::redraw(&line),
+                        Screen::Log => console::tell(&line),
+                    }
                 }
             }
+            _ => {}
         }
-        _ => {}
     }
 }
 
@@ -155,7 +165,10 @@ fn stored(folder: &Path) -> Result<Stored, Problem> {
     let reader = RunReader::open(&folder.join(DATABASE)).map_err(unreadable)?;
     Ok(Stored {
         epoch: reader.meta().header.start,
-        records: reader.records().collect::<Result<_, _>>().map_err(unreadable)?,
+        records: reader
+            .records()
+            .collect::<Result<_, _>>()
+            .map_err(unreadable)?,
     })
 }
 

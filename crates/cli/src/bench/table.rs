@@ -13,8 +13,15 @@ const LABEL: usize = 40;
 /// The lines before the run.
 pub(super) fn before(report: &ReportPlan) -> String {
     let mut out = match report.ramp_up {
-        None => format!("Traffic request rate: {}\n", python_float(report.request_rate)),
-        Some(RampUpPlan { strategy, start, end }) => format!(
+        None => format!(
+            "Traffic request rate: {}\n",
+            python_float(report.request_rate)
+        ),
+        Some(RampUpPlan {
+            strategy,
+            start,
+            end,
+        }) => format!(
             "Traffic ramp-up strategy: {}\nRequest rate: from {start} to {end} requests a second\n",
             strategy.name()
         ),
@@ -128,12 +135,12 @@ mod tests {
         table.title("Inter-token Latency", '-');
         table.number("Mean ITL (ms):", 32.749);
         let shown = table.0.replace(' ', ".");
-        expect![[r#"
+        expect![[r"
             ============.Serving.Benchmark.Result.============
             Successful.requests:.....................16........
             ---------------Inter-token.Latency----------------
             Mean.ITL.(ms):...........................32.75.....
-        "#]]
+        "]]
         .assert_eq(&shown);
     }
 }

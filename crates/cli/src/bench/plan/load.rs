@@ -26,8 +26,11 @@ pub(super) fn point(args: &LoadArgs) -> Result<LoadPoint, Problem> {
 
 fn load(args: &LoadArgs, requests: NonZeroU32, limit: Option<NonZeroU32>) -> Result<Load, Problem> {
     let burstiness = Burstiness::of_shape(args.burstiness).map_err(|_| {
-        Problem::usage(format!("--burstiness must be above 0, not {}", args.burstiness))
-            .hint("1 is a Poisson process, less is burstier, inf is even")
+        Problem::usage(format!(
+            "--burstiness must be above 0, not {}",
+            args.burstiness
+        ))
+        .hint("1 is a Poisson process, less is burstier, inf is even")
     })?;
     let arrivals = match pace(args)? {
         None => Arrivals::AtOnce,
@@ -48,14 +51,18 @@ fn pace(args: &LoadArgs) -> Result<Option<Pace>, Problem> {
     let is_all_at_once = args.request_rate.is_infinite() && args.request_rate > 0.0;
     if let Some(strategy) = args.ramp_up_strategy {
         if !is_all_at_once {
-            return Err(Problem::usage("--ramp-up-strategy and --request-rate cannot stand together")
-                .hint("leave out --request-rate: the ramp says how the rate goes"));
+            return Err(Problem::usage(
+                "--ramp-up-strategy and --request-rate cannot stand together",
+            )
+            .hint("leave out --request-rate: the ramp says how the rate goes"));
         }
         return ramp(args, strategy).map(Some);
     }
     if args.ramp_up_start_rps.is_some() || args.ramp_up_end_rps.is_some() {
-        return Err(Problem::usage("--ramp-up-start-rps and --ramp-up-end-rps need --ramp-up-strategy")
-            .hint("add --ramp-up-strategy linear or exponential"));
+        return Err(Problem::usage(
+            "--ramp-up-start-rps and --ramp-up-end-rps need --ramp-up-strategy",
+        )
+        .hint("add --ramp-up-strategy linear or exponential"));
     }
     if is_all_at_once {
         return Ok(None);
@@ -69,12 +76,16 @@ fn pace(args: &LoadArgs) -> Result<Option<Pace>, Problem> {
 
 fn ramp(args: &LoadArgs, strategy: RampUp) -> Result<Pace, Problem> {
     let (Some(from), Some(to)) = (args.ramp_up_start_rps, args.ramp_up_end_rps) else {
-        return Err(Problem::usage("--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps")
-            .hint("add both, in requests a second"));
+        return Err(Problem::usage(
+            "--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps",
+        )
+        .hint("add both, in requests a second"));
     };
     if from > to {
-        return Err(Problem::usage(format!("--ramp-up-start-rps {from} is above --ramp-up-end-rps {to}"))
-            .hint("exchange them"));
+        return Err(Problem::usage(format!(
+            "--ramp-up-start-rps {from} is above --ramp-up-end-rps {to}"
+        ))
+        .hint("exchange them"));
     }
     let rate = |flag, value: i64| {
         Rate::per_second(value as f64).map_err(|_| {

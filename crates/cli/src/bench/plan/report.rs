@@ -161,7 +161,12 @@ impl ReportPlan {
                 .map_or_else(String::new, |limit| format!("-concurrency{limit}"));
             let rate = match self.ramp_up {
                 Some(ramp) => {
-                    format!("ramp-up-{}-{}qps-{}qps", ramp.strategy.name(), ramp.start, ramp.end)
+                    format!(
+                        "ramp-up-{}-{}qps-{}qps",
+                        ramp.strategy.name(),
+                        ramp.start,
+                        ramp.end
+                    )
                 }
                 None => format!("{}qps", python_float(self.request_rate)),
             };

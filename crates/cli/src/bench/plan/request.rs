@@ -60,7 +60,7 @@ fn form(args: &ServeArgs, address: &Address) -> PromptForm {
     match address.endpoint {
         Endpoint::OpenAiChat => PromptForm::Chat,
         _ if args.request.prompt_token_ids => PromptForm::TokenIds { chat: false },
-        _ => PromptForm::Text,
+        Endpoint::OpenAiCompletions => PromptForm::Text,
     }
 }
 
@@ -83,19 +83,18 @@ fn ratios(text: &str) -> Result<(f64, f64), Problem> {
                 "write a number, or {flag} '{{\"input\": 0.2, \"output\": 0.5}}'"
             ))
     };
-    let (input, output) = match text.trim().parse::<f64>() {
-        Ok(share) => (share, share),
-        Err(_) => {
-            let object = values::object(flag, text)?;
-            let part = |name: &str| object.get(name).and_then(Value::as_f64);
-            if object
-                .keys()
-                .any(|name| name != "input" && name != "output")
-            {
-                return Err(wrong());
-            }
-            part("input").zip(part("output")).ok_or_else(wrong)?
+    let (input, output) = if let Ok(share) = text.trim().parse::<f64>() {
+        (share, share)
+    } else {
+        let object = values::object(flag, text)?;
+        let part = |name: &str| object.get(name).and_then(Value::as_f64);
+        if object
+            .keys()
+            .any(|name| name != "input" && name != "output")
+        {
+            return Err(wrong());
         }
+        part("input").zip(part("output")).ok_or_else(wrong)?
     };
     let is_share = |share: &f64| (0.0..1.0).contains(share);
     if [input, output].iter().all(is_share) {

@@ -3,12 +3,17 @@ use super::*;
 #[test]
 fn metrics_and_percentiles_are_lists() {
     reports("--percentile-metrics e2el,ttft", &expect!["E2el,"]);
-    reports("--metric-percentiles 50,99.9", &expect![[r#"
+    reports(
+        "--metric-percentiles 50,99.9",
+        &expect![[r#"
         value: 50.0,
         text: "50",
         value: 99.9,
-        text: "99.9","#]]);
-    reports("--goodput ttft:500 e2el:2000.5", &expect![[r#"
+        text: "99.9","#]],
+    );
+    reports(
+        "--goodput ttft:500 e2el:2000.5",
+        &expect![[r"
         goodput: Some(
         Limits {
         ttft_ms: Some(
@@ -17,7 +22,8 @@ fn metrics_and_percentiles_are_lists() {
         tpot_ms: None,
         latency_ms: Some(
         2000.5,
-        ),"#]]);
+        ),"]],
+    );
     reports("--compat vllm", &expect!["compat: Vllm,"]);
 }
 
