@@ -28,6 +28,9 @@ const FAILURES_SHOWN: usize = 10;
 /// Letters of such a line at most.
 const FAILURE_LETTERS: usize = 300;
 
+/// Commands that may begin in one second beside each other.
+const SAME_SECOND: u32 = 100;
+
 /// What hints call the flags.
 const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
@@ -200,10 +203,9 @@ impl Place {
     fn choose(args: &ServeArgs) -> Result<Self, Problem> {
         let results = &args.results;
         if results.save_result || results.append_result {
-            let folder = results.result_dir.as_deref().unwrap_or(".");
-            let name = format!("crestline-{}", moment::folder_stamp());
+            let results = Path::new(results.result_dir.as_deref().unwrap_or("."));
             return Ok(Self {
-                folder: Path::new(folder).join(name),
+                folder: unused(results, &moment::folder_stamp()),
                 _passing: None,
             });
         }
@@ -215,4 +217,19 @@ impl Place {
             _passing: Some(passing),
         })
     }
+}
+
+/// A folder of this moment that no other command has; taken by making it. Where that fails, the run will say why.
+fn unused(results: &Path, stamp: &str) -> PathBuf {
+    let name = |turn: u32| match turn {
+        1 => format!("crestline-{stamp}"),
+        _ => format!("crestline-{stamp}_{turn}"),
+    };
+    (1..=SAME_SECOND)
+        .map(|turn| results.join(name(turn)))
+        .find(|folder| {
+            let made = fs::create_dir_all(results).and_then(|()| fs::create_dir(folder));
+            made.is_ok() || !folder.exists()
+        })
+        .unwrap_or_else(|| results.join(name(1)))
 }

@@ -65,6 +65,10 @@ fn load_flags_make_one_load() {
             points.0.load.concurrency = 3
             points.0.warmup = 4"]],
     );
+}
+
+#[test]
+fn arrivals_are_bursty_even_or_rising() {
     changes(
         "--request-rate 2.5 --burstiness 0.5",
         &expect![[r"
