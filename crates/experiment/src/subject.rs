@@ -66,6 +66,7 @@ impl Subject {
                     preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
                     grace: plan.client.grace,
                     seed: plan.workload.seed,
+                    due_times: Arc::default(),
                     keep_text: plan.output.keep_text,
                 };
                 let wall = clock::wall();

@@ -47,16 +47,32 @@ impl Pacing {
     /// linear ramp, `from * (to / from)^p` for an exponential one.
     pub fn rate_at(&self, index: u64) -> f64 {
         let last = self.requests.saturating_sub(1).max(1);
-        let progress = index.min(last) as f64 / last as f64;
+        let index = index.min(last) as f64;
+        let last = last as f64;
         match self.pace {
             Pace::Steady(rate) | Pace::Fitted(rate) => rate.value(),
             Pace::Linear(Ramp { from, to }) => {
-                from.value() * (1.0 - progress) + to.value() * progress
+                let (from, to) = (from.value(), to.value());
+                // Rounding must not take a rate below both ends, where it might be 0.
+                (from + (to - from) * index / last).clamp(from.min(to), from.max(to))
             }
             Pace::Exponential(Ramp { from, to }) => {
-                from.value() * libm::pow(to.value() / from.value(), progress)
+                from.value() * libm::pow(to.value() / from.value(), index / last)
             }
         }
+    }
+
+    /// The steps of a ramp that rises: each whole number of requests a second that it reaches above the one it starts
+    /// with, and the first request that has that rate. Where a request jumps over several, all are its.
+    pub fn whole_rates(&self) -> Vec<(u64, u64)> {
+        let mut reached = self.rate_at(0).floor() as u64;
+        let mut steps = Vec::new();
+        for index in 0..self.requests {
+            let whole = self.rate_at(index).floor() as u64;
+            steps.extend((reached + 1..=whole).map(|rate| (rate, index)));
+            reached = reached.max(whole);
+        }
+        steps
     }
 
     /// The highest rate of the run.
@@ -164,6 +180,24 @@ mod tests {
         assert_near(&rates(falling)[..5], &[10.0, 8.0, 6.0, 4.0, 2.0]);
         assert_eq!(falling.highest_rate(), Rate::per_second(10.0).unwrap());
         assert!(falling.is_ramp());
+    }
+
+    #[test]
+    fn a_rising_ramp_has_a_step_for_each_whole_rate() {
+        // Rates 0.5, 1.5, 2.5, 3.5 and 4.5.
+        let rising = pacing(5, Pace::Linear(ramp(0.5, 4.5)));
+        assert_eq!(rising.whole_rates(), [(1, 1), (2, 2), (3, 3), (4, 4)]);
+        let thirds = pacing(4, Pace::Linear(ramp(1.0, 4.0)));
+        assert_eq!(thirds.whole_rates(), [(2, 1), (3, 2), (4, 3)]);
+        let steep = pacing(3, Pace::Linear(ramp(2.0, 6.5)));
+        assert_eq!(steep.whole_rates(), [(3, 1), (4, 1), (5, 2), (6, 2)]);
+        assert!(
+            pacing(5, Pace::Linear(ramp(4.5, 0.5)))
+                .whole_rates()
+                .is_empty()
+        );
+        let steady = Pace::Steady(Rate::per_second(4.0).unwrap());
+        assert!(pacing(5, steady).whole_rates().is_empty());
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub use counters::{
 };
 pub use figures::{Basis, Counting, Figures, Limits};
 pub use lengths::{Bins, LengthStatistics};
+pub use peak::{Second, seconds};
 pub use quantity::Quantity;
 pub use repeats::{Across, Figure, across_runs};
 pub use row::{EventTokens, RequestClock, Row};

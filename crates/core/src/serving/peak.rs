@@ -1,33 +1,84 @@
-//! The most that came or was in flight at once.
+//! What came and was in flight in each second, and the most of both.
 //!
 //! Counts; which requests count and how is the caller's to say.
 
 use super::{Counting, Row};
 
-/// Most output tokens, or events, of the successes in any second; seconds begin at the earliest start of a success.
-pub(super) fn peak_output_per_s(rows: &[Row], counting: Counting) -> f64 {
+/// A second of a run. Seconds begin at the earliest start of a success.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Second {
+    /// Output tokens (events, counted by events) of successes that came in it.
+    pub output: u64,
+    /// Mean number of requests in flight, failed ones too; counted by events, the number of successes that were in
+    /// flight at some moment of it.
+    pub concurrency: f64,
+}
+
+/// The seconds of a run from its first to the last in which something came or was in flight; none without successes.
+pub fn seconds(rows: &[Row], counting: Counting) -> Vec<Second> {
     let Some(origin) = earliest_start(rows) else {
-        return 0.0;
+        return Vec::new();
     };
-    let mut seconds: Vec<u64> = Vec::new();
+    let mut seconds = Vec::new();
     for arrived in successes(rows).flat_map(|row| row.arrived(counting)) {
-        let second = whole_seconds(arrived.at_s - origin);
-        if seconds.len() <= second {
-            seconds.resize(second + 1, 0);
-        }
-        seconds[second] += arrived.tokens;
+        at(&mut seconds, whole_seconds(arrived.at_s - origin)).output += arrived.tokens;
     }
-    seconds.into_iter().max().unwrap_or(0) as f64
+    match counting {
+        Counting::Tokens => {
+            let spans = rows.iter().map(|row| (row.start_s, row.end_s()));
+            spans.for_each(|(from, to)| cover(&mut seconds, from - origin, to - origin));
+        }
+        Counting::Events => {
+            for row in successes(rows) {
+                let last = whole_seconds(row.served_s() - origin);
+                (whole_seconds(row.start_s - origin)..=last)
+                    .for_each(|second| at(&mut seconds, second).concurrency += 1.0);
+            }
+        }
+    }
+    seconds
+}
+
+/// A second, and all before it.
+fn at(seconds: &mut Vec<Second>, second: usize) -> &mut Second {
+    if seconds.len() <= second {
+        seconds.resize(second + 1, Second::default());
+    }
+    &mut seconds[second]
+}
+
+/// Adds to each second how long of it a request was in flight.
+fn cover(seconds: &mut Vec<Second>, from_s: f64, to_s: f64) {
+    let mut from_s = from_s.max(0.0);
+    while from_s < to_s {
+        let second = whole_seconds(from_s);
+        let until_s = to_s.min((second + 1) as f64);
+        at(seconds, second).concurrency += until_s - from_s;
+        from_s = until_s;
+    }
+}
+
+/// Most output tokens, or events, of the successes in any second.
+pub(super) fn peak_output_per_s(rows: &[Row], counting: Counting) -> f64 {
+    let seconds = seconds(rows, counting).into_iter();
+    seconds.map(|second| second.output).max().unwrap_or(0) as f64
 }
 
 /// Counted by tokens: the highest number of requests in flight at one moment, failed ones too; a request is in flight
 /// from its start up to, but not including, its end. Counted by events: the highest number of successes that were in
 /// flight at some moment of the same second, which is more than were ever in flight together.
 pub(super) fn peak_concurrency(rows: &[Row], counting: Counting) -> u64 {
-    match counting {
-        Counting::Tokens => highest(rows.iter().map(|row| (row.start_s, row.end_s()))),
-        Counting::Events => touched_in_one_second(rows),
-    }
+    let numbers: Vec<u64> = match counting {
+        Counting::Tokens => in_flight(rows.iter().map(|row| (row.start_s, row.end_s())))
+            .into_iter()
+            .map(|(_, number)| number)
+            .collect(),
+        Counting::Events => seconds(rows, counting)
+            .into_iter()
+            .map(|second| second.concurrency as u64)
+            .collect(),
+    };
+    numbers.into_iter().max().unwrap_or(0)
 }
 
 /// How the number in flight goes: each moment at which it changes, with the number from then on.
@@ -52,23 +103,6 @@ pub(super) fn in_flight(spans: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, u6
 /// To whole nanoseconds: a sum of a start and a latency is not quite the moment at which the next request started.
 fn snapped(at_s: f64) -> f64 {
     (at_s * 1e9).round() / 1e9
-}
-
-fn highest(spans: impl Iterator<Item = (f64, f64)>) -> u64 {
-    let numbers = in_flight(spans).into_iter().map(|(_, number)| number);
-    numbers.max().unwrap_or(0)
-}
-
-fn touched_in_one_second(rows: &[Row]) -> u64 {
-    let Some(origin) = earliest_start(rows) else {
-        return 0;
-    };
-    let seconds = successes(rows).map(|row| {
-        let first = whole_seconds(row.start_s - origin);
-        let last = whole_seconds(row.served_s() - origin);
-        (first as f64, (last + 1) as f64)
-    });
-    highest(seconds)
 }
 
 fn successes(rows: &[Row]) -> impl Iterator<Item = &Row> {
@@ -147,6 +181,20 @@ mod tests {
         for (counting, expected) in [(Counting::Tokens, 2.0), (Counting::Events, 2.0)] {
             assert!((peak_output_per_s(&rows, counting) - expected).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn a_second_holds_the_mean_number_in_flight_and_what_came_in_it() {
+        let rows = [row(10.5, 1.0), row(11.0, 2.25), failed(10.0, 1.25)];
+        // From 10.5 on: 1 s and 0.5 s, and 0.75 s of the failed one; then 1 s, then 0.75 s.
+        let second = |output, concurrency| Second {
+            output,
+            concurrency,
+        };
+        let expected = [second(0, 2.25), second(1, 1.0), second(1, 0.75)];
+        assert_eq!(seconds(&rows, Counting::Tokens), expected);
+        let touched = [second(0, 2.0), second(1, 2.0), second(1, 1.0)];
+        assert_eq!(seconds(&rows, Counting::Events), touched);
     }
 
     #[test]
