@@ -11,4 +11,5 @@ mod proxy;
 mod script;
 mod session;
 mod sse;
+mod streams;
 mod tls;
