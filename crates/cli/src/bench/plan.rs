@@ -58,7 +58,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         Problem::usage("--model is required")
             .hint("give the name that the service knows the model by; GET /v1/models lists them")
     })?;
-    let report = report::plan(args, &model)?;
+    let report = report::plan(args, &model, address.endpoint)?;
     let point = load::point(&args.load)?;
     let subject = match &address.place {
         address::Place::Live(url) => {

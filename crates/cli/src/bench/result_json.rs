@@ -93,9 +93,14 @@ fn figures(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
         ("completed", figures.completed.into()),
         ("failed", figures.failed.into()),
         ("total_input_tokens", figures.input_tokens.into()),
+        ("total_input_sequences", figures.input_sequences.into()),
         ("total_output_tokens", figures.output_tokens.into()),
         ("request_throughput", json!(figures.request_throughput)),
         ("request_goodput", json!(figures.goodput)),
+        (
+            "input_sequence_throughput",
+            json!(figures.sequence_throughput),
+        ),
         ("output_throughput", json!(figures.output_throughput)),
         ("total_token_throughput", json!(figures.token_throughput)),
         ("input_lens", rows(|row| row.prompt_tokens.into())),
@@ -117,8 +122,10 @@ fn figures(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
         ("max_concurrent_requests", figures.peak_concurrency.into()),
         ("rtfx", json!(figures.speech_rate)),
     ]
+    .into_iter()
+    .filter(|(name, _)| belongs(name, report))
     .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    .collect();
     if report.ramp_up.is_some() {
         out.push(("rps_change_events".to_owned(), rate_changes(run)));
     }
@@ -137,6 +144,29 @@ pub(super) fn error(record: &crestline_core::record::RequestRecord) -> String {
     record.failure.as_ref().map_or_else(String::new, |failure| {
         format!("{}: {}", failure.kind.name(), failure.text)
     })
+}
+
+/// Vectors and scores have other fields than texts.
+fn belongs(name: &str, report: &ReportPlan) -> bool {
+    const POOLED: [&str; 2] = ["total_input_sequences", "input_sequence_throughput"];
+    const GENERATED: [&str; 11] = [
+        "total_output_tokens",
+        "output_throughput",
+        "output_lens",
+        "ttfts",
+        "itls",
+        "start_times",
+        "queue_times",
+        "generated_texts",
+        "max_output_tokens_per_s",
+        "max_concurrent_requests",
+        "rtfx",
+    ];
+    if report.is_pooled {
+        !GENERATED.contains(&name)
+    } else {
+        !POOLED.contains(&name)
+    }
 }
 
 /// When a ramp came to each whole number of requests a second, in local time.

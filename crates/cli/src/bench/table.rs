@@ -58,14 +58,18 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
     }
     table.number("Benchmark duration (s):", figures.duration_s);
     table.whole("Total input tokens:", figures.input_tokens);
-    if run.has_tokens {
+    let has_tokens = run.has_tokens && !report.is_pooled;
+    if has_tokens {
         table.whole("Total generated tokens:", figures.output_tokens);
     }
     table.number("Request throughput (req/s):", figures.request_throughput);
+    if report.is_pooled {
+        table.number("Input throughput (inputs/s):", figures.sequence_throughput);
+    }
     if let Some(goodput) = figures.goodput {
         table.number("Request goodput (req/s):", goodput);
     }
-    if run.has_tokens {
+    if has_tokens {
         table.number(
             "Output token throughput (tok/s):",
             figures.output_throughput,
@@ -75,12 +79,17 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
             figures.peak_output_per_s,
         );
     }
-    table.number("Peak concurrent requests:", figures.peak_concurrency as f64);
-    if run.has_tokens {
+    if !report.is_pooled {
+        table.number("Peak concurrent requests:", figures.peak_concurrency as f64);
+    }
+    if figures.speech_rate > 0.0 {
+        table.number("RTFx (Inverse Real-Time Factor):", figures.speech_rate);
+    }
+    if run.has_tokens || report.is_pooled {
         table.number("Total token throughput (tok/s):", figures.token_throughput);
     }
     for metric in &report.metrics {
-        if run.has_tokens || !metric.needs_tokens() {
+        if has_tokens || !metric.needs_tokens() {
             table.metric(*metric, run, report);
         }
     }

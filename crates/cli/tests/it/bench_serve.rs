@@ -80,7 +80,7 @@ fn the_figures_are_those_of_the_engine() {
     assert!((number("mean_tpot_ms") - 20.0).abs() < 0.2, "{json}");
     let e2el = number("mean_ttft_ms") + 7.0 * number("mean_tpot_ms");
     assert!((number("mean_e2el_ms") - e2el).abs() < 1e-6);
-    assert_eq!(number("max_concurrent_requests"), 4.0);
+    assert_eq!(json["max_concurrent_requests"], 4);
     let rate = number("completed") / number("duration");
     assert!((number("request_throughput") - rate).abs() < 1e-9);
     assert_eq!(json["ttfts"].as_array().unwrap().len(), 64);
@@ -144,7 +144,7 @@ fn a_ramp_is_told_in_the_document() {
     let name = place
         .list("")
         .into_iter()
-        .find(|name| name.ends_with(".json"))
+        .find(|name| name.contains("qps-m-"))
         .unwrap();
     assert!(
         name.starts_with("vllm-ramp-up-linear-2qps-6qps-m-"),
@@ -194,4 +194,52 @@ fn without_results_asked_for_nothing_is_left() {
         .run(&format!("{RUN} {VIRTUAL} --num-prompts 3"))
         .done();
     assert_eq!(place.list(""), Vec::<String>::new());
+}
+
+#[test]
+fn other_backends_have_their_own_lines_and_keys() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    let run = |backend: &str, path: &str| {
+        let line = format!(
+            "bench serve --backend {backend} --endpoint {path} --base-url {} --model m --tokenizer builtin --random-input-len 16 \
+             --random-output-len 8 --num-prompts 6 --max-concurrency 3 --save-result --save-detailed --result-filename {backend}.json",
+            sim.root()
+        );
+        let ran = place.run(&line).done();
+        (ran.out, place.json(&format!("{backend}.json")))
+    };
+    for (backend, path) in [
+        ("openai-chat", "/v1/chat/completions"),
+        ("openai-responses", "/v1/responses"),
+        ("tgi", "/generate_stream"),
+    ] {
+        let (out, json) = run(backend, path);
+        assert_eq!(
+            (&json["completed"], &json["failed"]),
+            (&6.into(), &0.into()),
+            "{backend}: {out}"
+        );
+        assert_eq!(
+            json["output_lens"],
+            serde_json::json!([8, 8, 8, 8, 8, 8]),
+            "{backend}"
+        );
+    }
+    for (backend, path) in [
+        ("openai-embeddings", "/v1/embeddings"),
+        ("vllm-pooling", "/pooling"),
+    ] {
+        let (out, json) = run(backend, path);
+        assert!(out.contains("Input throughput (inputs/s):"), "{out}");
+        assert!(!out.contains("Total generated tokens"), "{out}");
+        assert_eq!(
+            (&json["completed"], &json["total_input_sequences"]),
+            (&6.into(), &6.into())
+        );
+        assert!(
+            json.get("output_throughput").is_none() && json["mean_e2el_ms"].as_f64().unwrap() > 0.0
+        );
+        assert!(json["total_input_tokens"].as_u64().unwrap() >= 96, "{json}");
+    }
 }

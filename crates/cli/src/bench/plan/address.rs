@@ -21,32 +21,27 @@ pub(super) enum Place {
 }
 
 /// Forms of requests: how vLLM names them, and what is spoken.
-const BACKENDS: [(&str, Endpoint); 7] = [
+const BACKENDS: [(&str, Endpoint); 20] = [
     ("vllm", Endpoint::OpenAiCompletions),
     ("openai", Endpoint::OpenAiCompletions),
     ("openai-chat", Endpoint::OpenAiChat),
+    ("openai-responses", Endpoint::OpenAiResponses),
+    ("openai-audio", Endpoint::OpenAiTranscription),
+    ("openai-embeddings", Endpoint::OpenAiEmbeddings),
+    ("openai-embeddings-chat", Endpoint::ChatEmbeddings),
+    ("openai-embeddings-clip", Endpoint::ClipEmbeddings),
+    ("openai-embeddings-vlm2vec", Endpoint::Vlm2VecEmbeddings),
+    ("vllm-pooling", Endpoint::Pooling),
+    ("vllm-rerank", Endpoint::Rerank),
+    ("infinity-embeddings", Endpoint::InfinityEmbeddings),
+    ("infinity-embeddings-clip", Endpoint::InfinityClipEmbeddings),
+    ("tgi", Endpoint::TgiGenerate),
+    ("tensorrt-llm", Endpoint::TensorRtGenerate),
+    ("deepspeed-mii", Endpoint::DeepSpeedMii),
     ("lmdeploy", Endpoint::OpenAiCompletions),
     ("sglang", Endpoint::OpenAiCompletions),
     ("scalellm", Endpoint::OpenAiCompletions),
     ("llama.cpp", Endpoint::OpenAiCompletions),
-];
-
-/// Those that are known and cannot be spoken yet.
-const LATER: [&str; 14] = [
-    "openai-responses",
-    "openai-audio",
-    "openai-embeddings",
-    "openai-embeddings-chat",
-    "openai-embeddings-clip",
-    "openai-embeddings-vlm2vec",
-    "infinity-embeddings",
-    "infinity-embeddings-clip",
-    "vllm-pooling",
-    "vllm-rerank",
-    "tgi",
-    "tensorrt-llm",
-    "deepspeed-mii",
-    "dashscope",
 ];
 
 pub(super) fn resolve(args: &ConnectionArgs) -> Result<Address, Problem> {
@@ -75,24 +70,39 @@ pub(super) fn resolve(args: &ConnectionArgs) -> Result<Address, Problem> {
         }
         None => format!("http://{}:{}", args.host, args.port),
     };
-    let wanted = endpoint.path();
-    if !args.endpoint.ends_with(wanted) || is_chat_in_disguise(&args.endpoint, endpoint) {
-        return Err(Problem::usage(format!(
-            "--endpoint {} does not fit --backend {}",
-            args.endpoint, args.backend
-        ))
-        .cause(format!("its path ends in {wanted}"))
-        .hint(format!("add --endpoint /v1/{wanted}")));
-    }
+    check_path(args, endpoint)?;
     Ok(Address {
         place: Place::Live(format!("{begin}{}", args.endpoint)),
         endpoint,
     })
 }
 
-/// `chat/completions` ends in `completions` too.
-fn is_chat_in_disguise(path: &str, endpoint: Endpoint) -> bool {
-    endpoint == Endpoint::OpenAiCompletions && path.ends_with(Endpoint::OpenAiChat.path())
+fn check_path(args: &ConnectionArgs, endpoint: Endpoint) -> Result<(), Problem> {
+    let (path, wanted) = (&args.endpoint, endpoint.path());
+    // `chat/completions` ends in `completions` too.
+    let chat = Endpoint::OpenAiChat;
+    let fits = match endpoint {
+        Endpoint::OpenAiCompletions => path.ends_with(wanted) && !path.ends_with(chat.path()),
+        Endpoint::OpenAiTranscription => path.ends_with(wanted) || path.ends_with("translations"),
+        // A server of its own, whose path says nothing.
+        Endpoint::DeepSpeedMii => true,
+        _ => path.ends_with(wanted),
+    };
+    if fits {
+        return Ok(());
+    }
+    let example = match endpoint {
+        Endpoint::OpenAiTranscription => "/v1/audio/transcriptions".to_owned(),
+        Endpoint::Pooling | Endpoint::TgiGenerate => format!("/{wanted}"),
+        Endpoint::TensorRtGenerate => format!("/v2/models/ensemble/{wanted}"),
+        _ => format!("/v1/{wanted}"),
+    };
+    Err(Problem::usage(format!(
+        "--endpoint {path} does not fit --backend {}",
+        args.backend
+    ))
+    .cause(format!("its path ends in {wanted}"))
+    .hint(format!("add --endpoint {example}")))
 }
 
 fn endpoint(backend: &str) -> Result<Endpoint, Problem> {
@@ -100,14 +110,8 @@ fn endpoint(backend: &str) -> Result<Endpoint, Problem> {
         return Ok(*endpoint);
     }
     let names = BACKENDS.map(|(name, _)| name);
-    if LATER.contains(&backend) {
-        return Err(
-            Problem::usage(format!("--backend {backend} is not supported yet"))
-                .hint(format!("one of {}", names.join(", "))),
-        );
-    }
     let problem = Problem::usage(format!("--backend {backend} is not known"));
-    Err(match nearest(backend, names.into_iter().chain(LATER)) {
+    Err(match nearest(backend, names) {
         Some(name) => problem.hint(format!("did you mean {name}?")),
         None => problem.hint(format!("one of {}", names.join(", "))),
     })

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crestline_core::serving::{Limits, Quantity};
+use crestline_load::client::endpoint::Endpoint;
 
 use super::super::args::{Compat, LoadArgs, RampUp, ResultArgs, ServeArgs};
 use crate::problem::Problem;
@@ -97,6 +98,8 @@ pub(crate) struct Percentile {
 /// What is computed, shown and written of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReportPlan {
+    /// The service gives vectors or scores, and no text.
+    pub(crate) is_pooled: bool,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) percentiles: Vec<Percentile>,
     /// Limits of a good request, where they are asked for.
@@ -188,10 +191,16 @@ pub(crate) fn python_float(value: f64) -> String {
     format!("{value:?}")
 }
 
-pub(super) fn plan(args: &ServeArgs, model: &str) -> Result<ReportPlan, Problem> {
+pub(super) fn plan(
+    args: &ServeArgs,
+    model: &str,
+    endpoint: Endpoint,
+) -> Result<ReportPlan, Problem> {
+    let is_pooled = !endpoint.generates();
     let results = &args.results;
     Ok(ReportPlan {
-        metrics: metrics(results.percentile_metrics.as_deref())?,
+        is_pooled,
+        metrics: metrics(results.percentile_metrics.as_deref(), endpoint)?,
         percentiles: percentiles(&results.metric_percentiles)?,
         goodput: goodput(&results.goodput)?,
         compat: results.compat,
@@ -233,14 +242,24 @@ fn saving(results: &ResultArgs) -> Saving {
     }
 }
 
-fn metrics(typed: Option<&str>) -> Result<Vec<Metric>, Problem> {
+fn metrics(typed: Option<&str>, endpoint: Endpoint) -> Result<Vec<Metric>, Problem> {
     let Some(typed) = typed else {
-        return Ok(vec![Metric::Ttft, Metric::Tpot, Metric::Itl]);
+        return Ok(if endpoint.generates() {
+            vec![Metric::Ttft, Metric::Tpot, Metric::Itl]
+        } else {
+            vec![Metric::E2el]
+        });
     };
     let names = || Metric::ALL.map(Metric::key);
     let mut wanted = Vec::new();
     for name in typed.split(',').map(str::trim) {
         let found = Metric::ALL.into_iter().find(|metric| metric.key() == name);
+        if found.is_some_and(|metric| metric.needs_tokens() && !endpoint.generates()) {
+            return Err(Problem::usage(format!(
+                "--percentile-metrics {name} has no meaning for vectors and scores"
+            ))
+            .hint("use e2el"));
+        }
         wanted.push(found.ok_or_else(|| {
             Problem::usage(format!("--percentile-metrics does not know {name}"))
                 .hint(format!("one or more of {}, with commas", names().join(",")))

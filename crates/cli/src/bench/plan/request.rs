@@ -1,11 +1,11 @@
 //! From the flags of prompts and generation to what is sent.
 
-use crestline_core::request::Generation;
+use crestline_core::request::{ChatLength, Generation};
 use crestline_load::client::endpoint::Endpoint;
 use crestline_workload::plan::{Dataset, Lengths, PromptForm, RandomLengths, WorkloadPlan};
 use serde_json::{Map, Value};
 
-use super::super::args::{DatasetName, ServeArgs};
+use super::super::args::{DatasetName, RequestArgs, ServeArgs};
 use super::address::Address;
 use crate::problem::Problem;
 use crate::values;
@@ -60,7 +60,7 @@ fn form(args: &ServeArgs, address: &Address) -> PromptForm {
     match address.endpoint {
         Endpoint::OpenAiChat => PromptForm::Chat,
         _ if args.request.prompt_token_ids => PromptForm::TokenIds { chat: false },
-        Endpoint::OpenAiCompletions => PromptForm::Text,
+        _ => PromptForm::Text,
     }
 }
 
@@ -106,6 +106,42 @@ fn ratios(text: &str) -> Result<(f64, f64), Problem> {
 
 pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generation, Problem> {
     let typed = &args.request;
+    let endpoint = address.endpoint;
+    let mut settings = sampling(typed)?;
+    if endpoint.generates() && !is_openai(endpoint) && settings != Generation::default() {
+        return Err(Problem::usage(format!(
+            "--backend {} takes no sampling flags",
+            args.connection.backend
+        ))
+        .cause("--top-p, --top-k, --min-p, --temperature and penalties are for OpenAI's APIs")
+        .hint("leave them out, or put the service's own names into --extra-body"));
+    }
+    // Random prompts mean nothing to a model, so that it may end at once.
+    if typed.ignore_eos || (args.dataset.dataset_name == DatasetName::Random && is_openai(endpoint))
+    {
+        settings.extra.insert("ignore_eos".to_owned(), true.into());
+    }
+    if let Some(text) = &typed.extra_body {
+        settings.extra.extend(values::object("--extra-body", text)?);
+    }
+    let is_completion = endpoint == Endpoint::OpenAiCompletions;
+    Ok(Generation {
+        stream: endpoint.generates() && endpoint != Endpoint::DeepSpeedMii,
+        top_logprobs: typed.logprobs.filter(|_| is_completion),
+        chat_length: ChatLength::MaxCompletionTokens,
+        ..settings
+    })
+}
+
+/// The APIs that take the sampling flags.
+fn is_openai(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::OpenAiCompletions | Endpoint::OpenAiChat | Endpoint::OpenAiResponses
+    )
+}
+
+fn sampling(typed: &RequestArgs) -> Result<Generation, Problem> {
     let finite =
         |flag, value: Option<f64>| value.map(|value| values::finite(flag, value)).transpose();
     let mut extra = Map::new();
@@ -120,20 +156,9 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
             extra.insert(name.to_owned(), value.into());
         }
     }
-    // Random prompts mean nothing to a model, so that it may end at once.
-    if typed.ignore_eos || args.dataset.dataset_name == DatasetName::Random {
-        extra.insert("ignore_eos".to_owned(), true.into());
-    }
-    if let (Some(count), Endpoint::OpenAiCompletions) = (typed.logprobs, address.endpoint) {
-        extra.insert("logprobs".to_owned(), count.into());
-    }
-    if let Some(text) = &typed.extra_body {
-        extra.extend(values::object("--extra-body", text)?);
-    }
     Ok(Generation {
         frequency_penalty: finite("--frequency-penalty", typed.frequency_penalty)?,
         repetition_penalty: finite("--repetition-penalty", typed.repetition_penalty)?,
-        stream: true,
         temperature: finite("--temperature", typed.temperature)?,
         top_p: finite("--top-p", typed.top_p)?,
         top_k: typed.top_k,

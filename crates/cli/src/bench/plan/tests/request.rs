@@ -53,7 +53,7 @@ fn generation_flags_go_into_the_body() {
             generation.frequency_penalty = 1.0
             generation.repetition_penalty = 1.1"]],
     );
-    changes("--logprobs 3", &expect!["generation.extra.logprobs = 3"]);
+    changes("--logprobs 3", &expect!["generation.top_logprobs = 3"]);
     changes(
         "--extra-body.a.b 1 --extra_body.a.c=x",
         &expect![[r#"

@@ -31,14 +31,32 @@ fn the_endpoint_does_not_fit() {
     refuses(
         "--backend tgi",
         &expect![[r"
-        error: --backend tgi is not supported yet
-          hint: one of vllm, openai, openai-chat, lmdeploy, sglang, scalellm, llama.cpp"]],
+            error: --endpoint /v1/completions does not fit --backend tgi
+              cause: its path ends in generate_stream
+              hint: add --endpoint /generate_stream"]],
     );
     refuses(
         "--header x",
         &expect![[r"
         error: --header has a part without `=`
           hint: write NAME=VALUE, with quotes where the value has spaces: --header 'X-Team=a b' X-Run=1"]],
+    );
+}
+
+#[test]
+fn settings_do_not_fit_the_backend() {
+    refuses(
+        "--backend tgi --endpoint /generate_stream --top-p 0.5",
+        &expect![[r"
+        error: --backend tgi takes no sampling flags
+          cause: --top-p, --top-k, --min-p, --temperature and penalties are for OpenAI's APIs
+          hint: leave them out, or put the service's own names into --extra-body"]],
+    );
+    refuses(
+        "--backend openai-embeddings --endpoint /v1/embeddings --percentile-metrics ttft",
+        &expect![[r"
+            error: --percentile-metrics ttft has no meaning for vectors and scores
+              hint: use e2el"]],
     );
 }
 
