@@ -155,6 +155,10 @@ impl Row {
 /// least, and its events count singly; one without content, such as an embedding, has none.
 fn output(record: &RequestRecord) -> (u64, EventTokens) {
     match record.output_tokens {
+        Some(tokens) if !record.chunk_tokens.is_empty() => (
+            tokens.count.into(),
+            EventTokens::Known(record.chunk_tokens.clone()),
+        ),
         None => (record.chunks.min(1).into(), EventTokens::One),
         Some(tokens) if tokens.source == TokenSource::Chunks => {
             (tokens.count.into(), EventTokens::One)

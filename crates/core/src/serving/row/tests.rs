@@ -129,3 +129,14 @@ fn tokens_that_nobody_counted_are_one_an_event() {
     let row = Row::of_record(&unknown, RequestClock::Sent);
     assert_eq!((row.output_tokens, row.event_tokens), (1, EventTokens::One));
 }
+
+#[test]
+fn what_each_event_brought_is_known_where_the_server_said_so() {
+    let record = RequestRecord {
+        chunk_tokens: vec![1, 3, 1],
+        ..streamed()
+    };
+    let row = Row::of_record(&record, RequestClock::Sent);
+    assert_eq!(row.event_tokens, EventTokens::Known(vec![1, 3, 1]));
+    assert_eq!(row.output_tokens, 5);
+}
