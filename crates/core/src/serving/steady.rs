@@ -121,10 +121,9 @@ impl SteadyState {
     pub fn of(rows: &[Row], applied: Applied, basis: &Basis) -> Option<Self> {
         let window = Window::of(rows, applied)?;
         let length_s = window.length_s();
-        let started: Vec<Row> = rows
+        let started: Vec<&Row> = rows
             .iter()
             .filter(|row| window.has_start(row.start_s))
-            .cloned()
             .collect();
         let successes = || rows.iter().filter(|row| row.succeeded);
         let completed = successes()
@@ -142,8 +141,8 @@ impl SteadyState {
             .map(|row| window.overlap_s(row.start_s, row.end_s()))
             .sum();
         let spread = |quantity: Quantity| {
-            let values_s = quantity.values_s(&started, basis.counting);
-            Spread::of_seconds(&values_s, &basis.percentiles)
+            let started = started.iter().copied();
+            quantity.spread(started, basis.counting, &basis.percentiles)
         };
         Some(Self {
             window,
