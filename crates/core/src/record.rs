@@ -37,6 +37,10 @@ pub struct RequestRecord {
     pub gaps: Gaps,
     /// Events with content; `gaps` has one less.
     pub chunks: u32,
+    /// Tokens that each event with content brought, where the server keeps count in every event: `chunks` numbers.
+    /// Empty where it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chunk_tokens: Vec<u32>,
     /// The response came as server-sent events.
     pub streamed: bool,
     /// Input length.
@@ -75,6 +79,7 @@ impl RequestRecord {
             end: Nanos::ZERO,
             gaps: Gaps::default(),
             chunks: 0,
+            chunk_tokens: Vec::new(),
             streamed: false,
             prompt_tokens: None,
             output_tokens: None,

@@ -111,6 +111,12 @@ pub struct Generation {
     pub repetition_penalty: Option<f64>,
     /// Ask for log-probabilities.
     pub logprobs: Option<bool>,
+    /// Ask for those of so many most likely tokens at each place too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<u32>,
+    /// The field that the longest answer of a chat is asked for in.
+    #[serde(default, skip_serializing_if = "ChatLength::is_usual")]
+    pub chat_length: ChatLength,
     /// Number of answers a request (`n`).
     pub choices: Option<u32>,
     /// Seed of the server's sampling.
@@ -129,6 +135,24 @@ pub struct Generation {
     pub top_k: Option<i64>,
     /// Merged into the body last; a `null` removes a field.
     pub extra: Map<String, Value>,
+}
+
+/// The field that the longest answer of a chat is asked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatLength {
+    /// `max_tokens`, which all servers know.
+    #[default]
+    MaxTokens,
+    /// `max_completion_tokens`, which has taken its place in OpenAI's API.
+    MaxCompletionTokens,
+}
+
+impl ChatLength {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How requests arrive.

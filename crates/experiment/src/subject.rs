@@ -230,7 +230,7 @@ fn source(
 }
 
 /// Waits, but looks up each 50 ms whether it should go on.
-fn wait(time: Nanos, stop: impl Fn() -> bool) {
+pub(crate) fn wait(time: Nanos, stop: impl Fn() -> bool) {
     let clock = clock::Clock::start();
     while clock.now() < time && !stop() {
         let left = time.saturating_sub(clock.now()).to_duration();

@@ -1,7 +1,10 @@
 //! Sends requests to an LLM service and times them.
 
+pub mod aside;
 pub mod client;
 pub mod clock;
+pub mod counters;
 pub mod engine;
+pub mod exposition;
 pub mod files;
 pub mod target;

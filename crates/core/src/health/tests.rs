@@ -41,6 +41,7 @@ fn record(due_ms: u64, lag_ms: u64) -> RequestRecord {
         end: first + gap,
         gaps: Gaps::from(vec![gap]),
         chunks: 2,
+        chunk_tokens: Vec::new(),
         streamed: true,
         prompt_tokens: None,
         output_tokens: None,

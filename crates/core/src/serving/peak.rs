@@ -84,6 +84,7 @@ pub(super) fn peak_concurrency(rows: &[Row], counting: Counting) -> u64 {
 /// How the number in flight goes: each moment at which it changes, with the number from then on.
 pub(super) fn in_flight(spans: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, u64)> {
     let mut steps: Vec<(f64, i64)> = spans
+        .map(|(start, end)| (snapped(start), snapped(end)))
         .filter(|(start, end)| start < end)
         .flat_map(|(start, end)| [(start, 1), (end, -1)])
         .collect();
@@ -97,6 +98,11 @@ pub(super) fn in_flight(spans: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, u6
             (at, number as u64)
         })
         .collect()
+}
+
+/// To whole nanoseconds: a sum of a start and a latency is not quite the moment at which the next request started.
+fn snapped(at_s: f64) -> f64 {
+    (at_s * 1e9).round() / 1e9
 }
 
 fn successes(rows: &[Row]) -> impl Iterator<Item = &Row> {
@@ -152,6 +158,13 @@ mod tests {
     #[test]
     fn a_request_that_starts_when_another_ends_is_not_beside_it() {
         let rows = [row(0.0, 1.0), row(1.0, 1.0), row(1.5, 0.0)];
+        assert_eq!(peak_concurrency(&rows, Counting::Tokens), 1);
+    }
+
+    #[test]
+    fn sums_that_are_off_by_a_rounding_are_the_same_moment() {
+        // 0.1 + 0.2 is above 0.3.
+        let rows = [row(0.1, 0.2), row(0.3, 0.1)];
         assert_eq!(peak_concurrency(&rows, Counting::Tokens), 1);
     }
 

@@ -5,7 +5,7 @@
 use crestline_core::record::{Failure, FailureKind, Gaps, RequestRecord, TokenCount, TokenSource};
 use crestline_core::units::Nanos;
 
-use super::delta::{self, Delta, Shape, Usage};
+use super::delta::{self, Delta, DeltaError, Shape, Usage};
 use super::h1::Head;
 use super::sse::EventDecoder;
 
@@ -13,6 +13,40 @@ use super::sse::EventDecoder;
 const ERROR_TEXT_LIMIT: usize = 4 * 1024;
 /// Longest answer that is not streamed, in bytes.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
+
+/// How the events or the body of an answer are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnswerForm {
+    /// Completions and chats.
+    #[default]
+    Completion,
+    /// The responses API.
+    Response,
+    /// Speech that was written down: events as of a chat, or a body with the text.
+    Transcript,
+    /// One vector or score, without tokens: the answer is there when its body is.
+    Pooled,
+    /// Servers with an API of their own.
+    Generated,
+}
+
+impl AnswerForm {
+    fn read_event(self, data: &[u8]) -> Result<Delta<'_>, DeltaError> {
+        match self {
+            Self::Completion | Self::Transcript => delta::read(data),
+            Self::Response => delta::response::read(data),
+            Self::Generated => delta::generated::read(data),
+            Self::Pooled => delta::pooled::read(data),
+        }
+    }
+
+    fn read_body(self, data: &[u8]) -> Result<Delta<'_>, DeltaError> {
+        match self {
+            Self::Transcript => delta::generated::read(data),
+            other => other.read_event(data),
+        }
+    }
+}
 
 /// The answer as far as it has been received.
 #[derive(Debug, Default)]
@@ -26,6 +60,7 @@ pub struct Answer {
 /// What the events said.
 #[derive(Debug, Default)]
 struct Facts {
+    form: AnswerForm,
     shape: Option<Shape>,
     first_byte: Option<Nanos>,
     first_token: Option<Nanos>,
@@ -34,6 +69,7 @@ struct Facts {
     last_token: Option<Nanos>,
     gaps: Gaps,
     chunks: u32,
+    running: RunningCount,
     events: u64,
     usage: Usage,
     finished: bool,
@@ -42,6 +78,38 @@ struct Facts {
     reasoning: String,
     tool_calls: String,
     failure: Option<Failure>,
+}
+
+/// Tokens event by event, out of a count that the server keeps in every event.
+#[derive(Debug, Default)]
+struct RunningCount {
+    tokens: Vec<u32>,
+    counted: u32,
+    /// An event had no count, or a smaller one than the event before.
+    broken: bool,
+}
+
+impl RunningCount {
+    /// An event with content has come.
+    fn take(&mut self, count: Option<u32>) {
+        let new = count.and_then(|count| count.checked_sub(self.counted));
+        match new.filter(|_| !self.broken) {
+            Some(new) => {
+                self.tokens.push(new);
+                self.counted += new;
+            }
+            None => self.broken = true,
+        }
+    }
+
+    /// The tokens of each event, where they add up to all of them. A last token may have no text: the end of the answer.
+    fn settle(self, all: Option<u32>) -> Vec<u32> {
+        let missing = all.and_then(|all| all.checked_sub(self.counted));
+        if self.broken || missing.is_none_or(|missing| missing > 1) {
+            return Vec::new();
+        }
+        self.tokens
+    }
 }
 
 /// The texts of an answer.
@@ -56,6 +124,13 @@ pub struct Texts {
 }
 
 impl Answer {
+    /// Nothing received yet.
+    pub fn new(form: AnswerForm) -> Self {
+        let mut answer = Self::default();
+        answer.facts.form = form;
+        answer
+    }
+
     /// The first byte of the response has arrived.
     pub fn begin(&mut self, at: Nanos) {
         self.facts.first_byte.get_or_insert(at);
@@ -92,10 +167,11 @@ impl Answer {
             let facts = &mut self.facts;
             self.events
                 .finish(|event| facts.take_event(event.name, event.data, at));
+            facts.check_ended();
             facts.check_not_empty();
         } else {
             let body = std::mem::take(&mut self.body);
-            self.facts.take_body(&body, at);
+            self.facts.take_body(head, &body, at);
             self.facts.check_not_empty();
         }
     }
@@ -132,6 +208,9 @@ impl Answer {
         record.last_token = facts.last_token;
         record.gaps = facts.gaps;
         record.chunks = facts.chunks;
+        if record.streamed {
+            record.chunk_tokens = facts.running.settle(facts.usage.completion);
+        }
         let usage = |count| TokenCount {
             count,
             source: TokenSource::Usage,
@@ -173,21 +252,26 @@ impl Facts {
             if let Some(delta) = self.shape.as_ref().and_then(|shape| shape.read(data)) {
                 return self.take_delta(&delta, at);
             }
-            self.take_json(data, at);
+            self.take_event_json(data, at);
             if name == b"error" {
                 self.fail(FailureKind::ErrorInBody, &String::from_utf8_lossy(data));
             }
         }
     }
 
-    fn take_json(&mut self, data: &[u8], at: Nanos) {
-        match delta::read(data) {
-            Ok(delta) => {
-                if let Some(shape) = Shape::learn(data, &delta) {
-                    self.shape = Some(shape);
-                }
-                self.take_delta(&delta, at);
-            }
+    fn take_event_json(&mut self, data: &[u8], at: Nanos) {
+        let read = self.form.read_event(data);
+        if let (AnswerForm::Completion, Ok(delta)) = (self.form, &read)
+            && let Some(shape) = Shape::learn(data, delta)
+        {
+            self.shape = Some(shape);
+        }
+        self.take_read(read, data, at);
+    }
+
+    fn take_read(&mut self, read: Result<Delta<'_>, DeltaError>, data: &[u8], at: Nanos) {
+        match read {
+            Ok(delta) => self.take_delta(&delta, at),
             Err(error) => {
                 let text = format!("{error}: {}", String::from_utf8_lossy(data));
                 self.fail(FailureKind::MalformedJson, &text);
@@ -215,6 +299,8 @@ impl Facts {
             self.gaps.push(at.saturating_sub(last));
         }
         self.chunks += 1;
+        self.running
+            .take(delta.usage.and_then(|usage| usage.completion));
         self.first_token.get_or_insert(at);
         self.last_token = Some(at);
         if !delta.answer.is_empty() {
@@ -229,14 +315,43 @@ impl Facts {
     }
 
     /// A whole body: all its tokens arrive at its end.
-    fn take_body(&mut self, body: &[u8], at: Nanos) {
+    fn take_body(&mut self, head: &Head, body: &[u8], at: Nanos) {
         self.events += 1;
         if body.starts_with(b"data:") {
             let text =
                 "the body is server-sent events, but its content type is not text/event-stream";
             self.fail(FailureKind::MalformedJson, text);
+        } else if self.form == AnswerForm::Pooled {
+            self.take_pooled(head, body, at);
         } else {
-            self.take_json(body, at);
+            self.take_read(self.form.read_body(body), body, at);
+        }
+    }
+
+    /// A vector or a score, as JSON or as raw bytes; what is said of those stands in a header, or nowhere.
+    fn take_pooled(&mut self, head: &Head, body: &[u8], at: Nanos) {
+        if let Some(said) = &head.metadata {
+            let said = said.as_bytes();
+            self.take_read(self.form.read_body(said), said, at);
+        } else if head.is_binary {
+            self.usage.completion = Some(0);
+            self.finished = !body.is_empty();
+        } else {
+            self.take_read(self.form.read_body(body), body, at);
+        }
+        if self.failure.is_none() && self.finished {
+            self.first_token = Some(at);
+            self.last_token = Some(at);
+        }
+    }
+
+    /// A response says that it is complete; events that only cease are none.
+    fn check_ended(&mut self) {
+        if self.form == AnswerForm::Response && !self.finished && self.events > 0 {
+            self.fail(
+                FailureKind::CutMidStream,
+                "the events ended before the response was said to be complete",
+            );
         }
     }
 
@@ -269,207 +384,4 @@ fn status_kind(status: u16) -> FailureKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const STREAM: Head = Head {
-        status: 200,
-        is_event_stream: true,
-        retry_after: None,
-        keep_alive: true,
-    };
-    const PLAIN: Head = Head {
-        is_event_stream: false,
-        ..STREAM
-    };
-
-    fn content(text: &str) -> String {
-        format!(
-            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
-        )
-    }
-
-    /// Feeds one piece a millisecond and settles.
-    fn record(head: &Head, pieces: &[&str]) -> (RequestRecord, Texts) {
-        let mut answer = Answer::default();
-        for (at, piece) in pieces.iter().enumerate() {
-            answer.begin(Nanos::from_millis(at as u64));
-            answer.feed(head, piece.as_bytes(), Nanos::from_millis(at as u64));
-        }
-        answer.finish(head, Nanos::from_millis(pieces.len() as u64));
-        let mut record = RequestRecord::new(0, crestline_core::record::Phase::Measured);
-        let texts = answer.settle(&mut record, Some(head));
-        (record, texts)
-    }
-
-    #[test]
-    fn the_first_token_is_the_first_event_with_content() {
-        let role =
-            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
-        let usage =
-            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
-        let (record, texts) = record(
-            &STREAM,
-            &[
-                role,
-                &content("a"),
-                &content("b"),
-                usage,
-                "data: [DONE]\n\n",
-            ],
-        );
-        assert_eq!(record.failure, None);
-        assert_eq!(record.first_byte, Some(Nanos::ZERO));
-        assert_eq!(
-            (record.first_token, record.last_token),
-            (Some(Nanos::from_millis(1)), Some(Nanos::from_millis(2)))
-        );
-        assert_eq!(
-            record.gaps.iter().collect::<Vec<_>>(),
-            [Nanos::from_millis(1)]
-        );
-        assert_eq!(
-            record.output_tokens,
-            Some(TokenCount {
-                count: 2,
-                source: TokenSource::Usage
-            })
-        );
-        assert_eq!((record.chunks, texts.answer.as_str()), (2, "ab"));
-    }
-
-    #[test]
-    fn reasoning_and_answer_have_their_own_first_times() {
-        let thought = "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n";
-        let (record, texts) = record(&STREAM, &[thought, thought, &content("a")]);
-        assert_eq!(record.first_token, record.first_reasoning);
-        assert_eq!(
-            (record.first_reasoning, record.first_answer),
-            (Some(Nanos::ZERO), Some(Nanos::from_millis(2)))
-        );
-        assert_eq!(
-            (texts.reasoning.as_str(), texts.answer.as_str()),
-            ("hmhm", "a")
-        );
-    }
-
-    #[test]
-    fn an_event_is_stamped_with_the_read_that_completes_it() {
-        let event = content("a");
-        let (first, second) = event.split_at(30);
-        let (record, _) = record(&STREAM, &[first, second]);
-        assert_eq!(record.first_token, Some(Nanos::from_millis(1)));
-    }
-
-    fn check_failure(head: &Head, pieces: &[&str], kind: FailureKind, text: &str) {
-        let failure = record(head, pieces)
-            .0
-            .failure
-            .unwrap_or_else(|| panic!("{pieces:?} should fail"));
-        assert_eq!(failure.kind, kind, "{pieces:?}");
-        assert!(failure.text.contains(text), "{failure:?}");
-    }
-
-    #[test]
-    fn statuses_are_classified() {
-        let status = |status| Head { status, ..PLAIN };
-        let check = check_failure;
-        check(
-            &status(500),
-            &["{\"error\":\"boom\"}"],
-            FailureKind::ServerError,
-            "boom",
-        );
-        check(&status(401), &[], FailureKind::Unauthorized, "401");
-        check(
-            &status(404),
-            &["no such model"],
-            FailureKind::ClientError,
-            "no such model",
-        );
-        check(
-            &Head {
-                retry_after: Some("7".into()),
-                ..status(429)
-            },
-            &[],
-            FailureKind::RateLimited,
-            "retry after 7",
-        );
-        check(&status(302), &[], FailureKind::UnexpectedStatus, "302");
-    }
-
-    #[test]
-    fn failures_inside_a_good_status_are_classified() {
-        let check = check_failure;
-        let oom = "data: {\"error\":{\"message\":\"oom\"}}\n\n";
-        check(
-            &STREAM,
-            &[&content("a"), oom],
-            FailureKind::ErrorInBody,
-            "oom",
-        );
-        check(
-            &STREAM,
-            &["event: error\ndata: {\"message\":\"oom\"}\n\n"],
-            FailureKind::ErrorInBody,
-            "oom",
-        );
-        check(
-            &STREAM,
-            &["data: {\"choices\":[{\"de\n\n"],
-            FailureKind::MalformedJson,
-            "choices",
-        );
-        check(
-            &STREAM,
-            &["data: [DONE]\n\n"],
-            FailureKind::EmptyAnswer,
-            "no content",
-        );
-        check(
-            &PLAIN,
-            &["{\"choices\":[{\"mess"],
-            FailureKind::MalformedJson,
-            "mess",
-        );
-        check(&PLAIN, &["{}"], FailureKind::EmptyAnswer, "no content");
-        let kind = FailureKind::MalformedJson;
-        check(
-            &PLAIN,
-            &[&content("a")],
-            kind,
-            "content type is not text/event-stream",
-        );
-    }
-
-    #[test]
-    fn an_answer_that_is_not_streamed_has_all_tokens_at_its_end() {
-        let body = "{\"choices\":[{\"message\":{\"content\":\"hi\"}}],\"usage\":{\"completion_tokens\":4}}";
-        let (record, texts) = record(&PLAIN, &[body]);
-        assert_eq!(record.first_token, Some(Nanos::from_millis(1)));
-        assert_eq!(
-            (record.streamed, record.chunks, texts.answer.as_str()),
-            (false, 1, "hi")
-        );
-        assert_eq!(record.tpot(), None);
-    }
-
-    #[test]
-    fn a_usage_of_zero_beside_content_is_no_count() {
-        let usage =
-            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":0}}\n\n";
-        let (record, _) = record(&STREAM, &[&content("a"), usage]);
-        assert_eq!(record.output_tokens, None);
-        assert_eq!(record.prompt_tokens.map(|tokens| tokens.count), Some(5));
-    }
-
-    #[test]
-    fn an_answer_that_ends_at_once_is_an_answer() {
-        let (record, _) = record(
-            &STREAM,
-            &["data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"],
-        );
-        assert_eq!(record.failure, None);
-    }
-}
+mod tests;

@@ -108,6 +108,14 @@ impl Route {
         Ok(())
     }
 
+    /// Asks servers for HTTP/1.1 alone from now on.
+    pub fn keep_to_http1(&mut self) {
+        self.http2 = false;
+        if let Some((config, _)) = &mut self.tls {
+            Arc::make_mut(config).alpn_protocols = vec![b"http/1.1".to_vec()];
+        }
+    }
+
     /// Requests go over HTTP/2, many at a time over one connection.
     pub fn is_http2(&self) -> bool {
         self.http2

@@ -1,7 +1,11 @@
-//! Reads what one event or one body of an OpenAI-style endpoint says: text, reasoning, tool calls, usage, error.
+//! Reads what one event or one body of an endpoint says: text, reasoning, tool calls, usage, error.
 //!
-//! Knows nothing of time. Two ways lead to the same [`Delta`]: JSON in full, and [`Shape`], which recognises an event
+//! Completions and chats are read here, the others in the modules below. Knows nothing of time. Two ways lead to the same [`Delta`]: JSON in full, and [`Shape`], which recognises an event
 //! that differs from an earlier one of the same stream only inside one string, without reading the JSON again.
+
+pub mod generated;
+pub mod pooled;
+pub mod response;
 
 use std::borrow::Cow;
 
@@ -21,7 +25,7 @@ pub struct Delta<'a> {
     pub usage: Option<Usage>,
     /// The `error` value as JSON, where there is one.
     pub error: Option<String>,
-    /// A choice says why it ended.
+    /// The answer is at its end: a choice says why it ended, or the response was said to be complete.
     pub finished: bool,
 }
 
@@ -59,12 +63,9 @@ pub fn read(data: &[u8]) -> Result<Delta<'_>, DeltaError> {
     let body: Body<'_> = serde_json::from_str(std::str::from_utf8(data)?)?;
     let mut delta = Delta {
         usage: body.usage.map(UsageBody::read),
+        error: error_text(body.error),
         ..Delta::default()
     };
-    delta.error = body
-        .error
-        .filter(|error| error.get() != "null")
-        .map(|error| error.get().to_owned());
     for choice in body.choices.unwrap_or_default() {
         delta.finished |= choice
             .finish_reason
@@ -154,6 +155,14 @@ impl Shape {
             },
         })
     }
+}
+
+/// An `error` that is there.
+fn error_text(error: Option<&RawValue>) -> Option<String> {
+    error
+        .map(RawValue::get)
+        .filter(|error| *error != "null")
+        .map(str::to_owned)
 }
 
 fn join<'a>(all: &mut Cow<'a, str>, part: Option<Text<'a>>) {

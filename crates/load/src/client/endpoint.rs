@@ -1,19 +1,56 @@
 //! The endpoints that crestline speaks: how an item and the settings become a request body.
 //!
-//! How an answer is read is the same for both, and stands in [`super::answer`].
+//! Each family of bodies has a file of its own. How answers are read stands in [`super::answer`].
 
-use crestline_core::request::{Generation, Item, Prompt};
+mod completion;
+mod form;
+mod native;
+mod pooled;
+mod response;
+
+use std::sync::Arc;
+
+use crestline_core::request::{Audio, Generation, Item};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use super::answer::AnswerForm;
+pub use completion::body;
 
 /// What is posted, and how the answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// `/v1/chat/completions`.
+    /// `/v1/chat/completions`. A plain text is one user's message, whose content is a list of parts.
     OpenAiChat,
     /// `/v1/completions`.
     OpenAiCompletions,
+    /// `/v1/responses`.
+    OpenAiResponses,
+    /// `/v1/audio/transcriptions` or `/v1/audio/translations`: a form with a recording.
+    OpenAiTranscription,
+    /// `/v1/embeddings` of texts or token ids.
+    OpenAiEmbeddings,
+    /// `/v1/embeddings` of a conversation, as vLLM takes it for models that see pictures.
+    ChatEmbeddings,
+    /// The same for models that embed either a text or a picture: the text beside a picture is left out.
+    ClipEmbeddings,
+    /// The same for models of the `VLM2Vec` family: media come before the text, which is an instruction.
+    Vlm2VecEmbeddings,
+    /// `/pooling` of vLLM.
+    Pooling,
+    /// `/rerank`: the first of several texts is the query, the others are the documents.
+    Rerank,
+    /// `/embeddings` of an Infinity server: a text, or else the address of a picture or a sound.
+    InfinityEmbeddings,
+    /// The same for models that embed either: the text beside media is left out.
+    InfinityClipEmbeddings,
+    /// `/generate_stream` of Text Generation Inference.
+    TgiGenerate,
+    /// `/generate_stream` of TensorRT-LLM behind Triton.
+    TensorRtGenerate,
+    /// DeepSpeed-MII's server, which does not stream.
+    DeepSpeedMii,
 }
 
 impl Endpoint {
@@ -21,35 +58,95 @@ impl Endpoint {
     pub fn path(self) -> &'static str {
         match self {
             Self::OpenAiChat => "chat/completions",
-            Self::OpenAiCompletions => "completions",
+            Self::OpenAiCompletions | Self::DeepSpeedMii => "completions",
+            Self::OpenAiResponses => "responses",
+            Self::OpenAiTranscription => "transcriptions",
+            Self::OpenAiEmbeddings
+            | Self::ChatEmbeddings
+            | Self::ClipEmbeddings
+            | Self::Vlm2VecEmbeddings
+            | Self::InfinityEmbeddings
+            | Self::InfinityClipEmbeddings => "embeddings",
+            Self::Pooling => "pooling",
+            Self::Rerank => "rerank",
+            Self::TgiGenerate | Self::TensorRtGenerate => "generate_stream",
+        }
+    }
+
+    /// The value of `Content-Type`.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenAiTranscription => form::CONTENT_TYPE,
+            _ => "application/json",
+        }
+    }
+
+    /// Its bodies are forms with a file, and no text.
+    pub fn sends_form(self) -> bool {
+        self == Self::OpenAiTranscription
+    }
+
+    /// How its answers are read.
+    pub fn answer_form(self) -> AnswerForm {
+        match self {
+            Self::OpenAiChat | Self::OpenAiCompletions => AnswerForm::Completion,
+            Self::OpenAiResponses => AnswerForm::Response,
+            Self::OpenAiTranscription => AnswerForm::Transcript,
+            Self::TgiGenerate | Self::TensorRtGenerate | Self::DeepSpeedMii => {
+                AnswerForm::Generated
+            }
+            _ => AnswerForm::Pooled,
+        }
+    }
+
+    /// It generates text; the others give one vector or score for what they are sent, and no tokens.
+    pub fn generates(self) -> bool {
+        self.answer_form() != AnswerForm::Pooled
+    }
+
+    /// The body of the request for an item: prompt, model and settings, then the user's extra fields, then the item's.
+    ///
+    /// Settings that an endpoint has no field for are left out. A body that comes from the data set wins over all
+    /// settings; they only fill in what it leaves out. A `null` among the extra fields takes a field away.
+    pub fn request(self, item: Item, model: &str, generation: &Generation) -> Body {
+        let mut file = None;
+        let fields = match self {
+            Self::OpenAiChat => body(completion::as_chat(item), model, generation),
+            Self::OpenAiCompletions => body(item, model, generation),
+            Self::OpenAiResponses => response::body(item, model, generation),
+            Self::OpenAiTranscription => {
+                file = form::audio_of(&item);
+                form::fields(item, model, generation)
+            }
+            Self::TgiGenerate => native::tgi(item, generation),
+            Self::TensorRtGenerate => native::tensor_rt(item, generation),
+            Self::DeepSpeedMii => native::mii(item, generation),
+            _ => pooled::body(self, item, model, generation),
+        };
+        Body { fields, file }
+    }
+}
+
+/// The body of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// Its fields, in order.
+    pub fields: Map<String, Value>,
+    /// A file that goes with them; the body is a form then.
+    pub file: Option<Arc<Audio>>,
+}
+
+impl Body {
+    /// Adds the body's bytes to the end of `to`.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        match &self.file {
+            Some(file) => form::write(&self.fields, file, to),
+            None => serde_json::to_writer(to, &self.fields).expect("a JSON map has a text"),
         }
     }
 }
 
-/// The request body for an item: prompt, model and settings, then the user's extra fields.
-///
-/// A body that comes from the data set wins over all settings; they only fill in what it leaves out. A `null` among the
-/// extra fields takes a field away. `stream_options.include_usage` is asked for exactly when the body asks for a stream.
-pub fn body(item: Item, model: &str, generation: &Generation) -> Map<String, Value> {
-    let max_tokens = item.max_tokens;
-    let own = item.extra;
-    let (mut body, fill_only) = base(item.prompt);
-    for (name, value) in settings(model, max_tokens, generation) {
-        if !fill_only || !body.contains_key(name) {
-            body.insert(name.to_owned(), value);
-        }
-    }
-    for (name, value) in &generation.extra {
-        if !fill_only || !body.contains_key(name) {
-            set(&mut body, name, value);
-        }
-    }
-    own.iter()
-        .for_each(|(name, value)| set(&mut body, name, value));
-    settle_stream(&mut body);
-    body
-}
-
+/// Puts the user's extra field in its place; a `null` takes the field away.
 fn set(body: &mut Map<String, Value>, name: &str, value: &Value) {
     if value.is_null() {
         body.shift_remove(name);
@@ -58,89 +155,78 @@ fn set(body: &mut Map<String, Value>, name: &str, value: &Value) {
     }
 }
 
-/// The prompt; true where settings must not overwrite.
-fn base(prompt: Prompt) -> (Map<String, Value>, bool) {
-    let (name, value) = match prompt {
-        Prompt::Body(body) => return (body, true),
-        Prompt::Text(text) => ("prompt", Value::String(text)),
-        Prompt::TokenIds(ids) => ("prompt", json!(ids)),
-        Prompt::Messages(messages) => ("messages", json!(messages)),
-        Prompt::Texts(texts) => ("prompt", json!(texts)),
-        Prompt::Media { text, parts } => ("messages", json!([with_media(&text, parts)])),
-        // Goes as a form, not as JSON.
-        Prompt::Audio(audio) => ("file", Value::String(audio.file_name.clone())),
-    };
-    (Map::from_iter([(name.to_owned(), value)]), false)
+/// Where the fields of a body begin.
+struct Base {
+    body: Map<String, Value>,
+    /// It comes from the data set: settings only fill it up.
+    fill_only: bool,
 }
 
-/// One user's message: the text, then the rest.
-fn with_media(text: &str, parts: Vec<Value>) -> Value {
-    let text = json!({"type": "text", "text": text});
-    let content: Vec<Value> = std::iter::once(text).chain(parts).collect();
-    json!({"role": "user", "content": content})
-}
-
-fn settings(
-    model: &str,
-    max_tokens: Option<u32>,
-    with: &Generation,
-) -> impl Iterator<Item = (&'static str, Value)> {
-    [
-        ("model", Some(json!(model))),
-        ("max_tokens", max_tokens.map(Value::from)),
-        ("min_tokens", with.min_tokens.map(Value::from)),
-        ("frequency_penalty", with.frequency_penalty.map(Value::from)),
-        (
-            "repetition_penalty",
-            with.repetition_penalty.map(Value::from),
-        ),
-        ("logprobs", with.logprobs.map(Value::from)),
-        ("n", with.choices.map(Value::from)),
-        ("seed", with.seed.map(Value::from)),
-        ("stop", with.stop.as_ref().map(|stop| json!(stop))),
-        ("stream", Some(json!(with.stream))),
-        (
-            "stop_token_ids",
-            with.stop_token_ids.as_ref().map(|ids| json!(ids)),
-        ),
-        ("temperature", with.temperature.map(Value::from)),
-        ("top_p", with.top_p.map(Value::from)),
-        ("top_k", with.top_k.map(Value::from)),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-}
-
-fn settle_stream(body: &mut Map<String, Value>) {
-    if body.get("stream") == Some(&Value::Bool(true)) {
-        let options = body.entry("stream_options").or_insert_with(|| json!({}));
-        if let Value::Object(options) = options {
-            options.entry("include_usage").or_insert(Value::Bool(true));
+impl Base {
+    /// The fields of a body from the data set.
+    fn given(body: Map<String, Value>) -> Self {
+        Self {
+            body,
+            fill_only: true,
         }
-    } else {
-        body.shift_remove("stream_options");
+    }
+
+    /// One field that the prompt stands in.
+    fn of(name: &str, value: Value) -> Self {
+        Self {
+            body: Map::from_iter([(name.to_owned(), value)]),
+            fill_only: false,
+        }
+    }
+
+    /// With settings, the extra fields of all requests and those of this one, each over what was there.
+    fn with(
+        self,
+        settings: impl IntoIterator<Item = (&'static str, Value)>,
+        extra: &Map<String, Value>,
+        own: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let Self {
+            mut body,
+            fill_only,
+        } = self;
+        for (name, value) in settings {
+            if !fill_only || !body.contains_key(name) {
+                body.insert(name.to_owned(), value);
+            }
+        }
+        for (name, value) in extra {
+            if !fill_only || !body.contains_key(name) {
+                set(&mut body, name, value);
+            }
+        }
+        own.iter()
+            .for_each(|(name, value)| set(&mut body, name, value));
+        body
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crestline_core::request::Message;
-    use expect_test::expect;
+mod samples {
+    //! What the tests of all bodies use.
 
-    use super::*;
+    use crestline_core::request::Prompt;
+    use serde_json::json;
 
-    fn item(prompt: Prompt) -> Item {
+    use super::{Endpoint, Generation, Item, Map, Value};
+
+    pub(super) fn item(prompt: Prompt) -> Item {
         Item {
             max_tokens: Some(16),
             ..Item::new(0, prompt)
         }
     }
 
-    fn object(text: &str) -> Map<String, Value> {
+    pub(super) fn object(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap()
     }
 
-    fn streamed() -> Generation {
+    pub(super) fn streamed() -> Generation {
         Generation {
             stream: true,
             temperature: Some(0.0),
@@ -148,87 +234,21 @@ mod tests {
         }
     }
 
-    fn text(body: &Map<String, Value>) -> String {
+    pub(super) fn text(body: &Map<String, Value>) -> String {
         serde_json::to_string(body).unwrap()
     }
 
-    #[test]
-    fn a_chat_body_has_messages_model_and_the_settings_that_are_set() {
-        let messages = Prompt::Messages(vec![Message::user("hi é")]);
-        let body = body(item(messages), "m", &streamed());
-        expect![[r#"{"messages":[{"role":"user","content":"hi é"}],"model":"m","max_tokens":16,"stream":true,"temperature":0.0,"stream_options":{"include_usage":true}}"#]]
-        .assert_eq(&text(&body));
+    /// The JSON of a request without settings.
+    pub(super) fn plain(endpoint: Endpoint, item: Item) -> String {
+        text(&endpoint.request(item, "m", &Generation::default()).fields)
     }
 
-    #[test]
-    fn every_setting_has_its_field() {
-        let generation = Generation {
-            min_tokens: Some(1),
-            frequency_penalty: Some(0.5),
-            repetition_penalty: Some(1.5),
-            logprobs: Some(true),
-            choices: Some(2),
-            seed: Some(-3),
-            stop: Some(vec!["x".into()]),
-            stop_token_ids: Some(vec![7]),
-            stream: false,
-            temperature: Some(0.25),
-            top_p: Some(0.75),
-            top_k: Some(4),
-            extra: object(r#"{"ignore_eos":true}"#),
-        };
-        let body = body(item(Prompt::TokenIds(vec![1, 2])), "m", &generation);
-        expect![[r#"{"prompt":[1,2],"model":"m","max_tokens":16,"min_tokens":1,"frequency_penalty":0.5,"repetition_penalty":1.5,"logprobs":true,"n":2,"seed":-3,"stop":["x"],"stream":false,"stop_token_ids":[7],"temperature":0.25,"top_p":0.75,"top_k":4,"ignore_eos":true}"#]]
-        .assert_eq(&text(&body));
-    }
-
-    #[test]
-    fn extra_fields_win_a_null_removes_and_the_stream_options_follow_the_stream() {
-        let extra = object(r#"{"temperature":null,"stream":false,"max_tokens":5}"#);
-        let body = body(
-            item(Prompt::Text("a".into())),
-            "m",
-            &Generation {
-                extra,
-                ..streamed()
-            },
-        );
-        expect![[r#"{"prompt":"a","model":"m","max_tokens":5,"stream":false}"#]]
-            .assert_eq(&text(&body));
-    }
-
-    #[test]
-    fn fields_of_one_request_win_over_those_of_all() {
-        let mut item = item(Prompt::Text("a".into()));
-        item.extra = object(r#"{"temperature":0.5,"stream":null,"tools":[]}"#);
-        let generation = Generation {
-            extra: object(r#"{"temperature":1,"top_k":3}"#),
-            ..streamed()
-        };
-        let body = body(item, "m", &generation);
-        expect![[
-            r#"{"prompt":"a","model":"m","max_tokens":16,"temperature":0.5,"top_k":3,"tools":[]}"#
-        ]]
-        .assert_eq(&text(&body));
-    }
-
-    #[test]
-    fn media_stand_beside_the_text_in_one_message() {
-        let picture = json!({"type": "image_url", "image_url": {"url": "data:x"}});
-        let prompt = Prompt::Media {
-            text: "what?".into(),
-            parts: vec![picture],
-        };
-        let body = body(item(prompt), "m", &streamed());
-        expect![[r#"{"messages":[{"role":"user","content":[{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:x"}}]}],"model":"m","max_tokens":16,"stream":true,"temperature":0.0,"stream_options":{"include_usage":true}}"#]]
-            .assert_eq(&text(&body));
-    }
-
-    #[test]
-    fn a_body_from_the_data_set_is_only_filled_up() {
-        let prompt = Prompt::Body(object(r#"{"messages":[],"temperature":1,"stream":false}"#));
-        let body = body(item(prompt), "m", &streamed());
-        expect![[r#"{"messages":[],"temperature":1,"stream":false,"model":"m","max_tokens":16}"#]]
-            .assert_eq(&text(&body));
+    /// A question about a picture.
+    pub(super) fn picture(question: &str) -> Prompt {
+        let part = json!({"type": "image_url", "image_url": {"url": "data:x"}});
+        Prompt::Media {
+            text: question.to_owned(),
+            parts: vec![part],
+        }
     }
 }

@@ -34,6 +34,10 @@ pub struct Head {
     pub status: u16,
     /// The body is server-sent events.
     pub is_event_stream: bool,
+    /// The body is raw bytes.
+    pub is_binary: bool,
+    /// `metadata`: what vLLM says in JSON of a body of raw bytes.
+    pub metadata: Option<String>,
     /// `Retry-After` as the server wrote it.
     pub retry_after: Option<String>,
     /// The connection stays open after this response.
@@ -280,7 +284,11 @@ fn parse_head(bytes: &[u8]) -> Result<(Head, Framing), ResponseError> {
             "connection" if lower.contains("keep-alive") => head.keep_alive = true,
             "transfer-encoding" => chunked = lower.ends_with("chunked"),
             "content-length" => length = lower.parse().ok(),
-            "content-type" => head.is_event_stream = lower.starts_with("text/event-stream"),
+            "content-type" => {
+                head.is_event_stream = lower.starts_with("text/event-stream");
+                head.is_binary = lower.starts_with("application/octet-stream");
+            }
+            "metadata" => head.metadata = Some(value.trim().to_owned()),
             "retry-after" => head.retry_after = Some(value.trim().to_owned()),
             _ => {}
         }

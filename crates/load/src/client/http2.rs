@@ -362,6 +362,10 @@ fn read_head(status: StatusCode, headers: &HeaderMap) -> Head {
     Head {
         status: status.as_u16(),
         is_event_stream: kind.starts_with("text/event-stream"),
+        is_binary: kind.starts_with("application/octet-stream"),
+        metadata: headers
+            .get("metadata")
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned()),
         retry_after: text(RETRY_AFTER),
         keep_alive: true,
     }
@@ -484,6 +488,7 @@ mod tests {
             is_event_stream: true,
             retry_after: Some("7".to_owned()),
             keep_alive: true,
+            ..Head::default()
         };
         assert_eq!(head, expected);
     }

@@ -1,42 +1,75 @@
-//! One short request before any load: is the service there, and does it answer as it should?
+//! Single requests before any load: is the service there, and does it answer as it should?
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use crestline_core::record::Failure;
-use crestline_core::request::{Generation, Item, Message, Prompt};
+use crestline_core::request::{Audio, Generation, Item, Message, Prompt};
 use crestline_core::units::Nanos;
 use serde_json::Value;
 
 use super::Engine;
 use crate::client::answer::Answer;
-use crate::client::endpoint::{self, Endpoint};
+use crate::client::endpoint::Endpoint;
 use crate::client::exchange::{Desk, End, Exchange, Limits, Outgoing, Parts};
 use crate::client::http2::StreamExchange;
 use crate::client::limits::Watch;
 
-/// Sends it and waits for the first token, or for the whole answer where it is not streamed.
+/// How much of an answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    FirstToken,
+    End,
+}
+
+/// Sends a short request and waits for the first token, or for the whole answer where it is not streamed.
 pub(super) async fn check(engine: &Engine) -> Result<(), Failure> {
     let setup = &engine.setup;
-    let text = "hello".to_owned();
-    let prompt = match setup.endpoint {
-        Endpoint::OpenAiChat => Prompt::Messages(vec![Message::user(text)]),
-        Endpoint::OpenAiCompletions => Prompt::Text(text),
-    };
-    let max_tokens = Some(fewest_tokens(&setup.generation));
     let item = Item {
-        max_tokens,
-        ..Item::new(0, prompt)
+        max_tokens: Some(fewest_tokens(&setup.generation)),
+        ..Item::new(0, hello(setup.endpoint))
     };
-    let body = endpoint::body(item, &setup.model, &setup.generation);
-    let body: Bytes = serde_json::to_vec(&body)
-        .expect("a JSON map has a text")
-        .into();
-    match first_token(engine, body).await? {
-        End::Complete => Ok(()),
-        End::Failed(failure) | End::ClosedUnanswered(failure) => Err(failure),
+    exchange(engine, item, Until::FirstToken).await
+}
+
+/// Sends an item and waits for the whole answer.
+pub(super) async fn whole(engine: &Engine, item: Item) -> Result<(), Failure> {
+    exchange(engine, item, Until::End).await
+}
+
+/// Something short that an endpoint takes.
+fn hello(endpoint: Endpoint) -> Prompt {
+    let text = "hello".to_owned();
+    match endpoint {
+        Endpoint::OpenAiChat => Prompt::Messages(vec![Message::user(text)]),
+        Endpoint::Rerank => Prompt::Texts(vec![text.clone(), text]),
+        Endpoint::OpenAiTranscription => Prompt::Audio(Arc::new(silence())),
+        _ => Prompt::Text(text),
+    }
+}
+
+/// A second of silence as a WAV file: 16-bit samples, 16,000 of them, one channel.
+fn silence() -> Audio {
+    const RATE: u32 = 16_000;
+    let size = 2 * RATE;
+    let mut bytes = Vec::with_capacity(44 + size as usize);
+    bytes.extend_from_slice(b"RIFF");
+    bytes.extend_from_slice(&(36 + size).to_le_bytes());
+    bytes.extend_from_slice(b"WAVEfmt ");
+    // Length of this part; plain samples, one channel; samples and bytes a second; bytes a sample, bits a sample.
+    for word in [16, 1 | 1 << 16, RATE, 2 * RATE, 2 | 16 << 16] {
+        bytes.extend_from_slice(&u32::to_le_bytes(word));
+    }
+    bytes.extend_from_slice(b"data");
+    bytes.extend_from_slice(&size.to_le_bytes());
+    bytes.resize(44 + size as usize, 0);
+    Audio {
+        file_name: "silence.wav".to_owned(),
+        bytes,
+        length: Nanos::from_secs(1),
     }
 }
 
@@ -47,11 +80,24 @@ fn fewest_tokens(with: &Generation) -> u32 {
     extra.or(with.min_tokens).unwrap_or(1).max(1)
 }
 
-/// Sends the request over a connection of its own.
-async fn first_token(engine: &Engine, body: Bytes) -> Result<End, Failure> {
-    let id = format!("{}-check", engine.run_id);
+/// Sends an item over a connection of its own.
+async fn exchange(engine: &Engine, item: Item, until: Until) -> Result<(), Failure> {
+    let setup = &engine.setup;
+    let request = setup
+        .endpoint
+        .request(item, &setup.model, &setup.generation);
+    let mut body = Vec::new();
+    request.write(&mut body);
+    match answer(engine, body.into(), until).await? {
+        End::Complete => Ok(()),
+        End::Failed(failure) | End::ClosedUnanswered(failure) => Err(failure),
+    }
+}
+
+async fn answer(engine: &Engine, body: Bytes, until: Until) -> Result<End, Failure> {
+    let id = engine.ids.of_check();
     let desk = Desk::new(engine.clock);
-    let mut answer = Answer::default();
+    let mut answer = Answer::new(engine.setup.endpoint.answer_form());
     let limits = Limits {
         read: engine.setup.target.read_timeout,
         total: engine.setup.target.total_timeout,
@@ -61,7 +107,7 @@ async fn first_token(engine: &Engine, body: Bytes) -> Result<End, Failure> {
         let sent = Rc::new(link).send(engine.head.http2(&id, body.len()), body);
         let watch = Watch::new(desk.clock, desk.clock.now(), limits);
         let mut exchange = StreamExchange::new(&desk, sent, &mut answer, watch);
-        return Ok(poll_fn(|cx| until_spoken(|heard| exchange.poll(cx, heard))).await);
+        return Ok(poll_fn(|cx| goes_on(until, |heard| exchange.poll(cx, heard))).await);
     }
     let mut wire = engine.route.connect().await?;
     let mut out = Outgoing::new(engine.head.http1(&id, body.len()), body);
@@ -72,14 +118,17 @@ async fn first_token(engine: &Engine, body: Bytes) -> Result<End, Failure> {
         answer: &mut answer,
     };
     let mut exchange = Exchange::new(parts, desk.clock.now(), limits);
-    Ok(poll_fn(|cx| until_spoken(|heard| exchange.poll(cx, heard))).await)
+    Ok(poll_fn(|cx| goes_on(until, |heard| exchange.poll(cx, heard))).await)
 }
 
-/// Goes on with an exchange; a first token is as good as its end.
-fn until_spoken(poll: impl FnOnce(&mut dyn FnMut(Nanos, &Answer)) -> Poll<End>) -> Poll<End> {
+/// Goes on with an exchange. Where only the first token is waited for, it is as good as the end.
+fn goes_on(
+    until: Until,
+    poll: impl FnOnce(&mut dyn FnMut(Nanos, &Answer)) -> Poll<End>,
+) -> Poll<End> {
     let mut spoke = false;
     match poll(&mut |_, answer| spoke |= answer.progress().1.is_some()) {
-        Poll::Pending if spoke => Poll::Ready(End::Complete),
+        Poll::Pending if spoke && until == Until::FirstToken => Poll::Ready(End::Complete),
         other => other,
     }
 }
@@ -96,5 +145,21 @@ mod tests {
         assert_eq!(fewest_tokens(&with), 7);
         with.extra.insert("min_tokens".to_owned(), Value::from(9));
         assert_eq!(fewest_tokens(&with), 9);
+    }
+
+    #[test]
+    fn the_silence_is_a_wav_file_of_a_second() {
+        let bytes = silence().bytes;
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!(
+            (&bytes[..4], &bytes[8..16], &bytes[36..40]),
+            (&b"RIFF"[..], &b"WAVEfmt "[..], &b"data"[..])
+        );
+        assert_eq!(
+            (word(4) as usize, word(40) as usize),
+            (bytes.len() - 8, bytes.len() - 44)
+        );
+        assert_eq!((word(24), word(28)), (16_000, 32_000));
+        assert_eq!((word(20), word(32)), (0x0001_0001, 0x0010_0002));
     }
 }

@@ -56,10 +56,10 @@ impl Crew {
                     route: engine.route.clone(),
                     setup: Arc::clone(&engine.setup),
                     head: Arc::clone(&engine.head),
+                    ids: engine.ids.clone(),
                     outbox: Outbox::new(to.clone()),
                     live: Arc::clone(&live),
                 },
-                run_id: engine.run_id.clone(),
                 inbox,
                 ready: ready_sender,
                 stop: stop.clone(),
@@ -104,7 +104,6 @@ impl Crew {
 /// What a worker thread takes with it.
 struct Hired {
     parts: Parts,
-    run_id: String,
     inbox: mpsc::UnboundedReceiver<Order>,
     ready: SyncSender<()>,
     stop: Stop,
@@ -118,7 +117,7 @@ impl Hired {
         runtime.block_on(async move {
             let clock = self.parts.clock;
             let pacer = Pacer::new(clock)?;
-            let worker = Worker::new(self.parts, &self.run_id, lag::watch(clock)?);
+            let worker = Worker::new(self.parts, lag::watch(clock)?);
             while let Some(order) = self.inbox.recv().await {
                 match order {
                     Order::Prepare(share) => {

@@ -39,13 +39,14 @@ pub(crate) struct Flight {
 impl Flight {
     /// A request that is about to be sent.
     pub(crate) fn new(worker: Rc<Worker>, record: RequestRecord, body: Bytes) -> Self {
+        let answer = worker.blank_answer();
         Self {
             worker,
             record,
             body,
             prompt_tokens: None,
             track: None,
-            answer: Answer::default(),
+            answer,
             head: None,
             reusable: false,
             settled: false,
@@ -85,7 +86,7 @@ impl Flight {
                 End::ClosedUnanswered(_) => {
                     self.record.reconnects += 1;
                     out.rewind();
-                    self.answer = Answer::default();
+                    self.answer = self.worker.blank_answer();
                 }
                 end => return Ok((end, wire)),
             }

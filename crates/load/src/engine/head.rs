@@ -6,6 +6,7 @@ use http::{Method, Request, Uri, Version};
 
 use super::Setup;
 use crate::client::connect::Route;
+use crate::target::Target;
 
 /// Carries the id of a request.
 const REQUEST_ID: &str = "x-request-id";
@@ -47,7 +48,7 @@ const TAKEN: [&str; 3] = [REQUEST_ID, "content-length", "transfer-encoding"];
 impl RequestHead {
     /// The head of requests to the service.
     pub(super) fn new(setup: &Setup, route: &Route) -> Result<Self, HeaderError> {
-        let headers = headers(setup, route);
+        let headers = headers(&setup.target, route, setup.endpoint.content_type());
         let mut text = format!("POST {} HTTP/1.1\r\n", route.request_target());
         let mut fields = HeaderMap::new();
         let mut host = "";
@@ -108,7 +109,7 @@ impl RequestHead {
 }
 
 /// The headers of all requests: the user's own win over the usual ones, the API key over both.
-fn headers(setup: &Setup, route: &Route) -> Vec<(String, String)> {
+pub(crate) fn headers(target: &Target, route: &Route, content_type: &str) -> Vec<(String, String)> {
     let agent = concat!("crestline/", env!("CARGO_PKG_VERSION"));
     let mut headers: Vec<(String, String)> = vec![
         ("Host".into(), route.address().authority()),
@@ -117,7 +118,7 @@ fn headers(setup: &Setup, route: &Route) -> Vec<(String, String)> {
             "Accept".into(),
             "text/event-stream, application/json".into(),
         ),
-        ("Content-Type".into(), "application/json".into()),
+        ("Content-Type".into(), content_type.into()),
     ];
     let mut set = |name: &str, value: String| {
         headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -126,10 +127,10 @@ fn headers(setup: &Setup, route: &Route) -> Vec<(String, String)> {
     if let Some(credentials) = route.proxy_credentials() {
         set("Proxy-Authorization", credentials.reveal().to_owned());
     }
-    for header in &setup.target.headers {
+    for header in &target.headers {
         set(&header.name, header.value.reveal().to_owned());
     }
-    if let Some(key) = &setup.target.api_key {
+    if let Some(key) = &target.api_key {
         set("Authorization", format!("Bearer {}", key.reveal()));
     }
     headers

@@ -7,6 +7,7 @@ mod check;
 mod crew;
 mod flight;
 mod head;
+mod ids;
 mod lag;
 mod links;
 mod live;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::{Failure, Phase, RequestRecord};
-use crestline_core::request::LoadPoint;
+use crestline_core::request::{Item, LoadPoint};
 use crestline_core::units::Nanos;
 use tokio::runtime::{Builder, LocalOptions};
 
@@ -42,6 +43,8 @@ use crate::client::connect::{ExtraRoots, Route, RouteError};
 use crate::clock::Clock;
 use crew::{Crew, Order};
 use head::RequestHead;
+pub(crate) use head::headers;
+use ids::RequestIds;
 use outbox::Delivery;
 use setup::{Share, most_workers, workers_for};
 use worker::PhaseSpan;
@@ -58,7 +61,7 @@ pub struct Engine {
     route: Route,
     head: Arc<RequestHead>,
     clock: Clock,
-    run_id: String,
+    ids: RequestIds,
 }
 
 /// A load that could not be applied.
@@ -142,8 +145,17 @@ impl Engine {
             setup: Arc::new(setup),
             route,
             clock: Clock::start(),
-            run_id: run_id.to_owned(),
+            ids: RequestIds::of_run(run_id),
         })
+    }
+
+    /// The same engine, whose counted requests are named by this prefix and their position among them; those of the
+    /// warm-up have `warmup-` between.
+    pub fn with_id_prefix(self, prefix: &str) -> Self {
+        Self {
+            ids: RequestIds::prefixed(prefix),
+            ..self
+        }
     }
 
     /// The clock that all times are read from.
@@ -153,15 +165,12 @@ impl Engine {
 
     /// Sends one short request and waits for its first token, or for the whole answer where it is not streamed.
     pub fn check(&self, stop: &Stop) -> Result<(), CheckError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build_local(LocalOptions::default())?;
-        runtime.block_on(async {
-            tokio::select! {
-                answer = check::check(self) => Ok(answer?),
-                () = stop.asked() => Err(CheckError::Stopped),
-            }
-        })
+        alone(check::check(self), stop)
+    }
+
+    /// Sends one item over a connection of its own and waits for the whole answer; nothing of it is in any record.
+    pub fn try_item(&self, item: Item, stop: &Stop) -> Result<(), CheckError> {
+        alone(check::whole(self, item), stop)
     }
 
     /// Applies a load, warm-up first, and hands over each record as it ends. `first_item` is the index in the workload
@@ -207,6 +216,22 @@ impl Engine {
         crew.dismiss()?;
         Ok(applied)
     }
+}
+
+/// One exchange before any load, unless someone asks to stop.
+fn alone(
+    exchange: impl Future<Output = Result<(), Failure>>,
+    stop: &Stop,
+) -> Result<(), CheckError> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        tokio::select! {
+            answer = exchange => Ok(answer?),
+            () = stop.asked() => Err(CheckError::Stopped),
+        }
+    })
 }
 
 /// The caller's side of a load.

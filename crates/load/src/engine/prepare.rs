@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::setup::{Setup, Share};
-use crate::client::endpoint;
 
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
@@ -83,10 +82,12 @@ fn prepare(
     for number in numbers {
         let item = setup.workload.item(first_item + number);
         let prompt_tokens = item.prompt_tokens;
-        let body = endpoint::body(item, &setup.model, &setup.generation);
-        let expected_tokens = forced_tokens(&body);
+        let body = setup
+            .endpoint
+            .request(item, &setup.model, &setup.generation);
+        let expected_tokens = forced_tokens(&body.fields);
         text.clear();
-        serde_json::to_writer(&mut text, &body).expect("a JSON map has a text");
+        body.write(&mut text);
         // A copy of exactly its size: thousands of bodies are held at once.
         let body = Bytes::copy_from_slice(&text);
         if to
@@ -106,7 +107,8 @@ fn prepare(
 /// Output length of all choices together, where the body names one and forbids to end before it.
 fn forced_tokens(body: &Map<String, Value>) -> Option<u32> {
     let number = |name| u32::try_from(body.get(name)?.as_u64()?).ok();
-    let most = number("max_completion_tokens").or_else(|| number("max_tokens"))?;
+    let lengths = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
+    let most = lengths.into_iter().find_map(number)?;
     let ignores_end = body.get("ignore_eos") == Some(&Value::Bool(true));
     let has_stops = body.contains_key("stop") || body.contains_key("stop_token_ids");
     let is_forced = !has_stops && (ignores_end || number("min_tokens") >= Some(most));

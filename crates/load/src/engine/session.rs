@@ -104,7 +104,7 @@ impl Engine {
             route: self.route.clone(),
             head: Arc::clone(&self.head),
             clock: self.clock,
-            run_id: self.run_id.clone(),
+            ids: self.ids.clone(),
         }
     }
 }

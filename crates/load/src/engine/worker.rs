@@ -22,6 +22,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::flight::{Flight, into_text};
 use super::head::RequestHead;
+use super::ids::RequestIds;
 use super::lag::Lags;
 use super::links::Links;
 use super::live::LiveCounters;
@@ -31,6 +32,7 @@ use super::prepare::{Prepared, Queue};
 use super::roster::{Roster, Track};
 use super::setup::{DueTimes, Setup, Share};
 use super::stop::Stop;
+use crate::client::answer::Answer;
 use crate::client::connect::Route;
 use crate::client::exchange::{Desk, Limits, Outgoing};
 use crate::client::wire::Wire;
@@ -50,7 +52,7 @@ pub(crate) struct Worker {
     setup: Arc<Setup>,
     pub(crate) head: Arc<RequestHead>,
     pub(crate) links: Links,
-    run_id: String,
+    ids: RequestIds,
     idle: RefCell<Vec<Wire>>,
     phase: RefCell<Option<Current>>,
     next_due: Cell<Nanos>,
@@ -95,19 +97,20 @@ pub(crate) struct Parts {
     pub(crate) route: Route,
     pub(crate) setup: Arc<Setup>,
     pub(crate) head: Arc<RequestHead>,
+    pub(crate) ids: RequestIds,
     pub(crate) outbox: Outbox,
     pub(crate) live: Arc<LiveCounters>,
 }
 
 impl Worker {
-    pub(crate) fn new(parts: Parts, run_id: &str, lags: Lags) -> Rc<Self> {
+    pub(crate) fn new(parts: Parts, lags: Lags) -> Rc<Self> {
         Rc::new(Self {
             desk: Desk::new(parts.clock),
             route: parts.route,
             setup: parts.setup,
             head: parts.head,
             links: Links::default(),
-            run_id: run_id.to_owned(),
+            ids: parts.ids,
             idle: RefCell::default(),
             phase: RefCell::default(),
             next_due: Cell::new(Nanos::MAX),
@@ -221,9 +224,14 @@ impl Worker {
         self.outbox.borrow_mut().close_phase(health);
     }
 
-    /// A request body as the record keeps it.
+    /// An answer of which nothing is received yet.
+    pub(crate) fn blank_answer(&self) -> Answer {
+        Answer::new(self.setup.endpoint.answer_form())
+    }
+
+    /// A request body as the record keeps it: none that is a form, for a recording is no text.
     pub(crate) fn text_of(&self, body: Bytes) -> String {
-        if self.setup.keep_text {
+        if self.setup.keep_text && !self.setup.endpoint.sends_form() {
             into_text(body)
         } else {
             String::new()
@@ -376,7 +384,7 @@ impl Worker {
         let mut record = RequestRecord::new(share.first_index + prepared.number, share.phase);
         record.due = start.due;
         record.slot_wait = start.slot_wait;
-        record.request_id = format!("{}-{}", self.run_id, record.index);
+        record.request_id = self.ids.id(share.phase, prepared.number, record.index);
         self.live.sent.fetch_add(1, Relaxed);
         let track = self.track(&record, prepared.expected_tokens);
         let mut flight = Flight::new(Rc::clone(self), record, prepared.body);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backends;
 mod certificate;
 mod frames;
 mod http2;
@@ -11,4 +12,5 @@ mod proxy;
 mod script;
 mod session;
 mod sse;
+mod streams;
 mod tls;

@@ -231,10 +231,15 @@ fn the_last_usage_counts_wherever_it_stands() {
     let tokens = record.output_tokens.unwrap();
     assert_eq!((tokens.count, tokens.source), (6, TokenSource::Usage));
     assert_eq!(record.prompt_tokens.unwrap().count, 9);
+    assert_eq!(record.chunk_tokens, [1, 3, 2], "tokens of each event");
 
     let null = content("a").replace("]}\n\n", "],\"usage\":null}\n\n");
     let record = one(&format!("{null}{}data: [DONE]\n\n", with("b", 2)));
     assert_eq!(record.output_tokens.unwrap().count, 2);
+    assert!(
+        record.chunk_tokens.is_empty(),
+        "not every event has a count"
+    );
 
     let none = one(&format!("{}{}data: [DONE]\n\n", content("a"), content("b")));
     assert_eq!((none.failure.clone(), none.chunks), (None, 2));
@@ -319,4 +324,32 @@ fn a_whole_body_that_only_the_end_of_the_connection_ends_has_its_tokens_then() {
     let (records, _) = apply(setup(&script.url), closed(1, 1), &Stop::default());
     assert_eq!(records[0].failure, None);
     assert_eq!(records[0].first_token, Some(records[0].end));
+}
+
+#[test]
+fn a_count_that_does_not_hold_for_every_event_tells_nothing_of_them() {
+    let with = |text: &str, count: u32| {
+        let usage = format!("\"usage\":{{\"completion_tokens\":{count}}}");
+        content(text).replace("]}\n\n", &format!("],{usage}}}\n\n"))
+    };
+    let total = |count: u32| {
+        format!(
+            "data: {{\"choices\":[],\"usage\":{{\"completion_tokens\":{count}}}}}\n\ndata: [DONE]\n\n"
+        )
+    };
+    let tokens = |body: &[String]| one(&body.concat()).chunk_tokens;
+    let several_answers = [
+        with("a", 1),
+        with("b", 1),
+        with("c", 2),
+        with("d", 2),
+        total(4),
+    ];
+    assert!(tokens(&several_answers).is_empty());
+    let gap = [with("a", 1), content("b"), with("c", 3), total(3)];
+    assert!(tokens(&gap).is_empty());
+    let less = [with("a", 2), with("b", 1), total(2)];
+    assert!(tokens(&less).is_empty());
+    let silent_end = [with("a", 2), with("b", 3), with("", 4), total(4)];
+    assert_eq!(tokens(&silent_end), [2, 1]);
 }

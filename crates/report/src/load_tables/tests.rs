@@ -45,6 +45,7 @@ fn record(due_ms: u64, latency_ms: u64, tokens: u32) -> RequestRecord {
         end,
         gaps: (1..tokens).map(|_| gap).collect(),
         chunks: tokens,
+        chunk_tokens: Vec::new(),
         streamed: true,
         prompt_tokens: count(1024, TokenSource::Usage),
         output_tokens: count(tokens, TokenSource::Usage),

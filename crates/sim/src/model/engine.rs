@@ -10,7 +10,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::blocks::{BlockPool, Held, PrefixCaching};
-use super::exchange::{Admission, Counters, EngineRequest, Gauges, Progress};
+use super::exchange::{Admission, Counters, DraftCounters, EngineRequest, Gauges, Progress};
 use super::pace::{Batch, Pace, stream};
 use crate::profile::{KvPolicy, Profile, Speculative};
 
@@ -56,6 +56,7 @@ struct Drafts {
     tokens: u32,
     acceptance: f64,
     rng: ChaCha8Rng,
+    counters: DraftCounters,
 }
 
 #[derive(Debug, Clone)]
@@ -266,6 +267,11 @@ impl Engine {
     /// Totals since the start.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Totals of speculative decoding; `None` where there is none.
+    pub fn draft_counters(&self) -> Option<&DraftCounters> {
+        self.drafts.as_ref().map(|drafts| &drafts.counters)
     }
 
     fn blocks_for(&self, tokens: u32) -> u64 {
@@ -501,6 +507,10 @@ impl Drafts {
             tokens: given.draft_tokens,
             acceptance: given.acceptance,
             rng: stream(seed, 3),
+            counters: DraftCounters {
+                accepted: vec![0; given.draft_tokens as usize],
+                ..DraftCounters::default()
+            },
         }
     }
 
@@ -509,6 +519,13 @@ impl Drafts {
         let mut accepted = 0;
         while accepted < drafts && self.rng.random_bool(self.acceptance) {
             accepted += 1;
+        }
+        if drafts > 0 {
+            self.counters.drafts += 1;
+            self.counters.draft_tokens += u64::from(drafts);
+            self.counters.accepted[..accepted as usize]
+                .iter_mut()
+                .for_each(|place| *place += 1);
         }
         accepted
     }

@@ -51,6 +51,17 @@ pub struct Gauges {
     pub kv_usage: f64,
 }
 
+/// Totals of speculative decoding since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DraftCounters {
+    /// Drafts checked: one for each sequence and step.
+    pub drafts: u64,
+    /// Tokens in them.
+    pub draft_tokens: u64,
+    /// Tokens accepted, by their place in the draft.
+    pub accepted: Vec<u64>,
+}
+
 /// Totals since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {

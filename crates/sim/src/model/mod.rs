@@ -11,4 +11,4 @@ mod pace;
 pub mod prefix;
 
 pub use engine::Engine;
-pub use exchange::{Admission, Counters, EngineRequest, Gauges, Progress};
+pub use exchange::{Admission, Counters, DraftCounters, EngineRequest, Gauges, Progress};

@@ -3,7 +3,6 @@
 //! Called at the end of each iteration, so nothing here waits: bytes that the socket does not take are kept for the
 //! connection's task. Nothing is allocated for a token once the buffers have grown.
 
-use std::fmt::Write as _;
 use std::io;
 use std::rc::Rc;
 
@@ -11,9 +10,10 @@ use crestline_core::units::Nanos;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::ask::{Delivery, Kind};
-use super::http::{self, Framing};
+use super::ask::{Delivery, Encoding, Kind};
+use super::http::{self, Framing, Response};
 use super::refusal::error_object;
+use super::spelling::{Event, Identity, Last, Whole, head};
 use super::tokens::{Tokens, Words};
 use super::truth::Row;
 use crate::fault::{Fault, FaultKind};
@@ -29,6 +29,7 @@ pub(super) struct Answer {
     head: Box<str>,
     framing: Framing,
     usage: Usage,
+    encoding: Encoding,
     outlet: Outlet,
     fault: Option<Fault>,
     /// Tokens of the first choice at which a fault mid-stream strikes.
@@ -64,7 +65,9 @@ pub(super) struct Choice {
     pub(super) tokens: u32,
     /// `length` or `stop`.
     pub(super) finish_reason: &'static str,
-    pub(super) words: Words,
+    words: Words,
+    /// The first of the words.
+    start: Words,
     pub(super) emitted: u32,
     unsent: u32,
     events: u32,
@@ -88,19 +91,12 @@ pub(super) struct Parts {
     pub(super) framing: Framing,
     pub(super) choices: Vec<Choice>,
     pub(super) usage: Usage,
+    pub(super) encoding: Encoding,
     pub(super) fault: Option<Fault>,
     pub(super) socket: Rc<TcpStream>,
     pub(super) wake: Rc<Notify>,
     /// `id`, `created` and `model`.
     pub(super) identity: Identity,
-}
-
-/// What every event of an answer repeats.
-#[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub(super) id: String,
-    pub(super) created: u64,
-    pub(super) model: String,
 }
 
 /// New tokens of one choice.
@@ -132,6 +128,7 @@ impl Choice {
             tokens,
             finish_reason,
             words,
+            start: words,
             emitted: 0,
             unsent: 0,
             events: 0,
@@ -141,6 +138,16 @@ impl Choice {
 
     pub(super) fn open(&self) -> bool {
         self.emitted < self.tokens
+    }
+
+    /// All its words.
+    fn text(&self, tokens: &Tokens) -> String {
+        let mut words = self.start;
+        let mut text = Vec::new();
+        for _ in 0..self.tokens {
+            words.push_next(tokens, &mut text);
+        }
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
@@ -156,6 +163,7 @@ impl Answer {
             head,
             framing: parts.framing,
             usage: parts.usage,
+            encoding: parts.encoding,
             outlet: Outlet::new(parts.socket, parts.wake),
             fault: parts.fault,
             strike_at,
@@ -188,7 +196,9 @@ impl Answer {
         choice.last = Some(tick.at);
         choice.emitted += tick.tokens;
         choice.unsent += tick.tokens;
-        self.row.output_tokens += tick.tokens;
+        if !self.kind.only_reads() {
+            self.row.output_tokens += tick.tokens;
+        }
         if let Some(cached) = &mut self.usage.cached_tokens {
             *cached = tick.cached_tokens;
         }
@@ -230,7 +240,7 @@ impl Answer {
             return;
         }
         if !self.choices.iter().any(Choice::open) {
-            self.push_ending(scratch);
+            self.push_ending(tokens, scratch);
             self.finish();
         }
         self.outlet.write(&scratch.wire);
@@ -243,35 +253,34 @@ impl Answer {
 
     /// Makes one event of all words that a choice has not sent.
     fn render(&mut self, index: usize, tokens: &Tokens, scratch: &mut Scratch) {
+        let running = self.delivery == Delivery::EventsAndRunningUsage;
+        let usage = (running && !self.has(FaultKind::MissingUsage)).then(|| self.usage_object());
         let choice = &mut self.choices[index];
-        let event = &mut scratch.event;
-        event.clear();
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(self.head.as_bytes());
-        event.extend_from_slice(b"{\"index\":");
-        push_number(event, index as u32);
-        event.extend_from_slice(match (self.kind, choice.events) {
-            (Kind::Chat, 0) => b",\"delta\":{\"role\":\"assistant\",\"content\":\"".as_slice(),
-            (Kind::Chat, _) => b",\"delta\":{\"content\":\"",
-            (Kind::Completion, _) => b",\"text\":\"",
+        let last = (!choice.open()).then(|| Last {
+            reason: choice.finish_reason,
+            prompt_tokens: self.usage.prompt_tokens,
+            tokens: choice.tokens,
+            text: match self.kind {
+                Kind::Tgi => choice.text(tokens),
+                _ => String::new(),
+            },
         });
+        let event = Event {
+            kind: self.kind,
+            head: &self.head,
+            choice: index as u32,
+            number: choice.events,
+            last,
+            usage,
+        };
+        scratch.event.clear();
+        event.open(&mut scratch.event);
         for _ in 0..choice.unsent {
-            choice.words.push_next(tokens, event);
+            choice.words.push_next(tokens, &mut scratch.event);
         }
+        event.close(&mut scratch.event);
         choice.unsent = 0;
         choice.events += 1;
-        event.extend_from_slice(match self.kind {
-            Kind::Chat => b"\"},\"logprobs\":null,\"finish_reason\":".as_slice(),
-            Kind::Completion => b"\",\"logprobs\":null,\"finish_reason\":",
-        });
-        if choice.open() {
-            event.extend_from_slice(b"null");
-        } else {
-            event.push(b'"');
-            event.extend_from_slice(choice.finish_reason.as_bytes());
-            event.extend_from_slice(b"\",\"stop_reason\":null");
-        }
-        event.extend_from_slice(b"}]}\n\n");
     }
 
     /// Spoils the event at which a fault strikes.
@@ -337,23 +346,55 @@ impl Answer {
         http::push_end(&mut scratch.wire, self.framing);
     }
 
-    /// Usage where asked for, `[DONE]`, and the end of the body.
-    fn push_ending(&self, scratch: &mut Scratch) {
-        if self.delivery == Delivery::EventsAndUsage && !self.has(FaultKind::MissingUsage) {
-            let event = format!(
-                "data: {}],\"usage\":{}}}\n\n",
-                self.head,
-                self.usage_object()
-            );
+    /// What follows the last words, and the end of the body.
+    fn push_ending(&self, tokens: &Tokens, scratch: &mut Scratch) {
+        for event in self.as_whole(tokens).ending(self.delivery) {
             http::push_chunk(&mut scratch.wire, self.framing, event.as_bytes());
         }
-        http::push_chunk(&mut scratch.wire, self.framing, b"data: [DONE]\n\n");
         http::push_end(&mut scratch.wire, self.framing);
+    }
+
+    /// All that it says.
+    fn as_whole(&self, tokens: &Tokens) -> Whole<'_> {
+        // The events of most streams have said it already.
+        let says_it = self.delivery == Delivery::Whole || self.kind == Kind::Response;
+        let text = |choice: &Choice| {
+            if says_it && !self.kind.only_reads() {
+                choice.text(tokens)
+            } else {
+                String::new()
+            }
+        };
+        Whole {
+            kind: self.kind,
+            head: &self.head,
+            choices: self
+                .choices
+                .iter()
+                .map(|choice| (text(choice), choice.finish_reason))
+                .collect(),
+            usage: if self.has(FaultKind::MissingUsage) {
+                "null".to_owned()
+            } else {
+                self.usage_object()
+            },
+            prompt_tokens: self.usage.prompt_tokens,
+            encoding: self.encoding,
+        }
     }
 
     fn usage_object(&self) -> String {
         let prompt = self.usage.prompt_tokens;
-        let completion: u32 = self.choices.iter().map(|choice| choice.emitted).sum();
+        let emitted = self.choices.iter().map(|choice| choice.emitted).sum();
+        let output: u32 = if self.kind.only_reads() { 0 } else { emitted };
+        let [of_prompt, of_output, of_cache] = match self.kind {
+            Kind::Response => ["input_tokens", "output_tokens", "input_tokens_details"],
+            _ => [
+                "prompt_tokens",
+                "completion_tokens",
+                "prompt_tokens_details",
+            ],
+        };
         let details = self
             .usage
             .cached_tokens
@@ -361,64 +402,15 @@ impl Answer {
                 format!("{{\"cached_tokens\":{cached}}}")
             });
         format!(
-            "{{\"prompt_tokens\":{prompt},\"total_tokens\":{},\"completion_tokens\":{completion},\"prompt_tokens_details\":{details}}}",
-            prompt + completion
+            "{{\"{of_prompt}\":{prompt},\"total_tokens\":{},\"{of_output}\":{output},\"{of_cache}\":{details}}}",
+            prompt + output
         )
     }
 
-    /// The JSON object of an answer that is not streamed.
-    pub(super) fn whole(&mut self, tokens: &Tokens) -> String {
-        let mut body = String::from(&*self.head);
-        for (index, choice) in self.choices.iter_mut().enumerate() {
-            let mut text = Vec::new();
-            for _ in 0..choice.tokens {
-                choice.words.push_next(tokens, &mut text);
-            }
-            let text = String::from_utf8_lossy(&text);
-            let separator = if index == 0 { "" } else { "," };
-            let content = match self.kind {
-                Kind::Chat => {
-                    format!("\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}}")
-                }
-                Kind::Completion => format!("\"text\":\"{text}\""),
-            };
-            let _ = write!(
-                body,
-                "{separator}{{\"index\":{index},{content},\"logprobs\":null,\"finish_reason\":\"{}\",\"stop_reason\":null}}",
-                choice.finish_reason
-            );
-        }
-        let usage = if self.has(FaultKind::MissingUsage) {
-            "null".to_owned()
-        } else {
-            self.usage_object()
-        };
-        let _ = write!(body, "],\"usage\":{usage}}}");
-        body
+    /// The answer that is not streamed.
+    pub(super) fn whole(&self, tokens: &Tokens) -> Response {
+        self.as_whole(tokens).http()
     }
-}
-
-fn head(kind: Kind, delivery: Delivery, identity: &Identity) -> Box<str> {
-    let object = match (kind, delivery) {
-        (Kind::Completion, _) => "text_completion",
-        (Kind::Chat, Delivery::Whole) => "chat.completion",
-        (Kind::Chat, _) => "chat.completion.chunk",
-    };
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    format!(
-        "{{\"id\":{},\"object\":\"{object}\",\"created\":{},\"model\":{},\"choices\":[",
-        text(&identity.id),
-        identity.created,
-        text(&identity.model),
-    )
-    .into()
-}
-
-fn push_number(out: &mut Vec<u8>, number: u32) {
-    if number >= 10 {
-        push_number(out, number / 10);
-    }
-    out.push(b'0' + (number % 10) as u8);
 }
 
 /// Two places inside an event, ascending, that change from event to event.

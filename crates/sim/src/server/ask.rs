@@ -2,7 +2,12 @@
 //!
 //! Counts no tokens and knows no engine. Fields that change no timing (temperature and the like) are not looked at.
 
+mod form;
+mod native;
+mod pooled;
+
 use crestline_core::request::Message;
+pub(super) use native::kind as native_kind;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,11 +18,26 @@ pub(super) const MOST_CHOICES: u32 = 128;
 /// Longest answer to a completion that names none, as in the completion API.
 const COMPLETION_TOKENS: u32 = 16;
 
-/// Which of the two endpoints.
+/// Which API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Chat,
     Completion,
+    Response,
+    Transcription,
+    /// Text Generation Inference.
+    Tgi,
+    TensorRt,
+    Embedding,
+    Pooling,
+    Ranking,
+}
+
+impl Kind {
+    /// The prompt is read, and nothing is generated.
+    pub(super) fn only_reads(self) -> bool {
+        matches!(self, Self::Embedding | Self::Pooling | Self::Ranking)
+    }
 }
 
 /// A checked request.
@@ -31,6 +51,20 @@ pub(super) struct Ask {
     pub(super) ending: Ending,
     pub(super) choices: u32,
     pub(super) delivery: Delivery,
+    pub(super) encoding: Encoding,
+}
+
+/// How a vector is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Encoding {
+    #[default]
+    Float,
+    Base64,
+    /// Raw bytes, with what JSON would say in a header.
+    Bytes,
+    /// Raw bytes and nothing else.
+    BytesOnly,
 }
 
 /// What the model is asked.
@@ -39,6 +73,12 @@ pub(super) enum Prompt {
     Text(String),
     TokenIds(Vec<u32>),
     Messages(Vec<Message>),
+    /// Each is a sequence of its own.
+    Several(Vec<Prompt>),
+    /// Two texts in one sequence.
+    Pair(String, String),
+    /// A recording, whose length in tokens is known without a tokenizer.
+    Sound(u32),
 }
 
 /// Whether an answer may end before `max_tokens`.
@@ -58,6 +98,8 @@ pub(super) enum Delivery {
     Events,
     /// As events, with a usage event before the end.
     EventsAndUsage,
+    /// The same, and the usage so far in every event.
+    EventsAndRunningUsage,
 }
 
 #[derive(Deserialize)]
@@ -77,53 +119,138 @@ struct Body {
 #[derive(Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
+    continuous_usage_stats: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ResponseBody {
+    model: Option<String>,
+    input: Option<Value>,
+    max_output_tokens: Option<i64>,
+    min_tokens: Option<i64>,
+    ignore_eos: Option<bool>,
+    stream: Option<bool>,
+}
+
+/// Reads a body of JSON.
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::BadRequest(format!("the body is not valid: {error}")))
+}
+
+/// How long an answer may and must be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Length {
+    most: Option<i64>,
+    least: Option<i64>,
+    ignore_eos: Option<bool>,
 }
 
 impl Ask {
-    pub(super) fn parse(kind: Kind, body: &[u8]) -> Result<Self, Refusal> {
-        let body: Body = serde_json::from_slice(body)
-            .map_err(|error| Refusal::BadRequest(format!("the body is not valid: {error}")))?;
+    /// Reads the body of a request; `content_type` says where the parts of a form end.
+    pub(super) fn parse(kind: Kind, content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
+        match kind {
+            Kind::Chat | Kind::Completion => Self::of_openai(kind, body),
+            Kind::Response => Self::of_response(body),
+            Kind::Transcription => form::transcription(content_type, body),
+            Kind::Tgi => native::tgi(body),
+            Kind::TensorRt => native::tensor_rt(body),
+            Kind::Embedding | Kind::Pooling => pooled::vectors(body),
+            Kind::Ranking => pooled::ranking(body),
+        }
+    }
+
+    fn of_openai(kind: Kind, body: &[u8]) -> Result<Self, Refusal> {
+        let body: Body = read(body)?;
         let prompt = match kind {
             Kind::Chat => messages(body.messages)?,
-            Kind::Completion => prompt(body.prompt)?,
+            _ => prompt(body.prompt)?,
         };
-        let max_tokens = body.max_completion_tokens.or(body.max_tokens);
-        let max_tokens = count("max_tokens", max_tokens, 1)?;
-        let min_tokens = count("min_tokens", body.min_tokens, 0)?.unwrap_or(0);
+        let length = Length {
+            most: body.max_completion_tokens.or(body.max_tokens),
+            least: body.min_tokens,
+            ignore_eos: body.ignore_eos,
+        };
         let choices = count("n", body.n, 1)?.unwrap_or(1);
         if choices > MOST_CHOICES {
             return Err(Refusal::BadRequest(format!(
                 "n must be at most {MOST_CHOICES}"
             )));
         }
-        if max_tokens.is_some_and(|most| min_tokens > most) {
-            let message = "min_tokens must not be above max_tokens";
-            return Err(Refusal::BadRequest(message.to_owned()));
-        }
+        let ask = Self::of(prompt, "max_tokens", length)?;
         Ok(Self {
             model: body.model,
-            prompt,
             max_tokens: match kind {
-                Kind::Chat => max_tokens,
-                Kind::Completion => max_tokens.or(Some(COMPLETION_TOKENS.max(min_tokens))),
-            },
-            min_tokens,
-            ending: if body.ignore_eos == Some(true) {
-                Ending::AtMaxTokens
-            } else {
-                Ending::Natural
+                Kind::Chat => ask.max_tokens,
+                _ => ask
+                    .max_tokens
+                    .or(Some(COMPLETION_TOKENS.max(ask.min_tokens))),
             },
             choices,
             delivery: delivery(body.stream, body.stream_options.as_ref()),
+            ..ask
+        })
+    }
+
+    fn of_response(body: &[u8]) -> Result<Self, Refusal> {
+        let body: ResponseBody = read(body)?;
+        let prompt = match body.input {
+            Some(Value::Array(items)) if items.first().is_some_and(Value::is_object) => {
+                let items = serde_json::from_value(Value::Array(items));
+                let wrong = |error| Refusal::BadRequest(format!("input is not valid: {error}"));
+                Prompt::Messages(items.map_err(wrong)?)
+            }
+            Some(input) => prompt(Some(input))?,
+            None => return Err(Refusal::BadRequest("input is missing".to_owned())),
+        };
+        let length = Length {
+            most: body.max_output_tokens,
+            least: body.min_tokens,
+            ignore_eos: body.ignore_eos,
+        };
+        Ok(Self {
+            model: body.model,
+            delivery: match body.stream {
+                Some(true) => Delivery::EventsAndUsage,
+                _ => Delivery::Whole,
+            },
+            ..Self::of(prompt, "max_output_tokens", length)?
+        })
+    }
+
+    /// One whole answer to a prompt. `most` names the field with the longest length.
+    fn of(prompt: Prompt, most: &str, length: Length) -> Result<Self, Refusal> {
+        let max_tokens = count(most, length.most, 1)?;
+        let min_tokens = count("min_tokens", length.least, 0)?.unwrap_or(0);
+        if max_tokens.is_some_and(|most| min_tokens > most) {
+            let message = format!("min_tokens must not be above {most}");
+            return Err(Refusal::BadRequest(message));
+        }
+        Ok(Self {
+            model: None,
+            prompt,
+            max_tokens,
+            min_tokens,
+            ending: match length.ignore_eos {
+                Some(true) => Ending::AtMaxTokens,
+                _ => Ending::Natural,
+            },
+            choices: 1,
+            delivery: Delivery::Whole,
+            encoding: Encoding::Float,
         })
     }
 }
 
 fn delivery(stream: Option<bool>, options: Option<&StreamOptions>) -> Delivery {
-    let usage = options.and_then(|options| options.include_usage);
-    match (stream, usage) {
-        (Some(true), Some(true)) => Delivery::EventsAndUsage,
-        (Some(true), _) => Delivery::Events,
+    let asked = |field: fn(&StreamOptions) -> Option<bool>| options.and_then(field) == Some(true);
+    let usage = asked(|options| options.include_usage);
+    match stream {
+        Some(true) if usage && asked(|options| options.continuous_usage_stats) => {
+            Delivery::EventsAndRunningUsage
+        }
+        Some(true) if usage => Delivery::EventsAndUsage,
+        Some(true) => Delivery::Events,
         _ => Delivery::Whole,
     }
 }
@@ -187,7 +314,7 @@ mod tests {
     use super::*;
 
     fn refusal(kind: Kind, body: &str) -> String {
-        match Ask::parse(kind, body.as_bytes()) {
+        match Ask::parse(kind, "", body.as_bytes()) {
             Err(Refusal::BadRequest(message)) => message,
             other => panic!("{body}: {other:?}"),
         }
@@ -205,13 +332,14 @@ mod tests {
             ending: Ending::AtMaxTokens,
             choices: 3,
             delivery: Delivery::EventsAndUsage,
+            encoding: Encoding::Float,
         };
-        assert_eq!(Ask::parse(Kind::Chat, body.as_bytes()), Ok(expected));
+        assert_eq!(Ask::parse(Kind::Chat, "", body.as_bytes()), Ok(expected));
     }
 
     #[test]
     fn a_completion_takes_text_or_token_ids_and_has_16_tokens_unless_said() {
-        let prompt = |body: &str| Ask::parse(Kind::Completion, body.as_bytes()).unwrap();
+        let prompt = |body: &str| Ask::parse(Kind::Completion, "", body.as_bytes()).unwrap();
         let text = prompt(r#"{"prompt":"hi"}"#);
         assert_eq!(text.prompt, Prompt::Text("hi".into()));
         assert_eq!(text.max_tokens, Some(16));
@@ -263,5 +391,41 @@ mod tests {
             let message = refusal(kind, body);
             assert!(message.contains(words), "{body}: {message}");
         }
+    }
+
+    #[test]
+    fn a_response_takes_a_text_or_a_conversation_and_always_ends_with_its_usage() {
+        let ask = |body: &str| Ask::parse(Kind::Response, "", body.as_bytes()).unwrap();
+        let text = ask(r#"{"input":"hi","max_output_tokens":5,"stream":true}"#);
+        assert_eq!(text.prompt, Prompt::Text("hi".into()));
+        assert_eq!(
+            (text.max_tokens, text.delivery),
+            (Some(5), Delivery::EventsAndUsage)
+        );
+        let chat = ask(r#"{"input":[{"role":"user","content":"hi"}],"ignore_eos":true}"#);
+        assert_eq!(chat.prompt, Prompt::Messages(vec![Message::user("hi")]));
+        assert_eq!(
+            (chat.ending, chat.delivery),
+            (Ending::AtMaxTokens, Delivery::Whole)
+        );
+        assert!(refusal(Kind::Response, "{}").contains("input is missing"));
+    }
+
+    #[test]
+    fn usage_in_every_event_must_be_asked_for_twice() {
+        let delivery = |options: &str| {
+            let body = format!(r#"{{"prompt":"a","stream":true,"stream_options":{options}}}"#);
+            Ask::parse(Kind::Completion, "", body.as_bytes())
+                .unwrap()
+                .delivery
+        };
+        assert_eq!(
+            delivery(r#"{"continuous_usage_stats":true}"#),
+            Delivery::Events
+        );
+        assert_eq!(
+            delivery(r#"{"include_usage":true,"continuous_usage_stats":true}"#),
+            Delivery::EventsAndRunningUsage
+        );
     }
 }

@@ -107,11 +107,11 @@ impl Serving<'_> {
         if outcome != Outcome::Finished {
             return Ok(self.finish(place, outcome));
         }
-        let body = {
+        let response = {
             let mut state = self.service.state.borrow_mut();
             state.answer(place).whole(&self.service.tokens)
         };
-        let (outcome, cut) = self.send_whole(place, body).await;
+        let (outcome, cut) = self.send_whole(place, response).await;
         let kept = self.finish(place, outcome);
         if cut {
             self.connection.reset_on_close();
@@ -120,18 +120,14 @@ impl Serving<'_> {
     }
 
     /// Sends an answer in one piece, or as a fault has it. Says how that ended, and whether with a reset.
-    async fn send_whole(&mut self, place: Place, body: String) -> (Outcome, bool) {
+    async fn send_whole(&mut self, place: Place, mut response: Response) -> (Outcome, bool) {
         let fault = self.fault.map(|fault| fault.kind);
-        let mut response = Response {
-            body: body.into_bytes(),
-            ..Response::json(200, &())
-        };
         match fault {
             Some(FaultKind::TruncatedJson) => response.body.truncate(response.body.len() / 2),
             Some(FaultKind::ErrorInStream) => {
                 let message = "the engine failed on this request";
                 let error = error_object(500, "InternalServerError", message, None);
-                response.body = Response::json(200, &error).body;
+                response = Response::json(200, &error);
             }
             _ => {}
         }

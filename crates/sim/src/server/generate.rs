@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::answer::{Answer, Choice, Identity, Parts, Usage};
+use super::answer::{Answer, Choice, Parts, Usage};
 use super::ask::{Ask, Delivery, Ending, Kind, Prompt};
+use super::clock;
 use super::http::{self, Connection, Framing, Persistence, Request};
 use super::refusal::Refusal;
 use super::service::{Place, Service};
-use super::tokens::Words;
+use super::spelling::Identity;
+use super::tokens::{Tokens, Words};
 use super::truth::{Outcome, Row};
-use super::{AcceptModel, clock};
 use crate::fault::{Fault, FaultKind};
 use crate::model::{Admission, EngineRequest, prefix};
 
@@ -136,15 +137,17 @@ impl Serving<'_> {
     }
 
     /// Reads the body, measures the prompt, and waits for the time that a front end takes.
-    async fn prepare(&mut self) -> Result<(Ask, Measured), Refusal> {
-        let ask = Ask::parse(self.kind, &self.request.body)?;
-        if let (AcceptModel::Served, Some(model)) = (self.service.accept_model, &ask.model)
-            && *model != self.service.model
+    async fn prepare(&mut self) -> Result<(Ask, Vec<Measured>), Refusal> {
+        let ask = Ask::parse(self.kind, &self.request.content_type, &self.request.body)?;
+        if let Some(model) = ask
+            .model
+            .as_ref()
+            .filter(|model| !self.service.serves(model))
         {
             return Err(Refusal::UnknownModel(model.clone()));
         }
         let measured = self.measure(&ask.prompt).await?;
-        self.row.prompt_tokens = Some(measured.prompt_tokens);
+        self.row.prompt_tokens = Some(all_tokens(&measured));
         let overhead = Duration::from_secs_f64(self.service.profile.request_overhead_ms / 1e3);
         let passed = clock::now()
             .saturating_sub(self.request.arrival)
@@ -155,7 +158,7 @@ impl Serving<'_> {
         Ok((ask, measured))
     }
 
-    async fn measure(&self, prompt: &Prompt) -> Result<Measured, Refusal> {
+    async fn measure(&self, prompt: &Prompt) -> Result<Vec<Measured>, Refusal> {
         let block_size = self
             .service
             .profile
@@ -164,15 +167,15 @@ impl Serving<'_> {
             .then_some(self.service.profile.kv_cache.block_size);
         let tokens = Arc::clone(&self.service.tokens);
         if self.request.body.len() <= LONG_PROMPT {
-            return measure(&tokens, prompt, block_size);
+            return measure_all(&tokens, prompt, block_size);
         }
         let prompt = prompt.clone();
-        tokio::task::spawn_blocking(move || measure(&tokens, &prompt, block_size))
+        tokio::task::spawn_blocking(move || measure_all(&tokens, &prompt, block_size))
             .await
             .map_err(|_| Refusal::Broken)?
     }
 
-    async fn answer(mut self, ask: Ask, measured: Measured) -> io::Result<Persistence> {
+    async fn answer(mut self, ask: Ask, measured: Vec<Measured>) -> io::Result<Persistence> {
         let delivery = ask.delivery;
         if delivery == Delivery::Whole
             && self
@@ -198,15 +201,20 @@ impl Serving<'_> {
         }
     }
 
-    fn parts(&self, ask: &Ask, measured: &Measured, wake: &Rc<Notify>) -> Result<Parts, Refusal> {
-        let prompt_tokens = measured.prompt_tokens;
-        let most = self.most_tokens(ask, prompt_tokens)?;
+    fn parts(&self, ask: &Ask, measured: &[Measured], wake: &Rc<Notify>) -> Result<Parts, Refusal> {
+        let most = self.most_tokens(ask, longest(measured))?;
         let choices = (0..ask.choices)
             .map(|choice| self.choice(ask, most, choice))
             .collect();
         let prefix = match self.kind {
             Kind::Chat => "chatcmpl",
             Kind::Completion => "cmpl",
+            Kind::Response => "resp",
+            Kind::Transcription => "trsc",
+            Kind::Embedding => "embd",
+            Kind::Pooling => "pool",
+            Kind::Ranking => "score",
+            Kind::Tgi | Kind::TensorRt => "gen",
         };
         Ok(Parts {
             row: self.row.clone(),
@@ -215,9 +223,10 @@ impl Serving<'_> {
             framing: self.request.framing,
             choices,
             usage: Usage {
-                prompt_tokens,
-                cached_tokens: measured.hashes.is_some().then_some(0),
+                prompt_tokens: all_tokens(measured),
+                cached_tokens: measured[0].hashes.is_some().then_some(0),
             },
+            encoding: ask.encoding,
             fault: self.fault,
             socket: Rc::clone(&self.connection.socket),
             wake: Rc::clone(wake),
@@ -258,7 +267,7 @@ impl Serving<'_> {
         }
     }
 
-    fn admit(&self, parts: Parts, measured: Measured) -> Result<Place, Refusal> {
+    fn admit(&self, parts: Parts, measured: Vec<Measured>) -> Result<Place, Refusal> {
         let mut answer = Box::new(Answer::new(parts));
         if answer.delivery != Delivery::Whole {
             let head = http::stream_head(self.request.framing, self.persistence().1);
@@ -268,13 +277,17 @@ impl Serving<'_> {
                 answer.outlet().keep(head.as_bytes());
             }
         }
-        let request = EngineRequest {
-            prompt_tokens: measured.prompt_tokens,
-            output_tokens: 0,
-            hashes: measured.hashes,
-        };
+        let longest = longest(&measured);
+        let prompts: Vec<EngineRequest> = measured
+            .into_iter()
+            .map(|one| EngineRequest {
+                prompt_tokens: one.prompt_tokens,
+                output_tokens: 0,
+                hashes: one.hashes,
+            })
+            .collect();
         let mut state = self.service.state.borrow_mut();
-        match state.admit(answer, &request) {
+        match state.admit(answer, &prompts) {
             Ok(place) => {
                 state.answer(place).outlet().flush();
                 drop(state);
@@ -283,18 +296,37 @@ impl Serving<'_> {
             }
             Err(Admission::QueueFull) => Err(Refusal::TooMany(1.0)),
             Err(_) => Err(Refusal::BadRequest(format!(
-                "prompt and answer together are longer than the key-value cache holds: {} prompt tokens",
-                request.prompt_tokens
+                "prompt and answer together are longer than the key-value cache holds: {longest} prompt tokens"
             ))),
         }
     }
 }
 
-fn measure(
-    tokens: &super::tokens::Tokens,
+fn all_tokens(measured: &[Measured]) -> u32 {
+    measured.iter().map(|one| one.prompt_tokens).sum()
+}
+
+fn longest(measured: &[Measured]) -> u32 {
+    let lengths = measured.iter().map(|one| one.prompt_tokens);
+    lengths.max().unwrap_or(0)
+}
+
+/// Each sequence of a prompt; there is at least one.
+fn measure_all(
+    tokens: &Tokens,
     prompt: &Prompt,
     block_size: Option<u32>,
-) -> Result<Measured, Refusal> {
+) -> Result<Vec<Measured>, Refusal> {
+    match prompt {
+        Prompt::Several(prompts) => prompts
+            .iter()
+            .map(|prompt| measure(tokens, prompt, block_size))
+            .collect(),
+        one => Ok(vec![measure(tokens, one, block_size)?]),
+    }
+}
+
+fn measure(tokens: &Tokens, prompt: &Prompt, block_size: Option<u32>) -> Result<Measured, Refusal> {
     let refuse =
         |error: crestline_workload::template::TemplateError| Refusal::BadRequest(error.to_string());
     let counted = |count: usize| Measured {
@@ -306,17 +338,30 @@ fn measure(
             Prompt::Text(text) => tokens.count_text(text),
             Prompt::TokenIds(ids) => ids.len(),
             Prompt::Messages(messages) => tokens.count_chat(messages).map_err(refuse)?,
+            Prompt::Pair(query, document) => tokens.count_text(query) + tokens.count_text(document),
+            Prompt::Sound(length) => *length as usize,
+            Prompt::Several(_) => return Err(nested()),
         }));
     };
     let ids = match prompt {
         Prompt::Text(text) => tokens.encode_text(text),
         Prompt::TokenIds(ids) => ids.clone(),
         Prompt::Messages(messages) => tokens.encode_chat(messages).map_err(refuse)?,
+        Prompt::Pair(query, document) => {
+            [tokens.encode_text(query), tokens.encode_text(document)].concat()
+        }
+        // Two recordings have nothing in common.
+        Prompt::Sound(length) => return Ok(counted(*length as usize)),
+        Prompt::Several(_) => return Err(nested()),
     };
     Ok(Measured {
         hashes: Some(prefix::block_hashes(&ids, block_size)),
         ..counted(ids.len())
     })
+}
+
+fn nested() -> Refusal {
+    Refusal::BadRequest("input is nested too deeply".to_owned())
 }
 
 /// Spreads a number over all bits.

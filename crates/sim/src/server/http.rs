@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) path: String,
     /// `x-request-id`.
     pub(super) id: Option<String>,
+    /// `content-type`; empty where there is none.
+    pub(super) content_type: String,
     /// `authorization`.
     pub(super) authorization: Option<String>,
     pub(super) framing: Framing,
@@ -235,6 +237,7 @@ fn parse_head(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: target.split(['?', '#']).next().unwrap_or(target).to_owned(),
         id: header("x-request-id").map(str::to_owned),
+        content_type: header("content-type").unwrap_or_default().to_owned(),
         authorization: header("authorization").map(str::to_owned),
         framing: if old {
             Framing::UntilClose

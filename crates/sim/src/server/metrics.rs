@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crestline_core::units::Nanos;
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, REQUEST_BOUNDS, TOKEN_BOUNDS, TTFT_BOUNDS};
-use crate::model::{Counters, Gauges};
+use crate::model::{Counters, DraftCounters, Engine, Gauges};
 
 /// What the server counts itself; the rest is the engine's.
 #[derive(Debug, Clone)]
@@ -16,6 +16,10 @@ pub(super) struct Metrics {
     pub(super) stopped: u64,
     pub(super) at_length: u64,
     pub(super) aborted: u64,
+    /// Tokens that ended a prompt of which nothing else was asked for.
+    pub(super) only_read: u64,
+    /// Times that a profiler was asked to start, and to stop.
+    pub(super) profiler: [u64; 2],
     pub(super) lateness: Histogram,
     /// Times the schedule was given up because the process was too late.
     pub(super) slips: u64,
@@ -31,19 +35,26 @@ impl Metrics {
             stopped: 0,
             at_length: 0,
             aborted: 0,
+            only_read: 0,
+            profiler: [0; 2],
             lateness: Histogram::new(LATENESS_BOUNDS),
             slips: 0,
             slipped: Nanos::ZERO,
         }
     }
 
-    pub(super) fn page(&self, model: &str, gauges: Gauges, counters: Counters) -> String {
+    pub(super) fn page(&self, model: &str, engine: &Engine) -> String {
+        let mut counters = engine.counters();
+        counters.generation_tokens = counters.generation_tokens.saturating_sub(self.only_read);
         let model = model.replace('\\', "\\\\").replace('"', "\\\"");
         let mut page = Page {
             text: String::with_capacity(8192),
             labels: format!("engine=\"0\",model_name=\"{}\"", model.replace('\n', "\\n")),
         };
-        page.engine(gauges, counters);
+        page.engine(engine.gauges(), counters);
+        if let Some(drafts) = engine.draft_counters() {
+            page.drafts(drafts);
+        }
         page.requests(self);
         page.health(self, counters);
         page.text
@@ -89,6 +100,29 @@ impl Page {
         self.counter("vllm:prefix_cache_hits_total", help, counters.prefix_hits);
     }
 
+    fn drafts(&mut self, drafts: &DraftCounters) {
+        let help = "Drafts checked.";
+        self.counter("vllm:spec_decode_num_drafts_total", help, drafts.drafts);
+        let help = "Tokens in drafts.";
+        self.counter(
+            "vllm:spec_decode_num_draft_tokens_total",
+            help,
+            drafts.draft_tokens,
+        );
+        let help = "Tokens of drafts that were accepted.";
+        let accepted: u64 = drafts.accepted.iter().sum();
+        self.counter("vllm:spec_decode_num_accepted_tokens_total", help, accepted);
+        let name = "vllm:spec_decode_num_accepted_tokens_per_pos_total";
+        self.head(name, "The same by their place in the draft.", "counter");
+        for (place, accepted) in drafts.accepted.iter().enumerate() {
+            let _ = writeln!(
+                self.text,
+                "{name}{{{},position=\"{place}\"}} {accepted}",
+                self.labels
+            );
+        }
+    }
+
     fn requests(&mut self, metrics: &Metrics) {
         self.head(
             "vllm:request_success_total",
@@ -125,6 +159,10 @@ impl Page {
             help,
             &metrics.lateness,
         );
+        for (name, count) in ["starts", "stops"].iter().zip(metrics.profiler) {
+            let help = "Times that the profiler was switched.";
+            self.counter(&format!("crestline_sim:profiler_{name}_total"), help, count);
+        }
         let help = "Times the schedule was moved because the process was too late to keep it.";
         self.counter("crestline_sim:schedule_slips_total", help, metrics.slips);
         let help = "Seconds by which the schedule was moved in all.";

@@ -15,6 +15,7 @@ mod metrics;
 mod refusal;
 mod routes;
 mod service;
+mod spelling;
 mod tokens;
 mod truth;
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub truth_chunks: Option<PathBuf>,
     /// Name in `/v1/models`.
     pub model: String,
+    /// Names of adapters that are listed and served beside it.
+    pub adapters: Vec<String>,
     /// Which names requests may use.
     pub accept_model: AcceptModel,
     /// As [`Tokenizer::load`](crestline_workload::tokenizer::Tokenizer::load) takes it; `None` is the built-in one.
@@ -68,7 +71,7 @@ pub enum AcceptModel {
     /// Every name.
     #[default]
     Any,
-    /// The one it lists; others get 404.
+    /// Those it lists; others get 404.
     Served,
 }
 
@@ -83,6 +86,7 @@ impl Options {
             truth: None,
             truth_chunks: None,
             model: "crestline-sim".to_owned(),
+            adapters: Vec::new(),
             accept_model: AcceptModel::Any,
             tokenizer: None,
             api_key: None,

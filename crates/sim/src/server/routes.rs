@@ -8,7 +8,7 @@ use crestline_core::request::Message;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::ask::Kind;
+use super::ask::{Kind, native_kind};
 use super::generate::generate;
 use super::http::{Connection, Persistence, Request, Response};
 use super::refusal::Refusal;
@@ -49,12 +49,25 @@ async fn serve(
     if let Err(refusal) = authorize(service, request) {
         return reply(connection, request, &refusal.response()).await;
     }
-    let kind = match (request.method.as_str(), request.path.as_str()) {
-        ("POST", "/v1/chat/completions") => Kind::Chat,
-        ("POST", "/v1/completions") => Kind::Completion,
-        _ => return reply(connection, request, &short_answer(service, request)).await,
-    };
-    generate(service, connection, request, kind).await
+    match kind(request).filter(|_| request.method == "POST") {
+        Some(kind) => generate(service, connection, request, kind).await,
+        None => reply(connection, request, &short_answer(service, request)).await,
+    }
+}
+
+/// What the engine is asked for at a path.
+fn kind(request: &Request) -> Option<Kind> {
+    Some(match request.path.as_str() {
+        "/v1/chat/completions" => Kind::Chat,
+        "/v1/completions" => Kind::Completion,
+        "/v1/responses" => Kind::Response,
+        "/v1/audio/transcriptions" | "/v1/audio/translations" => Kind::Transcription,
+        "/v1/embeddings" | "/embeddings" => Kind::Embedding,
+        "/pooling" => Kind::Pooling,
+        "/rerank" | "/v1/rerank" | "/v2/rerank" => Kind::Ranking,
+        path if path.ends_with("/generate_stream") => native_kind(&request.body),
+        _ => return None,
+    })
 }
 
 async fn reply(
@@ -104,7 +117,9 @@ fn short_answer(service: &Service, request: &Request) -> Response {
         }),
         // There is no multi-modal cache, so it is always empty.
         "/reset_mm_cache" | "/reset_encoder_cache" => ("POST", |_, _| Ok(Response::empty(200))),
-        "/v1/chat/completions" | "/v1/completions" => ("POST", |_, _| Err(Refusal::WrongMethod)),
+        "/start_profile" => ("POST", |service, _| Ok(switch_profiler(service, 0))),
+        "/stop_profile" => ("POST", |service, _| Ok(switch_profiler(service, 1))),
+        _ if kind(request).is_some() => ("POST", |_, _| Err(Refusal::WrongMethod)),
         _ => return Refusal::UnknownPath.response(),
     };
     if request.method != expected {
@@ -113,17 +128,30 @@ fn short_answer(service: &Service, request: &Request) -> Response {
     response(service, &request.body).unwrap_or_else(|refusal| refusal.response())
 }
 
+/// There is nothing to profile: it is counted, so that a client's calls can be seen.
+fn switch_profiler(service: &Service, to: usize) -> Response {
+    service.state.borrow_mut().metrics.profiler[to] += 1;
+    Response::empty(200)
+}
+
+/// The model, then its adapters.
 fn models(service: &Service) -> Response {
-    let model = json!({
-        "id": service.model,
-        "object": "model",
-        "created": super::clock::unix_seconds(),
-        "owned_by": "crestline",
-        "root": service.model,
-        "parent": null,
-        "max_model_len": service.profile.max_model_len,
-    });
-    Response::json(200, &json!({"object": "list", "data": [model]}))
+    let model = |name: &str, parent: Option<&str>| {
+        json!({
+            "id": name,
+            "object": "model",
+            "created": super::clock::unix_seconds(),
+            "owned_by": "crestline",
+            "root": name,
+            "parent": parent,
+            "max_model_len": parent.is_none().then_some(service.profile.max_model_len),
+        })
+    };
+    let adapters = service.adapters.iter();
+    let data: Vec<_> = std::iter::once(model(&service.model, None))
+        .chain(adapters.map(|name| model(name, Some(&service.model))))
+        .collect();
+    Response::json(200, &json!({"object": "list", "data": data}))
 }
 
 #[derive(Deserialize)]

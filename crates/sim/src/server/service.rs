@@ -22,6 +22,7 @@ use crate::profile::Profile;
 pub(super) struct Service {
     pub(super) profile: Profile,
     pub(super) model: String,
+    pub(super) adapters: Vec<String>,
     pub(super) accept_model: AcceptModel,
     pub(super) api_key: Option<String>,
     pub(super) seed: u64,
@@ -51,7 +52,7 @@ pub(super) struct State {
 }
 
 /// Choices of one answer have ids that differ in these low bits.
-const CHOICE_BITS: u32 = 8;
+const CHOICE_BITS: u32 = 12;
 
 /// Place of an answer in the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,7 @@ impl Service {
             }),
             profile,
             model: options.model,
+            adapters: options.adapters,
             accept_model: options.accept_model,
             api_key: options.api_key,
             seed: options.seed,
@@ -94,8 +96,14 @@ impl Service {
     /// The page of metrics now.
     pub(super) fn metrics_page(&self) -> String {
         let state = self.state.borrow();
-        let (gauges, counters) = (state.engine.gauges(), state.engine.counters());
-        state.metrics.page(&self.model, gauges, counters)
+        state.metrics.page(&self.model, &state.engine)
+    }
+
+    /// Whether a request may name this model.
+    pub(super) fn serves(&self, model: &str) -> bool {
+        self.accept_model == AcceptModel::Any
+            || self.model == model
+            || self.adapters.iter().any(|name| name == model)
     }
 
     /// Hands out the tokens of the iteration that has just ended.
@@ -108,11 +116,11 @@ impl Service {
 }
 
 impl State {
-    /// Queues all choices of an answer, or none.
+    /// Queues all choices of an answer, or none. They take the prompts in turn.
     pub(super) fn admit(
         &mut self,
         answer: Box<Answer>,
-        request: &EngineRequest,
+        prompts: &[EngineRequest],
     ) -> Result<Place, Admission> {
         let place = Place(self.vacant.pop().unwrap_or_else(|| {
             self.answers.push(None);
@@ -121,7 +129,7 @@ impl State {
         for (index, choice) in answer.choices.iter().enumerate() {
             let request = EngineRequest {
                 output_tokens: choice.tokens,
-                ..request.clone()
+                ..prompts[index % prompts.len()].clone()
             };
             let admission = self.engine.submit(place.id(index), request);
             if admission != Admission::Queued {
@@ -175,7 +183,10 @@ impl State {
         };
         let first = answer.row.output_tokens == 0;
         let shown = answer.tick(tick, tokens, &mut self.scratch);
-        if first {
+        if answer.kind.only_reads() {
+            // What the engine yields at the end of a prompt is none that was asked for.
+            self.metrics.only_read += u64::from(tick.tokens);
+        } else if first {
             let waited = tick.at.saturating_sub(answer.row.arrival);
             self.metrics.ttft.record(waited);
         }

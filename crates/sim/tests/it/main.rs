@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and checks lower bounds of time on the real clock"
 )]
 
+mod apis;
 mod calibration;
 mod closed_loop;
 mod faults;

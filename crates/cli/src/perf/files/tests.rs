@@ -35,6 +35,7 @@ fn record(sent_ms: u64, end_ms: u64) -> RequestRecord {
         end: at(end_ms),
         gaps: vec![Nanos::from_millis(end_ms - sent_ms - 10)].into(),
         chunks: 2,
+        chunk_tokens: Vec::new(),
         streamed: true,
         prompt_tokens: tokens(64),
         output_tokens: tokens(24),

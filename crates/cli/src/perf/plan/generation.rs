@@ -1,11 +1,11 @@
 //! From the generation flags to the settings that go into each request body.
 
-use crestline_core::request::Generation;
+use crestline_core::request::{ChatLength, Generation};
 use serde_json::{Map, Value};
 
-use super::values;
 use crate::perf::args::{GenerationArgs, PerfArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// Fields that crestline sets in every body itself, whatever a template says.
 const ALWAYS_SET: [&str; 4] = ["model", "messages", "prompt", "stream"];
@@ -37,6 +37,8 @@ pub(super) fn settings(args: &PerfArgs) -> Result<Generation, Problem> {
         frequency_penalty: finite("--frequency-penalty", typed.frequency_penalty)?,
         repetition_penalty: finite("--repetition-penalty", typed.repetition_penalty)?,
         logprobs: typed.logprobs.then_some(true),
+        top_logprobs: None,
+        chat_length: ChatLength::MaxTokens,
         choices: choices.map(std::num::NonZeroU32::get),
         seed: typed.seed,
         stop: typed.stop.clone(),

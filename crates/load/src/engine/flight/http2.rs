@@ -7,7 +7,6 @@ use crestline_core::record::Failure;
 use crestline_core::units::Nanos;
 
 use super::Flight;
-use crate::client::answer::Answer;
 use crate::client::exchange::End;
 use crate::client::http2::{Link, Sent, StreamExchange};
 use crate::client::limits::Watch;
@@ -52,7 +51,7 @@ impl Flight {
                     let since = link.first_trouble(now);
                     trouble = Some(since);
                     self.record.reconnects += 1;
-                    self.answer = Answer::default();
+                    self.answer = self.worker.blank_answer();
                     seat = self.worker.links.take(since, now);
                 }
                 End::Complete => {

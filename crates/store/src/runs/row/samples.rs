@@ -29,6 +29,7 @@ pub(crate) fn success(index: u64) -> RequestRecord {
             .into_iter()
             .collect(),
         chunks: 3,
+        chunk_tokens: Vec::new(),
         streamed: true,
         prompt_tokens: Some(TokenCount {
             count: 7,
