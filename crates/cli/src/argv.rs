@@ -1,7 +1,7 @@
 //! Habits of Python's argparse that scripts rely on, brought to the argument list before clap reads it.
 //!
-//! `--max_tokens` is read as `--max-tokens`, and a unique beginning (`--para`) as the whole name (`--parallel`). Only
-//! names are touched, never values, and it reads no flag's meaning. A text with blanks is a value, also where it begins
+//! `--max_tokens` is read as `--max-tokens`, and a unique beginning (`--para`) as the whole name (`--parallel`); what is
+//! behind a dot (`--extra-body.top_k`) stays as it is. Only names are touched, never values, and it reads no flag's meaning. A text with blanks is a value, also where it begins
 //! with a dash.
 
 use std::ffi::OsString;
@@ -74,6 +74,9 @@ fn whole_name(text: &str, command: &Command) -> Result<String, Problem> {
         Some((name, value)) => (name, Some(value)),
         None => (text, None),
     };
+    let (name, part) = name
+        .split_once('.')
+        .map_or((name, None), |(name, part)| (name, Some(part)));
     let dashed = name[2..].replace('_', "-");
     let known = long_names(command);
     let full = if known.contains(&dashed.as_str()) {
@@ -89,9 +92,10 @@ fn whole_name(text: &str, command: &Command) -> Result<String, Problem> {
             _ => return Err(ambiguous(name, &candidates)),
         }
     };
+    let part = part.map_or_else(String::new, |part| format!(".{part}"));
     Ok(match value {
-        Some(value) => format!("--{full}={value}"),
-        None => format!("--{full}"),
+        Some(value) => format!("--{full}{part}={value}"),
+        None => format!("--{full}{part}"),
     })
 }
 

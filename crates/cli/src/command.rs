@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crestline_core::nearest::nearest;
 
+use crate::bench::{self, args::BenchArgs};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
@@ -24,6 +25,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sub {
+    Bench(Box<BenchArgs>),
     Demo(DemoArgs),
     Perf(Box<PerfArgs>),
     Sim(Box<SimArgs>),
@@ -48,6 +50,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
 
 fn dispatch(sub: Sub) -> Result<Exit, Problem> {
     match sub {
+        Sub::Bench(args) => bench::run(&args),
         Sub::Demo(args) => demo::run(&args),
         Sub::Perf(args) => perf::run(&args),
         Sub::Sim(args) => sim::run(*args),
@@ -68,6 +71,10 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Problem> {
     let mut command = Cli::command();
     command.build();
     let args = argv::normalise(args, &command)?;
+    let args = match args.get(1) {
+        Some(sub) if sub == "bench" => bench::dotted::merged(args),
+        _ => args,
+    };
     let outcome = command
         .try_get_matches_from_mut(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));

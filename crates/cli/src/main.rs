@@ -4,16 +4,23 @@
 //! exit code of [`exit::Exit`].
 
 mod argv;
+mod bench;
+mod client_health;
 mod command;
 mod console;
 mod demo;
 mod exit;
+mod headers;
 mod moment;
 mod perf;
+#[cfg(test)]
+mod plan_lines;
 mod problem;
+mod problems;
 mod progress;
 mod signals;
 mod sim;
+mod values;
 
 use std::process::ExitCode;
 

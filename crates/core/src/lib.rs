@@ -10,6 +10,7 @@ pub mod record;
 pub mod request;
 pub mod schedule;
 pub mod search;
+pub mod serving;
 pub mod sla;
 pub mod stats;
 pub mod summary;

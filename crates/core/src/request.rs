@@ -2,8 +2,12 @@
 //!
 //! Knows nothing of HTTP: endpoints turn an [`Item`] and a [`Generation`] into a body.
 
+mod pacing;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
+
+pub use pacing::{Burstiness, BurstinessError, Pace, Pacing, Ramp};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -161,6 +165,12 @@ pub enum Arrivals {
     Poisson(Rate),
     /// Evenly, one each 1/rate.
     Constant(Rate),
+    /// All at the start; a limit on requests in flight makes them wait. For loads that end after a number of requests.
+    AtOnce,
+    /// A run of known length, with a burstiness, perhaps fitted to its length, perhaps with a ramp.
+    Paced(Pacing),
+    /// When the workload says, as in a trace; so many a second on average.
+    Recorded(Rate),
 }
 
 /// A load: when requests arrive, and how many may be in flight.
@@ -189,11 +199,15 @@ impl Load {
         }
     }
 
-    /// The asked arrival rate; `None` in a closed loop.
+    /// The asked arrival rate, of a ramp its highest; `None` where requests go out as fast as the limit on those in
+    /// flight lets them.
     pub fn rate(&self) -> Option<Rate> {
         match self.arrivals {
-            Arrivals::Immediate => None,
-            Arrivals::Poisson(rate) | Arrivals::Constant(rate) => Some(rate),
+            Arrivals::Immediate | Arrivals::AtOnce => None,
+            Arrivals::Poisson(rate) | Arrivals::Constant(rate) | Arrivals::Recorded(rate) => {
+                Some(rate)
+            }
+            Arrivals::Paced(pacing) => Some(pacing.highest_rate()),
         }
     }
 }

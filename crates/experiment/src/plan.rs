@@ -34,6 +34,8 @@ pub struct Plan {
     pub pause: Nanos,
     /// Send one request before each load and stop when it is refused.
     pub test_connection: bool,
+    /// How long that request is repeated until it is answered; zero asks once.
+    pub ready_within: Nanos,
     /// The client's own settings.
     pub client: ClientPlan,
     /// What is written, and where.

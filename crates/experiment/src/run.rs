@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crestline_core::record::FailureKind;
-use crestline_core::request::LoadPoint;
+use crestline_core::request::{Arrivals, LoadPoint};
+use crestline_core::units::Nanos;
+use crestline_load::clock::Clock;
 use crestline_load::engine::{CheckError, Stop};
 use crestline_load::files::make_room_for;
 use crestline_load::target::masked_url;
@@ -16,10 +18,13 @@ use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
-use crate::subject::Subject;
+use crate::subject::{Subject, wait};
 
 /// The name of the database in each load's folder.
 pub const DATABASE: &str = "benchmark_data.db";
+
+/// How often a service that is not ready yet is asked again.
+const ASK_EVERY: Nanos = Nanos::from_secs(5);
 
 /// What came of a plan.
 #[derive(Debug)]
@@ -39,11 +44,7 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
-    let slots = plan
-        .points
-        .iter()
-        .filter_map(|point| point.load.concurrency);
-    make_room_for(slots.max().map_or(0, |slots| u64::from(slots.get())))?;
+    make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
     let mut subject = Subject::open(plan, &workload)?;
     let folders = make_folders(plan)?;
     let mut outcome = Outcome {
@@ -81,6 +82,15 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
     Ok(outcome)
 }
 
+/// Requests that are certainly in flight together at some time; 0 where the rate decides.
+fn most_in_flight(point: &LoadPoint) -> u64 {
+    let limit = point.load.concurrency.map(|limit| u64::from(limit.get()));
+    match point.load.arrivals {
+        Arrivals::AtOnce => limit.map_or(point.requests, |limit| limit.min(point.requests)),
+        _ => limit.unwrap_or(0),
+    }
+}
+
 /// The folders of all loads, made before the first is applied, and none of them used before.
 fn make_folders(plan: &Plan) -> Result<Vec<PathBuf>, RunError> {
     let mut folders = Vec::new();
@@ -101,10 +111,15 @@ pub(crate) fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bo
     if !plan.test_connection {
         return Ok(true);
     }
-    match subject.check(stop) {
-        Ok(()) => Ok(true),
-        Err(CheckError::Stopped) => Ok(false),
-        Err(error) => Err(refused(plan, &error)),
+    let clock = Clock::start();
+    loop {
+        let left = plan.ready_within.saturating_sub(clock.now());
+        match subject.check(stop) {
+            Ok(()) => return Ok(true),
+            Err(CheckError::Stopped) => return Ok(false),
+            Err(error) if left == Nanos::ZERO => return Err(refused(plan, &error)),
+            Err(_) => wait(left.min(ASK_EVERY), || stop.is_asked()),
+        }
     }
 }
 

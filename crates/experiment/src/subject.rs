@@ -66,6 +66,7 @@ impl Subject {
                     preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
                     grace: plan.client.grace,
                     seed: plan.workload.seed,
+                    due_times: Arc::default(),
                     keep_text: plan.output.keep_text,
                 };
                 let wall = clock::wall();
@@ -229,7 +230,7 @@ fn source(
 }
 
 /// Waits, but looks up each 50 ms whether it should go on.
-fn wait(time: Nanos, stop: impl Fn() -> bool) {
+pub(crate) fn wait(time: Nanos, stop: impl Fn() -> bool) {
     let clock = clock::Clock::start();
     while clock.now() < time && !stop() {
         let left = time.saturating_sub(clock.now()).to_duration();

@@ -5,7 +5,6 @@
 pub(crate) mod args;
 mod files;
 pub(crate) mod plan;
-mod problems;
 mod session;
 
 use std::fs;
@@ -18,10 +17,24 @@ use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::problems::Flags;
 use crate::{moment, signals};
 use args::PerfArgs;
 use plan::Surroundings;
 use session::Session;
+
+/// What hints call the flags.
+const FLAGS: Flags = Flags {
+    url: "--url",
+    key: "with --api-key or in OPENAI_API_KEY",
+    read_timeout: "--read-timeout",
+    total_timeout: "--total-timeout",
+    concurrency: "--parallel",
+    extra: "--extra-args",
+    unchecked: "--no-test-connection",
+    folder: "--outputs-dir",
+    name: "--name, or leave out --no-timestamp",
+};
 
 /// Commands of the same name that may begin in one second.
 const SAME_SECOND: usize = 100;

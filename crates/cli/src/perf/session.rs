@@ -20,9 +20,10 @@ use crestline_store::runs::RunReader;
 use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
-use super::problems::{self, Stage};
 use crate::exit::Exit;
+use crate::perf::FLAGS;
 use crate::problem::Problem;
+use crate::problems::{self, Stage};
 use crate::progress::{Screen, Watch};
 use crate::{console, moment};
 
@@ -336,10 +337,10 @@ impl<'a> Session<'a> {
         }
         let outcome = outcome.map_err(|error| {
             if self.begun {
-                return problems::problem(&error, Stage::Load);
+                return problems::problem(&error, Stage::Load, &FLAGS);
             }
             self.clear_away();
-            problems::problem(&error, Stage::SetUp)
+            problems::problem(&error, Stage::SetUp, &FLAGS)
         })?;
         let nothing = self
             .results

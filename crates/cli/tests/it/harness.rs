@@ -141,6 +141,11 @@ impl Sim {
         &self.base
     }
 
+    /// The URL without a path.
+    pub(crate) fn root(&self) -> &str {
+        self.base.strip_suffix("/v1").unwrap()
+    }
+
     /// Asks it to stop, and gives its exit code.
     pub(crate) fn stop(self) -> Option<i32> {
         self.end().code

@@ -3,9 +3,7 @@
 //! Is not rescaled to a fixed total as other tools do: the number of arrivals in a span is itself random, and
 //! bursts and lulls stay as long as they are.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
+use super::draws::Draws;
 use crate::units::{Nanos, Rate};
 
 /// Separates these draws from those that others make with the same seed.
@@ -16,24 +14,17 @@ const STREAM: u64 = 0x61_72_72_69_76_61_6c; // "arrival"
 pub struct Poisson {
     mean_gap_s: f64,
     elapsed_s: f64,
-    rng: ChaCha8Rng,
+    draws: Draws,
 }
 
 impl Poisson {
     /// `rate` a second on average, the same times for the same seed.
     pub fn new(rate: Rate, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(STREAM);
         Self {
             mean_gap_s: 1.0 / rate.value(),
             elapsed_s: 0.0,
-            rng,
+            draws: Draws::new(seed, STREAM),
         }
-    }
-
-    /// A number in (0, 1], on a grid of 2^-53: its logarithm is finite.
-    fn draw(&mut self) -> f64 {
-        ((self.rng.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -42,7 +33,7 @@ impl Iterator for Poisson {
 
     /// The next gap is `-ln(u) / rate`, the inverse of the exponential distribution function at `1 - u`.
     fn next(&mut self) -> Option<Nanos> {
-        self.elapsed_s += -self.draw().ln() * self.mean_gap_s;
+        self.elapsed_s += -self.draws.unit().ln() * self.mean_gap_s;
         Some(Nanos::from_secs_f64(self.elapsed_s))
     }
 }

@@ -21,7 +21,7 @@ fn constant(per_second: f64) -> Arrival {
     Arrival::new(Arrivals::Constant(rate(per_second)), 0).unwrap()
 }
 
-fn gaps_s(times: impl Iterator<Item = Nanos>) -> Vec<f64> {
+pub(super) fn gaps_s(times: impl Iterator<Item = Nanos>) -> Vec<f64> {
     let mut before = Nanos::ZERO;
     times
         .map(|due| (due - std::mem::replace(&mut before, due)).as_secs_f64())
@@ -29,7 +29,7 @@ fn gaps_s(times: impl Iterator<Item = Nanos>) -> Vec<f64> {
 }
 
 /// Largest distance between the distribution of `gaps` and the exponential one.
-fn ks_distance_from_exponential(mut gaps: Vec<f64>, rate: f64) -> f64 {
+pub(super) fn ks_distance_from_exponential(mut gaps: Vec<f64>, rate: f64) -> f64 {
     gaps.sort_by(f64::total_cmp);
     let n = gaps.len() as f64;
     gaps.iter()
@@ -44,8 +44,9 @@ fn ks_distance_from_exponential(mut gaps: Vec<f64>, rate: f64) -> f64 {
 }
 
 #[test]
-fn a_closed_loop_has_no_due_times() {
+fn a_closed_loop_has_no_due_times_and_those_of_a_trace_are_not_known_here() {
     assert!(Arrival::new(Arrivals::Immediate, 1).is_none());
+    assert!(Arrival::new(Arrivals::Recorded(rate(2.0)), 1).is_none());
 }
 
 #[test]

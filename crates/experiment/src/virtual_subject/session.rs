@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{InFlight, Phase, RequestRecord, TokenCount, TokenSource};
-use crestline_core::request::{Load, LoadPoint};
+use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, Start, StopRule, evenly, joins};
 use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
@@ -80,6 +81,7 @@ pub struct VirtualSession {
     service: VirtualService,
     source: Source,
     seed: u64,
+    due_times: Arc<[Nanos]>,
     flights: Flights,
     now: Nanos,
     schedule: Schedule<DueTimes>,
@@ -103,6 +105,7 @@ impl VirtualSession {
             service: VirtualService::new(profile, settings.seed),
             source,
             seed: settings.seed,
+            due_times: Arc::default(),
             flights: Flights::new(form),
             now: Nanos::ZERO,
             schedule: nothing(),
@@ -112,6 +115,13 @@ impl VirtualSession {
             changes: 0,
             ended: Vec::new(),
         }
+    }
+
+    /// The same session with the due times of requests for loads whose arrivals are recorded, from the start of each
+    /// load: as many requests as there are times are sent. Without them there are none.
+    pub fn with_due_times(mut self, times: Arc<[Nanos]>) -> Self {
+        self.due_times = times;
+        self
     }
 
     /// The session's time.
@@ -148,7 +158,7 @@ impl VirtualSession {
             until: None,
         };
         let seed = self.seed.wrapping_add(self.changes);
-        let arrival = Arrival::new(load.arrivals, seed);
+        let arrival = self.arrival(load, seed);
         self.begin(load, arrival, join_over, abort);
         self.schedule.set_stop(endless);
         match abort {
@@ -261,12 +271,8 @@ impl VirtualSession {
     ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         self.phase = phase;
-        self.begin(
-            load,
-            Arrival::new(load.arrivals, self.seed),
-            Nanos::ZERO,
-            Abort::Nothing,
-        );
+        let arrival = self.arrival(load, self.seed);
+        self.begin(load, arrival, Nanos::ZERO, Abort::Nothing);
         self.schedule.set_stop(stop);
         loop {
             let records = self.run_until(Until::Ended(HANDED_OVER));
@@ -282,6 +288,13 @@ impl VirtualSession {
         }
         self.phase = Phase::Measured;
         flow
+    }
+
+    fn arrival(&self, load: Load, seed: u64) -> Option<Arrival> {
+        match load.arrivals {
+            Arrivals::Recorded(_) => Some(Arrival::recorded(Arc::clone(&self.due_times))),
+            drawn => Arrival::new(drawn, seed),
+        }
     }
 
     fn begin(&mut self, load: Load, arrival: Option<Arrival>, join_over: Nanos, abort: Abort) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crestline_core::arrival::{self, Arrival};
 use crestline_core::record::Phase;
-use crestline_core::request::{Generation, Load, LoadPoint};
+use crestline_core::request::{Arrivals, Generation, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, StopRule};
 use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
@@ -35,6 +35,8 @@ pub struct Setup {
     pub grace: Nanos,
     /// Seed of the arrival times.
     pub seed: u64,
+    /// When each request is due, for a load whose arrivals are recorded: as many requests as there are times are sent.
+    pub due_times: Arc<[Nanos]>,
     /// Keep request bodies in the records.
     pub keep_text: bool,
 }
@@ -73,21 +75,30 @@ impl Share {
         (0..self.requests).filter(move |number| (number % turns) % workers == self.worker as u64)
     }
 
-    /// The times at which this worker's requests may be sent.
-    pub(crate) fn schedule(&self, start: Nanos, until: Option<Nanos>) -> Schedule<DueTimes> {
+    /// The due times of this worker's requests, counted from the start; `None` for a closed loop. Of the same load
+    /// always the same.
+    pub(crate) fn arrivals(&self, recorded: &Arc<[Nanos]>) -> Option<arrival::Shard> {
+        let arrival = match self.load.arrivals {
+            Arrivals::Recorded(_) => Some(Arrival::recorded(Arc::clone(recorded))),
+            drawn => Arrival::new(drawn, self.seed),
+        };
+        arrival.map(|arrival| arrival.shard(self.worker, self.workers))
+    }
+
+    /// When this worker's requests may be sent.
+    pub(crate) fn schedule(
+        &self,
+        arrivals: Option<arrival::Shard>,
+        start: Nanos,
+        until: Option<Nanos>,
+    ) -> Schedule<DueTimes> {
         let stop = StopRule {
             requests: self.numbers().count() as u64,
             until,
         };
-        match Arrival::new(self.load.arrivals, self.seed) {
+        match arrivals {
             None => Schedule::closed(self.slots().unwrap_or(1), stop),
-            Some(arrival) => {
-                let times = DueTimes {
-                    times: arrival.shard(self.worker, self.workers),
-                    start,
-                };
-                Schedule::open(times, self.slots(), stop)
-            }
+            Some(times) => Schedule::open(DueTimes { times, start }, self.slots(), stop),
         }
     }
 }
@@ -105,16 +116,13 @@ impl Share {
     /// This worker's part of the load for a session that goes on, from `at` on.
     pub(crate) fn next_load(
         &self,
+        arrivals: Option<arrival::Shard>,
         at: Nanos,
         joins: Vec<Nanos>,
         abort: Abort,
     ) -> NextLoad<DueTimes> {
-        let arrival = Arrival::new(self.load.arrivals, self.seed);
         NextLoad {
-            arrivals: arrival.map(|arrival| DueTimes {
-                times: arrival.shard(self.worker, self.workers),
-                start: at,
-            }),
+            arrivals: arrivals.map(|times| DueTimes { times, start: at }),
             slots: self.slots(),
             joins,
             anew: abort == Abort::All,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
+use crestline_core::arrival;
 use crestline_core::health::{ClientHealth, Starved, WorkerUse};
 use crestline_core::record::RequestRecord;
 use crestline_core::schedule::{Schedule, Start};
@@ -70,6 +71,8 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 struct Current {
     share: Share,
+    /// Of a phase that was made ready: drawn before its start, so that the draws do not delay it.
+    arrivals: Option<arrival::Shard>,
     schedule: Schedule<DueTimes>,
     queue: Queue,
     held: Option<Prepared>,
@@ -123,22 +126,22 @@ impl Worker {
 
     /// Makes ready for a phase, up to its first request, so that the start is not delayed by it.
     pub(crate) async fn prepare(&self, share: Share) {
-        self.begin(share, share.schedule(Nanos::MAX, None), None)
-            .await;
+        let arrivals = share.arrivals(&self.setup.due_times);
+        self.begin(share, arrivals, None).await;
     }
 
     /// Makes ready for a session that has no load yet.
     pub(crate) async fn prepare_session(&self, share: Share) {
-        self.begin(share, Share::idle(), Some(Roster::default()))
-            .await;
+        self.begin(share, None, Some(Roster::default())).await;
     }
 
-    async fn begin(&self, share: Share, schedule: Schedule<DueTimes>, roster: Option<Roster>) {
+    async fn begin(&self, share: Share, arrivals: Option<arrival::Shard>, roster: Option<Roster>) {
         let mut queue = Queue::start(&self.setup, share, self.setup.preparers);
         let held = queue.next().await;
         *self.phase.borrow_mut() = Some(Current {
             share,
-            schedule,
+            arrivals,
+            schedule: Share::idle(),
             queue,
             held,
             in_flight: 0,
@@ -156,7 +159,8 @@ impl Worker {
         stop: &Stop,
     ) -> ClientHealth {
         self.with_current(|current| {
-            current.schedule = current.share.schedule(span.start, span.until);
+            let arrivals = current.arrivals.take();
+            current.schedule = current.share.schedule(arrivals, span.start, span.until);
         });
         pacer.until(span.start).await;
         self.serve(Commands(None), pacer, stop).await

@@ -1,12 +1,13 @@
 //! Loads, connections, limits and stops.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{FailureKind, Phase, RequestRecord, TokenSource};
-use crestline_core::request::{Arrivals, Load, LoadPoint};
+use crestline_core::request::{Arrivals, Burstiness, Load, LoadPoint, Pace, Pacing};
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::engine::{Engine, Stop};
 
@@ -178,6 +179,86 @@ fn an_open_loop_sends_at_its_due_times_whatever_is_in_flight() {
         check_times(record);
     }
     assert_eq!(records.len(), 80);
+}
+
+#[test]
+fn a_paced_run_is_the_same_for_any_number_of_workers() {
+    let arrivals = Arrivals::Paced(Pacing {
+        requests: 60,
+        pace: Pace::Fitted(Rate::per_second(600.0).unwrap()),
+        burstiness: Burstiness::of_shape(0.5).unwrap(),
+    });
+    let load = Load {
+        arrivals,
+        concurrency: None,
+    };
+    for workers in [1, 3] {
+        let script = Script::serve(|_, _| Step::Send(answer(2)));
+        let setup = crestline_load::engine::Setup {
+            workers: NonZeroUsize::new(workers),
+            ..setup(&script.url)
+        };
+        let point = LoadPoint {
+            load,
+            ..closed(1, 60)
+        };
+        let (records, applied) = apply(setup, point, &Stop::default());
+        let due: Vec<_> = records
+            .iter()
+            .map(|record| record.due.saturating_sub(applied.start))
+            .collect();
+        let expected: Vec<_> = Arrival::new(arrivals, 7).unwrap().take(60).collect();
+        assert_eq!(due, expected, "{workers} workers");
+        assert_eq!(due[59], Nanos::from_millis(100));
+    }
+}
+
+#[test]
+fn recorded_requests_are_due_as_recorded_each_with_its_own_item() {
+    let script = Script::serve(|_, _| Step::Send(answer(2)));
+    let times = [3, 3, 20, 45, 60].map(Nanos::from_millis);
+    let setup = crestline_load::engine::Setup {
+        workers: NonZeroUsize::new(2),
+        due_times: Arc::new(times),
+        ..setup(&script.url)
+    };
+    let load = Load {
+        arrivals: Arrivals::Recorded(Rate::per_second(80.0).unwrap()),
+        concurrency: NonZeroU32::new(2),
+    };
+    let point = LoadPoint {
+        load,
+        ..closed(1, 9)
+    };
+    let (records, applied) = apply(setup, point, &Stop::default());
+    let due: Vec<_> = records
+        .iter()
+        .map(|record| (record.index, record.due.saturating_sub(applied.start)))
+        .collect();
+    let expected: Vec<_> = (0..).zip(times).collect();
+    assert_eq!(due, expected);
+}
+
+#[test]
+fn a_load_all_at_once_waits_for_slots_from_the_start() {
+    let script = Script::serve(|_, _| Step::Send(answer(4)));
+    let load = Load {
+        arrivals: Arrivals::AtOnce,
+        concurrency: NonZeroU32::new(3),
+    };
+    let point = LoadPoint {
+        load,
+        ..closed(1, 30)
+    };
+    let (records, applied) = apply(setup(&script.url), point, &Stop::default());
+    assert_eq!(records.len(), 30);
+    assert!(script.most_in_flight.load(Ordering::SeqCst) <= 3);
+    assert!(records.iter().all(|record| record.due == applied.start));
+    assert!(
+        records[3..]
+            .iter()
+            .all(|record| record.slot_wait > Nanos::ZERO)
+    );
 }
 
 #[test]

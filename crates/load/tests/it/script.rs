@@ -228,6 +228,7 @@ pub(crate) fn setup(url: &str) -> Setup {
         preparers: std::num::NonZeroUsize::MIN,
         grace: Nanos::from_millis(100),
         seed: 7,
+        due_times: Arc::default(),
         keep_text: true,
     }
 }

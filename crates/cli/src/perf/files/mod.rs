@@ -4,7 +4,6 @@
 //! not written here: that is the store's part.
 
 mod arguments;
-mod health;
 mod log;
 mod percentiles;
 mod progress;
@@ -18,7 +17,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub(crate) use arguments::{Run, arguments};
-pub(crate) use health::health;
 pub(crate) use log::Log;
 pub(crate) use percentiles::percentiles;
 pub(crate) use progress::Progress;

@@ -6,8 +6,8 @@ use crestline_core::summary::{RunSummary, TokenTotal};
 use crestline_core::units::Rate;
 use serde_json::{Map, Value, json};
 
-use super::health::health;
 use super::{NOT_APPLICABLE, rounded};
+use crate::client_health::health;
 
 /// Version of the keys that begin with `crestline_`.
 const FORMAT: u32 = 1;

@@ -3,9 +3,9 @@
 use crestline_core::request::{ChatLength, Generation};
 use serde_json::{Map, Value};
 
-use super::values;
 use crate::perf::args::{GenerationArgs, PerfArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// Fields that crestline sets in every body itself, whatever a template says.
 const ALWAYS_SET: [&str; 4] = ["model", "messages", "prompt", "stream"];

@@ -4,9 +4,9 @@ use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::units::{Nanos, Rate};
 use crestline_experiment::plan::warmup_requests;
 
-use super::values;
 use crate::perf::args::{Arrival, LoadArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// Requests of a load where `--number` is not given.
 const DEFAULT_NUMBER: i64 = 1000;

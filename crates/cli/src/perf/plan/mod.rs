@@ -10,19 +10,21 @@ mod loads;
 mod output;
 mod refused;
 mod sla;
-mod values;
 mod workload;
 
 use std::num::NonZeroUsize;
 
+use crestline_core::units::Nanos;
 use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
-use crestline_load::target::{Header, Secret, Target};
+use crestline_load::target::{Secret, Target};
 
 pub(crate) use address::{Address, Place};
 pub(crate) use output::model_id;
 
 use super::args::{ConnectionArgs, PerfArgs};
+use crate::headers;
 use crate::problem::Problem;
+use crate::values;
 
 /// Longest time for one request where `--total-timeout` is not given: evalscope's six hours.
 pub(crate) const DEFAULT_TOTAL_TIMEOUT_S: f64 = 21600.0;
@@ -85,6 +87,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         search,
         pause: values::pause("--sleep-interval", args.load.sleep_interval)?,
         test_connection: !args.connection.no_test_connection,
+        ready_within: Nanos::ZERO,
         client: client(args)?,
         output: OutputPlan {
             folder: output::folder(args, &model, &around.timestamp),
@@ -107,7 +110,7 @@ fn target(
     around: &Surroundings,
     notes: &mut Vec<String>,
 ) -> Result<Target, Problem> {
-    let headers = headers(&args.headers)?;
+    let headers = headers::read("--headers", &args.headers)?;
     let named = headers
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("authorization"));
@@ -135,38 +138,6 @@ fn target(
             args.total_timeout.unwrap_or(DEFAULT_TOTAL_TIMEOUT_S),
         )?,
     })
-}
-
-fn headers(typed: &[String]) -> Result<Vec<Header>, Problem> {
-    typed
-        .iter()
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                Problem::usage("--headers has a part without `=`")
-                    .hint("write NAME=VALUE, with quotes where the value has spaces: --headers 'X-Team=a b' X-Run=1")
-            })?;
-            Ok(Header { name: header_name(name.trim())?, value: Secret::new(value.trim()) })
-        })
-        .collect()
-}
-
-/// Headers that say how long the body of the request is.
-const OWN_HEADERS: [&str; 2] = ["content-length", "transfer-encoding"];
-
-fn header_name(name: &str) -> Result<String, Problem> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        Err(Problem::usage(format!("--headers cannot set {name}"))
-            .cause("crestline sets it to fit each request")
-            .hint("leave it out"))
-    } else if !name.is_empty() && name.bytes().all(token) {
-        Ok(name.to_owned())
-    } else {
-        Err(
-            Problem::usage(format!("--headers: `{name}` is no name of a header"))
-                .hint("write NAME=VALUE"),
-        )
-    }
 }
 
 fn client(args: &PerfArgs) -> Result<ClientPlan, Problem> {

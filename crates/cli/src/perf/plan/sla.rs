@@ -8,9 +8,10 @@ use crestline_core::sla::{
 };
 use crestline_experiment::plan::{BisectPlan, Method, Resume, SearchPlan, Spacing};
 
-use super::{amounts, values};
+use super::amounts;
 use crate::perf::args::{self, Arrival, LoadArgs, PerfArgs, SearchMethod, SlaArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// Evalscope's defaults.
 const DEFAULT_LOWEST: f64 = 1.0;

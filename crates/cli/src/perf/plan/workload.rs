@@ -5,9 +5,10 @@ use std::path::Path;
 use crestline_workload::plan::{Dataset, WorkloadPlan};
 use serde_json::Map;
 
-use super::{Address, generation, values};
+use super::{Address, generation};
 use crate::perf::args::{DataSource, PerfArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// Seed of everything that is drawn, where `--seed` is not given.
 const DEFAULT_SEED: i64 = 0;

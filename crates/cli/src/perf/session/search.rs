@@ -19,7 +19,9 @@ use crestline_report::search_tables::{self, TriedRow};
 use crestline_store::runs::RunReader;
 
 use super::{FAILURES_SHOWN, Place, Session, Stage, failure_line, problems};
+use crate::client_health;
 use crate::exit::Exit;
+use crate::perf::FLAGS;
 use crate::perf::files;
 use crate::problem::Problem;
 use crate::progress::Screen;
@@ -66,10 +68,10 @@ impl Session<'_> {
     ) -> Result<Exit, Problem> {
         let outcome = outcome.map_err(|error| {
             if self.begun {
-                return problems::problem(&error, Stage::Load);
+                return problems::problem(&error, Stage::Load, &FLAGS);
             }
             self.clear_away();
-            problems::problem(&error, Stage::SetUp)
+            problems::problem(&error, Stage::SetUp, &FLAGS)
         })?;
         if outcome.spent.requests > 0 {
             self.show_search(search, &outcome);
@@ -169,7 +171,7 @@ impl Session<'_> {
         }
         let folder = self.translation.plan.output.folder.clone();
         let client = all.map_or(serde_json::Value::Null, |all| {
-            files::health(&outcome.health, &all)
+            client_health::health(&outcome.health, &all)
         });
         let summary = document(&self.translation.plan, search, outcome, &client);
         let written = files::write_json(&folder.join(SUMMARY), &summary).and_then(|()| {

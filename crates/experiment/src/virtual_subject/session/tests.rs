@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crestline_core::record::{Exchange, FailureKind};
-use crestline_core::request::Arrivals;
+use crestline_core::request::{Burstiness, Pace, Pacing};
 use crestline_core::units::Rate;
 use proptest::prelude::*;
 
@@ -155,6 +155,12 @@ fn open_loop_requests_are_due_when_the_arrivals_say() {
     for arrivals in [
         Arrivals::Poisson(rate(40.0)),
         Arrivals::Constant(rate(40.0)),
+        Arrivals::AtOnce,
+        Arrivals::Paced(Pacing {
+            requests: 200,
+            pace: Pace::Fitted(rate(40.0)),
+            burstiness: Burstiness::of_shape(0.5).unwrap(),
+        }),
     ] {
         let load = Load {
             arrivals,
@@ -176,6 +182,20 @@ fn open_loop_requests_are_due_when_the_arrivals_say() {
         assert_eq!(due, expected);
         assert!(records.iter().all(|record| record.sent == record.due));
     }
+}
+
+#[test]
+fn recorded_requests_are_due_as_recorded_and_end_with_the_record() {
+    let times = [5, 5, 40, 900].map(Nanos::from_millis);
+    let load = Load {
+        arrivals: Arrivals::Recorded(rate(4.0)),
+        concurrency: None,
+    };
+    let mut session = session("gpu-small").with_due_times(Arc::new(times));
+    let records = session.measure(&point(load, 10));
+    let mut due: Vec<Nanos> = records.iter().map(|record| record.due).collect();
+    due.sort_unstable();
+    assert_eq!(due, times);
 }
 
 #[test]

@@ -91,9 +91,10 @@ impl Worker {
         } = change;
         let given_up = self.with_current(|current| {
             current.share = share;
+            let arrivals = share.arrivals(&self.setup.due_times);
             current
                 .schedule
-                .change(at, share.next_load(at, joins, abort));
+                .change(at, share.next_load(arrivals, at, joins, abort));
             let roster = current.roster.as_ref()?;
             Some(match abort {
                 Abort::Nothing => Vec::new(),

@@ -1,6 +1,7 @@
 //! What the flags of a search change.
 
 use super::*;
+use crate::plan_lines::lines_of;
 
 const LATENCY: &str = r#"--sla-auto-tune --sla-params '[{"p99_latency": "<=2"}]'"#;
 
@@ -12,7 +13,7 @@ fn search(flags: &str, expected: &Expect) {
 fn changes_search(flags: &str, expected: &Expect) {
     let lines = |flags: &str| {
         let translation = translated(&words(flags)).unwrap();
-        (lines_of(&translation), translation.notes)
+        (lines_of(&translation.plan), translation.notes)
     };
     let (base, _) = lines(LATENCY);
     let (changed, notes) = lines(&format!("{LATENCY} {flags}"));

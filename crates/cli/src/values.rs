@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::problem::Problem;
 
 /// A whole number of 0 or more.
-pub(super) fn count(flag: &str, value: i64) -> Result<u32, Problem> {
+pub(crate) fn count(flag: &str, value: i64) -> Result<u32, Problem> {
     u32::try_from(value).map_err(|_| {
         Problem::usage(format!(
             "{flag} must be a number from 0 to {}, not {value}",
@@ -18,7 +18,7 @@ pub(super) fn count(flag: &str, value: i64) -> Result<u32, Problem> {
 }
 
 /// A whole number of 1 or more.
-pub(super) fn positive(flag: &str, value: i64) -> Result<NonZeroU32, Problem> {
+pub(crate) fn positive(flag: &str, value: i64) -> Result<NonZeroU32, Problem> {
     u32::try_from(value)
         .ok()
         .and_then(NonZeroU32::new)
@@ -31,7 +31,7 @@ pub(super) fn positive(flag: &str, value: i64) -> Result<NonZeroU32, Problem> {
 }
 
 /// A span of more than no time.
-pub(super) fn span(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
+pub(crate) fn span(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
     if seconds.is_finite() && seconds > 0.0 {
         Ok(Nanos::from_secs_f64(seconds))
     } else {
@@ -42,7 +42,7 @@ pub(super) fn span(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
 }
 
 /// A span that may be zero.
-pub(super) fn pause(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
+pub(crate) fn pause(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
     if seconds.is_finite() && seconds >= 0.0 {
         Ok(Nanos::from_secs_f64(seconds))
     } else {
@@ -53,7 +53,7 @@ pub(super) fn pause(flag: &str, seconds: f64) -> Result<Nanos, Problem> {
 }
 
 /// A finite number.
-pub(super) fn finite(flag: &str, value: f64) -> Result<f64, Problem> {
+pub(crate) fn finite(flag: &str, value: f64) -> Result<f64, Problem> {
     if value.is_finite() {
         Ok(value)
     } else {
@@ -64,7 +64,7 @@ pub(super) fn finite(flag: &str, value: f64) -> Result<f64, Problem> {
 }
 
 /// A JSON object.
-pub(super) fn object(flag: &str, text: &str) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn object(flag: &str, text: &str) -> Result<Map<String, Value>, Problem> {
     let wrong = |problem: Problem| {
         problem.hint(format!(
             "write it as in {flag} '{{\"key\": \"value\"}}', in single quotes for the shell"
@@ -82,13 +82,13 @@ pub(super) fn object(flag: &str, text: &str) -> Result<Map<String, Value>, Probl
 }
 
 /// Values as they were typed, for messages: `1 10 50`.
-pub(super) fn list<T: ToString>(values: &[T]) -> String {
+pub(crate) fn list<T: ToString>(values: &[T]) -> String {
     let texts: Vec<String> = values.iter().map(T::to_string).collect();
     texts.join(" ")
 }
 
 /// The text itself, or what the file behind `@FILE` holds.
-pub(super) fn text_or_file(flag: &str, text: &str) -> Result<String, Problem> {
+pub(crate) fn text_or_file(flag: &str, text: &str) -> Result<String, Problem> {
     match text.strip_prefix('@') {
         None => Ok(text.to_owned()),
         Some(path) => std::fs::read_to_string(path).map_err(|error| {

@@ -1,10 +1,8 @@
-//! What the client observed of itself, as it is written into `benchmark_summary.json`.
+//! What the client observed of itself, as it is written into JSON files.
 
 use crestline_core::health::{ClientHealth, HealthVerdict};
 use crestline_core::summary::RunSummary;
 use serde_json::{Map, Value, json};
-
-use super::rounded;
 
 /// The value of `crestline_client`: the verdict first, then the figures behind it.
 pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
@@ -69,4 +67,10 @@ fn spread(at: impl Fn(f64) -> Option<f64>) -> Value {
         (Some(p50), Some(p99), Some(max)) => json!({"p50": p50, "p99": p99, "max": max}),
         _ => Value::Null,
     }
+}
+
+/// A number with so many decimals.
+fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    (value * scale).round() / scale
 }

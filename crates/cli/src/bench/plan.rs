@@ -1,0 +1,141 @@
+//! The whole meaning of the flags of `crestline bench serve`: from [`ServeArgs`], as typed, to a [`Plan`], as meant.
+//!
+//! Sends nothing and reads no clock and no environment; those come in as [`Surroundings`]. Every refusal happens here,
+//! before any load.
+
+mod address;
+mod load;
+mod report;
+mod request;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use crestline_core::units::Nanos;
+use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
+use crestline_load::target::{Secret, Target};
+
+pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
+
+use super::args::{ConnectionArgs, ServeArgs};
+use crate::headers;
+use crate::problem::Problem;
+use crate::values;
+
+/// Longest time for one request: six hours.
+const TOTAL_TIMEOUT: Nanos = Nanos::from_secs(21600);
+/// How long requests in flight may take to end after an interruption.
+const GRACE: Nanos = Nanos::from_secs(10);
+/// Rows of the database committed together.
+const COMMIT_ROWS: NonZeroUsize = NonZeroUsize::new(1000).expect("not zero");
+
+/// What a plan takes from outside the argument list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    /// `OPENAI_API_KEY`, where it is set.
+    pub(crate) api_key: Option<String>,
+    /// Folder for the database of the run.
+    pub(crate) folder: PathBuf,
+}
+
+/// A plan, what is shown of it, and what the user should know of how the flags were read.
+#[derive(Debug, Clone)]
+pub(crate) struct Translation {
+    /// What is run.
+    pub(crate) plan: Plan,
+    /// What is computed of it.
+    pub(crate) report: ReportPlan,
+    /// One line each, to be shown before the run.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Translates the flags.
+pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Translation, Problem> {
+    refuse(args)?;
+    let mut notes = Vec::new();
+    let address = address::resolve(&args.connection)?;
+    let model = args.connection.model.clone().ok_or_else(|| {
+        Problem::usage("--model is required")
+            .hint("give the name that the service knows the model by; GET /v1/models lists them")
+    })?;
+    let report = report::plan(args, &model, address.endpoint)?;
+    let point = load::point(&args.load)?;
+    let subject = match &address.place {
+        address::Place::Live(url) => {
+            SubjectPlan::Live(target(url, &args.connection, around, &mut notes)?)
+        }
+        address::Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
+    };
+    if args.request.use_beam_search {
+        notes.push("--use-beam-search has no effect: no service takes it any more".to_owned());
+    }
+    let plan = Plan {
+        name: report.name(),
+        subject,
+        endpoint: address.endpoint,
+        workload: request::workload(args, &address)?,
+        generation: request::generation(args, &address)?,
+        points: vec![point],
+        search: None,
+        pause: Nanos::ZERO,
+        test_connection: args.load.ready_check_timeout_sec > 0,
+        ready_within: Nanos::from_secs(u64::from(values::count(
+            "--ready-check-timeout-sec",
+            args.load.ready_check_timeout_sec,
+        )?)),
+        client: ClientPlan {
+            workers: None,
+            preparers: None,
+            grace: GRACE,
+        },
+        output: OutputPlan {
+            folder: around.folder.clone(),
+            commit_rows: COMMIT_ROWS,
+            keep_text: true,
+        },
+        model: args.connection.served_model_name.clone().unwrap_or(model),
+    };
+    Ok(Translation {
+        plan,
+        report,
+        notes,
+    })
+}
+
+/// Flags that are known and not supported.
+fn refuse(args: &ServeArgs) -> Result<(), Problem> {
+    let Some(first) = args.unsupported.given.first() else {
+        return Ok(());
+    };
+    Err(Problem::usage(format!("--{} is not supported yet", first.name)).hint(first.hint))
+}
+
+fn target(
+    url: &str,
+    args: &ConnectionArgs,
+    around: &Surroundings,
+    notes: &mut Vec<String>,
+) -> Result<Target, Problem> {
+    let headers = headers::read("--header", &args.header)?;
+    let is_named = headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("authorization"));
+    let key = around
+        .api_key
+        .as_ref()
+        .filter(|key| !key.is_empty() && !is_named);
+    if key.is_some() {
+        notes.push("the key in OPENAI_API_KEY is sent to the service".to_owned());
+    }
+    Ok(Target {
+        url: url.to_owned(),
+        headers,
+        api_key: key.map(Secret::new),
+        connect_timeout: None,
+        read_timeout: None,
+        total_timeout: TOTAL_TIMEOUT,
+    })
+}
+
+#[cfg(test)]
+mod tests;

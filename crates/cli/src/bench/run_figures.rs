@@ -1,0 +1,133 @@
+//! From the records of a run to its figures: as they are right, and as vLLM has them where that is asked for.
+
+use std::collections::BTreeMap;
+
+use crestline_core::arrival::Arrival;
+use crestline_core::record::{RequestRecord, TokenSource};
+use crestline_core::request::{Arrivals, LoadPoint};
+use crestline_core::serving::{Basis, Counting, Figures, RequestClock, Row};
+
+use crestline_core::units::Nanos;
+
+use super::args::Compat;
+use super::plan::ReportPlan;
+
+/// One run: its requests in the order in which they were planned, and what they come to.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) records: Vec<RequestRecord>,
+    pub(super) rows: Vec<Row>,
+    pub(super) figures: Figures,
+    /// By tokens and from when requests were due, whatever is shown otherwise.
+    pub(super) from_due: Figures,
+    /// When the records' times begin, since 1970.
+    pub(super) epoch: Nanos,
+    /// Of a ramp, the rate at each request, a second.
+    pub(super) rates: Vec<f64>,
+    /// Output tokens are known, from the service or by a tokenizer.
+    pub(super) has_tokens: bool,
+}
+
+impl Run {
+    /// Of the records in a run's database.
+    pub(super) fn of(stored: Stored, point: &LoadPoint, seed: u64, report: &ReportPlan) -> Self {
+        let Stored { mut records, epoch } = stored;
+        records.sort_by_key(|record| record.index);
+        let (counting, clock) = match report.compat {
+            Compat::None => (Counting::Tokens, RequestClock::Sent),
+            Compat::Vllm => (Counting::Events, RequestClock::Dispatched),
+        };
+        let rows: Vec<Row> = records
+            .iter()
+            .map(|record| Row::of_record(record, clock))
+            .collect();
+        let basis = Basis {
+            duration_s: duration_s(&records, point, seed),
+            counting,
+            percentiles: report
+                .percentiles
+                .iter()
+                .map(|percentile| percentile.value)
+                .collect(),
+            limits: report.goodput.unwrap_or_default(),
+        };
+        let due_rows: Vec<Row> = records.iter().map(from_due).collect();
+        let due_basis = Basis {
+            counting: Counting::Tokens,
+            ..basis.clone()
+        };
+        Self {
+            figures: Figures::of(&rows, &basis),
+            from_due: Figures::of(&due_rows, &due_basis),
+            has_tokens: records.iter().any(has_tokens),
+            epoch,
+            rates: rates(point, records.len()),
+            records,
+            rows,
+        }
+    }
+
+    /// Failures by kind.
+    pub(super) fn failures(&self) -> BTreeMap<&'static str, u64> {
+        let mut kinds = BTreeMap::new();
+        for failure in self
+            .records
+            .iter()
+            .filter_map(|record| record.failure.as_ref())
+        {
+            *kinds.entry(failure.kind.name()).or_default() += 1;
+        }
+        kinds
+    }
+}
+
+/// What a database holds.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) records: Vec<RequestRecord>,
+    /// When their times begin, since 1970.
+    pub(super) epoch: Nanos,
+}
+
+fn rates(point: &LoadPoint, requests: usize) -> Vec<f64> {
+    match point.load.arrivals {
+        Arrivals::Paced(pacing) if pacing.is_ramp() => (0..requests as u64)
+            .map(|index| pacing.rate_at(index))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn has_tokens(record: &RequestRecord) -> bool {
+    record
+        .output_tokens
+        .is_some_and(|tokens| tokens.source != TokenSource::Chunks)
+}
+
+/// The row of a user who waits from when the request was due.
+fn from_due(record: &RequestRecord) -> Row {
+    let row = Row::of_record(record, RequestClock::Sent);
+    let waited = row.start_s - row.due_s;
+    Row {
+        start_s: row.due_s,
+        ttft_s: row.ttft_s + waited,
+        latency_s: row.latency_s + waited,
+        queue_s: 0.0,
+        ..row
+    }
+}
+
+/// From the begin of the schedule, which is before the first request is due, until all have ended.
+fn duration_s(records: &[RequestRecord], point: &LoadPoint, seed: u64) -> f64 {
+    let first = records.iter().map(|record| record.due).min();
+    let last = records.iter().map(|record| record.end).max();
+    let lead = Arrival::new(point.load.arrivals, seed)
+        .and_then(|mut arrivals| arrivals.next())
+        .unwrap_or_default();
+    match (first, last) {
+        (Some(first), Some(last)) => last
+            .saturating_sub(first.saturating_sub(lead))
+            .as_secs_f64(),
+        _ => 0.0,
+    }
+}

@@ -1,0 +1,155 @@
+//! What is printed of a run: the lines before it, and its table, word for word as vLLM has them.
+
+use std::fmt::Write as _;
+
+use super::plan::{Metric, RampUpPlan, ReportPlan, python_float};
+use super::run_figures::Run;
+
+/// Width of the table.
+const WIDTH: usize = 50;
+/// Width of a label; a blank and the value in ten columns follow.
+const LABEL: usize = 40;
+
+/// The lines before the run.
+pub(super) fn before(report: &ReportPlan) -> String {
+    let mut out = match report.ramp_up {
+        None => format!(
+            "Traffic request rate: {}\n",
+            python_float(report.request_rate)
+        ),
+        Some(RampUpPlan {
+            strategy,
+            start,
+            end,
+        }) => format!(
+            "Traffic ramp-up strategy: {}\nRequest rate: from {start} to {end} requests a second\n",
+            strategy.name()
+        ),
+    };
+    let process = if (report.burstiness - 1.0).abs() < f64::EPSILON {
+        "Poisson process"
+    } else {
+        "Gamma distribution"
+    };
+    let limit = report
+        .max_concurrency
+        .map_or_else(|| "None".to_owned(), |limit| limit.to_string());
+    let _ = writeln!(
+        out,
+        "Burstiness factor: {} ({process})",
+        python_float(report.burstiness)
+    );
+    let _ = write!(out, "Maximum request concurrency: {limit}");
+    out
+}
+
+/// The table of a run.
+pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
+    let mut table = Table(String::new());
+    table.title(" Serving Benchmark Result ", '=');
+    let figures = &run.figures;
+    table.whole("Successful requests:", figures.completed);
+    table.whole("Failed requests:", figures.failed);
+    if let Some(limit) = report.max_concurrency {
+        table.whole("Maximum request concurrency:", limit.unsigned_abs());
+    }
+    if report.request_rate.is_finite() {
+        table.number("Request rate configured (RPS):", report.request_rate);
+    }
+    table.number("Benchmark duration (s):", figures.duration_s);
+    table.whole("Total input tokens:", figures.input_tokens);
+    let has_tokens = run.has_tokens && !report.is_pooled;
+    if has_tokens {
+        table.whole("Total generated tokens:", figures.output_tokens);
+    }
+    table.number("Request throughput (req/s):", figures.request_throughput);
+    if report.is_pooled {
+        table.number("Input throughput (inputs/s):", figures.sequence_throughput);
+    }
+    if let Some(goodput) = figures.goodput {
+        table.number("Request goodput (req/s):", goodput);
+    }
+    if has_tokens {
+        table.number(
+            "Output token throughput (tok/s):",
+            figures.output_throughput,
+        );
+        table.number(
+            "Peak output token throughput (tok/s):",
+            figures.peak_output_per_s,
+        );
+    }
+    if !report.is_pooled {
+        table.number("Peak concurrent requests:", figures.peak_concurrency as f64);
+    }
+    if figures.speech_rate > 0.0 {
+        table.number("RTFx (Inverse Real-Time Factor):", figures.speech_rate);
+    }
+    if run.has_tokens || report.is_pooled {
+        table.number("Total token throughput (tok/s):", figures.token_throughput);
+    }
+    for metric in &report.metrics {
+        if has_tokens || !metric.needs_tokens() {
+            table.metric(*metric, run, report);
+        }
+    }
+    table.title("", '=');
+    table.0.trim_end().to_owned()
+}
+
+struct Table(String);
+
+impl Table {
+    /// Centred; an odd place more is on the right.
+    fn title(&mut self, text: &str, fill: char) {
+        let room = WIDTH.saturating_sub(text.chars().count());
+        let (left, right) = (room / 2, room - room / 2);
+        let side = |places: usize| String::from(fill).repeat(places);
+        let _ = writeln!(self.0, "{}{text}{}", side(left), side(right));
+    }
+
+    fn line(&mut self, label: &str, value: &str) {
+        let _ = writeln!(self.0, "{label:<LABEL$} {value:<10}");
+    }
+
+    fn whole(&mut self, label: &str, value: u64) {
+        self.line(label, &value.to_string());
+    }
+
+    fn number(&mut self, label: &str, value: f64) {
+        self.line(label, &format!("{value:.2}"));
+    }
+
+    fn metric(&mut self, metric: Metric, run: &Run, report: &ReportPlan) {
+        self.title(metric.title(), '-');
+        let (name, spread) = (metric.name(), run.figures.spread(metric.quantity()));
+        self.number(&format!("Mean {name} (ms):"), spread.mean_ms);
+        self.number(&format!("Median {name} (ms):"), spread.median_ms);
+        for (percentile, (_, value)) in report.percentiles.iter().zip(&spread.percentiles_ms) {
+            self.number(&format!("P{} {name} (ms):", percentile.text), *value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn titles_are_centred_and_values_are_in_ten_columns() {
+        let mut table = Table(String::new());
+        table.title(" Serving Benchmark Result ", '=');
+        table.whole("Successful requests:", 16);
+        table.title("Inter-token Latency", '-');
+        table.number("Mean ITL (ms):", 32.749);
+        let shown = table.0.replace(' ', ".");
+        expect![[r"
+            ============.Serving.Benchmark.Result.============
+            Successful.requests:.....................16........
+            ---------------Inter-token.Latency----------------
+            Mean.ITL.(ms):...........................32.75.....
+        "]]
+        .assert_eq(&shown);
+    }
+}

@@ -1,0 +1,162 @@
+//! Why a plan cannot be run, in the words of a dialect's flags.
+
+use crestline_core::record::FailureKind;
+use crestline_experiment::error::RunError;
+use crestline_experiment::search::journal::JournalError;
+use crestline_load::client::connect::RouteError;
+use crestline_load::engine::EngineError;
+
+use crate::problem::Problem;
+
+/// What a dialect calls the flags that hints name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flags {
+    /// Where the service is.
+    pub(crate) url: &'static str,
+    /// How a key is given.
+    pub(crate) key: &'static str,
+    /// Longest silence inside a response.
+    pub(crate) read_timeout: &'static str,
+    /// Longest time for one request.
+    pub(crate) total_timeout: &'static str,
+    /// Requests in flight.
+    pub(crate) concurrency: &'static str,
+    /// Further fields of the body.
+    pub(crate) extra: &'static str,
+    /// How to begin although the service does not answer a first request.
+    pub(crate) unchecked: &'static str,
+    /// How to choose another folder.
+    pub(crate) folder: &'static str,
+    /// How to choose another name.
+    pub(crate) name: &'static str,
+}
+
+/// How far a command came before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// No load was sent: the set-up cannot be used.
+    SetUp,
+    /// A load was begun.
+    Load,
+}
+
+/// What the user reads.
+pub(crate) fn problem(error: &RunError, stage: Stage, flags: &Flags) -> Problem {
+    let title = title(error);
+    let problem = match stage {
+        Stage::SetUp => Problem::usage(title),
+        Stage::Load => Problem::failed(title),
+    };
+    problem.because(error).maybe_hint(hint(error, flags))
+}
+
+fn title(error: &RunError) -> &'static str {
+    match error {
+        RunError::Workload(_) => "the prompts cannot be made",
+        RunError::Profile(_) => "the simulated engine cannot be used",
+        RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
+            "the service cannot be reached"
+        }
+        RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
+        RunError::Refused { .. } => "the service does not answer as it should",
+        RunError::Folder { .. }
+        | RunError::Store(_)
+        | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
+            "the results cannot be written"
+        }
+        RunError::NoSearch => "the search cannot be run",
+        RunError::Journal(_) => "there is no search to go on with",
+    }
+}
+
+fn hint(error: &RunError, flags: &Flags) -> Option<String> {
+    let Flags {
+        url,
+        concurrency,
+        folder,
+        name,
+        ..
+    } = flags;
+    match error {
+        RunError::Workload(error) => error.hint(),
+        RunError::Profile(_) => {
+            Some("`crestline sim --list` shows the built-in profiles".to_owned())
+        }
+        RunError::Files(_) => Some(format!(
+            "raise the limit with `ulimit -n`, or lower {concurrency}"
+        )),
+        RunError::Engine(EngineError::Unreachable(failure)) => Some(refused(failure.kind, flags)),
+        RunError::Engine(EngineError::Route(RouteError::Dns { .. })) => {
+            Some(refused(FailureKind::Dns, flags))
+        }
+        RunError::Engine(EngineError::Route(_)) => {
+            Some(format!("check {url} and the proxy variables"))
+        }
+        RunError::Engine(_) | RunError::NoSearch => None,
+        RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
+        RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),
+        RunError::Journal(error) => Some(journal_hint(error).to_owned()),
+        RunError::Store(_) => Some(format!(
+            "choose another folder with {folder} or another name with {name}"
+        )),
+    }
+}
+
+fn journal_hint(error: &JournalError) -> &'static str {
+    match error {
+        JournalError::Missing { .. } => {
+            "give --resume the folder of a search, or leave it out to begin anew"
+        }
+        JournalError::Exists { .. } => {
+            "add --resume to go on with that search, or choose another folder with --outputs-dir or --name"
+        }
+        JournalError::Busy { .. } => "wait for it to end, or end it, and repeat this command",
+        JournalError::File { .. } => "check that the folder may be read and written",
+        JournalError::Damaged { .. } | JournalError::Newer { .. } => {
+            "leave out --resume to begin anew"
+        }
+        JournalError::Differs { .. } => {
+            "repeat the flags of the command that began it (only --sla-budget may change), or leave out --resume to begin anew"
+        }
+    }
+}
+
+fn refused(kind: FailureKind, flags: &Flags) -> String {
+    let Flags {
+        url,
+        key,
+        unchecked,
+        extra,
+        ..
+    } = flags;
+    match kind {
+        FailureKind::Dns => format!("check the host name in {url}"),
+        FailureKind::ConnectRefused => format!(
+            "start the server, or check host and port in {url}; `crestline sim` starts a simulated one"
+        ),
+        FailureKind::ConnectTimeout => {
+            format!("check host and port in {url}, and whether a proxy is needed")
+        }
+        FailureKind::Connect => format!("check {url} and the proxy variables"),
+        FailureKind::Tls => format!(
+            "check whether {url} should be http, and whether the certificate is one that this machine trusts"
+        ),
+        FailureKind::Unauthorized => format!("give the key {key}"),
+        FailureKind::ClientError => format!(
+            "check the path of {url} (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \
+             lists the names that the service knows), and the fields that the flags and {extra} put into the body"
+        ),
+        FailureKind::RateLimited => {
+            format!("the service is busy or limits this key; {unchecked} starts all the same")
+        }
+        FailureKind::ReadTimeout => format!("raise {}", flags.read_timeout),
+        FailureKind::TotalTimeout => format!("raise {}", flags.total_timeout),
+        FailureKind::UnexpectedStatus | FailureKind::MalformedJson | FailureKind::EmptyAnswer => {
+            format!(
+                "check {url}: this does not answer as an OpenAI API does; it may be another service or a proxy's own page"
+            )
+        }
+        FailureKind::MalformedHttp => format!("check whether {url} should be https"),
+        _ => format!("see the service's log; {unchecked} starts all the same"),
+    }
+}

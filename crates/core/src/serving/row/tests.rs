@@ -1,0 +1,131 @@
+//! Tests of how a record becomes a row.
+
+use super::*;
+use crate::record::{Failure, FailureKind, Phase, TokenCount};
+
+fn count(count: u32, source: TokenSource) -> TokenCount {
+    TokenCount { count, source }
+}
+
+/// Due at 1 s, waited 200 ms for a slot, was late by 10 ms, connected in 40 ms, first token after 300 ms.
+fn streamed() -> RequestRecord {
+    RequestRecord {
+        due: Nanos::from_millis(1000),
+        slot_wait: Nanos::from_millis(200),
+        connect: Some(Nanos::from_millis(40)),
+        sent: Nanos::from_millis(1250),
+        first_token: Some(Nanos::from_millis(1550)),
+        last_token: Some(Nanos::from_millis(1750)),
+        end: Nanos::from_millis(1755),
+        gaps: [150, 50].map(Nanos::from_millis).into_iter().collect(),
+        chunks: 3,
+        streamed: true,
+        prompt_tokens: Some(count(12, TokenSource::Usage)),
+        output_tokens: Some(count(5, TokenSource::Usage)),
+        ..RequestRecord::new(0, Phase::Measured)
+    }
+}
+
+fn assert_near(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() < 1e-12, "{found:?} and not {expected:?}");
+    }
+}
+
+fn times(row: &Row) -> [f64; 6] {
+    [
+        row.due_s,
+        row.start_s,
+        row.queue_s,
+        row.ttft_s,
+        row.latency_s,
+        row.tail_s,
+    ]
+}
+
+#[test]
+fn from_the_first_byte_the_connection_is_no_service_and_the_queue_is_the_wait_for_a_slot() {
+    let row = Row::of_record(&streamed(), RequestClock::Sent);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.5, 0.005]);
+    assert_near(&row.itls_s, &[0.15, 0.05]);
+    assert_near(
+        &[row.served_s(), row.end_s(), row.admitted_s()],
+        &[1.75, 1.755, 1.2],
+    );
+    assert_eq!((row.prompt_tokens, row.output_tokens), (12, 5));
+    assert_eq!(row.event_tokens, EventTokens::Even);
+    assert!(row.succeeded);
+}
+
+#[test]
+fn from_the_dispatch_the_connection_is_service_and_the_clients_delay_is_queue() {
+    let row = Row::of_record(&streamed(), RequestClock::Dispatched);
+    assert_near(&times(&row), &[1.0, 1.21, 0.21, 0.34, 0.54, 0.005]);
+    assert_near(&[row.latency_s - row.ttft_s], &[row.itls_s.iter().sum()]);
+}
+
+#[test]
+fn a_connection_that_was_begun_before_the_due_time_starts_no_request() {
+    let record = RequestRecord {
+        connect: Some(Nanos::from_secs(9)),
+        ..streamed()
+    };
+    let row = Row::of_record(&record, RequestClock::Dispatched);
+    assert_near(&[row.start_s, row.queue_s], &[1.0, 0.0]);
+}
+
+#[test]
+fn an_answer_that_came_whole_has_its_first_token_at_its_end() {
+    let record = RequestRecord {
+        streamed: false,
+        first_token: None,
+        last_token: None,
+        gaps: crate::record::Gaps::default(),
+        chunks: 0,
+        output_tokens: None,
+        ..streamed()
+    };
+    let row = Row::of_record(&record, RequestClock::Sent);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.505, 0.505, 0.0]);
+    assert_eq!(row.output_tokens, 0);
+    assert_eq!(row.tpot_s(), None);
+}
+
+#[test]
+fn a_failed_request_lasts_until_it_failed_and_keeps_the_tokens_times_that_it_had() {
+    let failure = Some(Failure {
+        kind: FailureKind::CutMidStream,
+        text: String::new(),
+    });
+    let cut = RequestRecord {
+        failure: failure.clone(),
+        ..streamed()
+    };
+    let row = Row::of_record(&cut, RequestClock::Sent);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.505, 0.0]);
+    assert_eq!((row.succeeded, row.output_tokens), (false, 0));
+    let refused = RequestRecord {
+        first_token: None,
+        failure,
+        ..streamed()
+    };
+    let row = Row::of_record(&refused, RequestClock::Sent);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.0, 0.505, 0.0]);
+}
+
+#[test]
+fn tokens_that_nobody_counted_are_one_an_event() {
+    let by_events = RequestRecord {
+        output_tokens: Some(count(3, TokenSource::Chunks)),
+        ..streamed()
+    };
+    let row = Row::of_record(&by_events, RequestClock::Sent);
+    assert_eq!((row.output_tokens, row.event_tokens), (3, EventTokens::One));
+    let unknown = RequestRecord {
+        output_tokens: None,
+        ..streamed()
+    };
+    let row = Row::of_record(&unknown, RequestClock::Sent);
+    assert_eq!((row.output_tokens, row.event_tokens), (1, EventTokens::One));
+}
