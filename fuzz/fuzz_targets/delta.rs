@@ -4,10 +4,14 @@
 
 #![no_main]
 
-use crestline_load::client::delta::{Shape, read};
+use crestline_load::client::delta::{Shape, generated, pooled, read, response};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
+    for read_other in [response::read, generated::read, pooled::read] {
+        // Whatever it says, it is said without a panic.
+        let _ = read_other(input);
+    }
     let zero = input.iter().position(|byte| *byte == 0);
     let (text, event) = input.split_at(zero.unwrap_or(0));
     let event = event.strip_prefix(b"\0").unwrap_or(event);

@@ -41,6 +41,10 @@ pub struct RequestRecord {
     /// Empty where it does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chunk_tokens: Vec<u32>,
+    /// Events that had a choice without content, such as the first with the role alone or the last with the reason of
+    /// the end. Other tools take them for tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bare_events: Vec<Nanos>,
     /// The response came as server-sent events.
     pub streamed: bool,
     /// Input length.
@@ -80,6 +84,7 @@ impl RequestRecord {
             gaps: Gaps::default(),
             chunks: 0,
             chunk_tokens: Vec::new(),
+            bare_events: Vec::new(),
             streamed: false,
             prompt_tokens: None,
             output_tokens: None,

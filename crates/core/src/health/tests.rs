@@ -42,6 +42,7 @@ fn record(due_ms: u64, lag_ms: u64) -> RequestRecord {
         gaps: Gaps::from(vec![gap]),
         chunks: 2,
         chunk_tokens: Vec::new(),
+        bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: None,
         output_tokens: None,

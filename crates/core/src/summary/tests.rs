@@ -42,6 +42,7 @@ fn record(due_ms: u64, tokens: u32) -> RequestRecord {
         gaps: (1..tokens).map(|_| Nanos::from_millis(20)).collect(),
         chunks: tokens,
         chunk_tokens: Vec::new(),
+        bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: Some(TokenCount {
             count: 50,

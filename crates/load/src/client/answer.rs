@@ -70,6 +70,7 @@ struct Facts {
     gaps: Gaps,
     chunks: u32,
     running: RunningCount,
+    bare_events: Vec<Nanos>,
     events: u64,
     usage: Usage,
     finished: bool,
@@ -210,6 +211,7 @@ impl Answer {
         record.chunks = facts.chunks;
         if record.streamed {
             record.chunk_tokens = facts.running.settle(facts.usage.completion);
+            record.bare_events = facts.bare_events;
         }
         let usage = |count| TokenCount {
             count,
@@ -291,6 +293,8 @@ impl Facts {
         self.finished |= delta.finished;
         if delta.has_content() {
             self.take_content(delta, at);
+        } else if delta.has_choice {
+            self.bare_events.push(at);
         }
     }
 

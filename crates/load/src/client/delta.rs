@@ -21,6 +21,8 @@ pub struct Delta<'a> {
     pub reasoning: Cow<'a, str>,
     /// Tool calls as JSON.
     pub tool_calls: Cow<'a, str>,
+    /// There is a choice, with content or without.
+    pub has_choice: bool,
     /// The server's token counts.
     pub usage: Option<Usage>,
     /// The `error` value as JSON, where there is one.
@@ -67,6 +69,7 @@ pub fn read(data: &[u8]) -> Result<Delta<'_>, DeltaError> {
         ..Delta::default()
     };
     for choice in body.choices.unwrap_or_default() {
+        delta.has_choice = true;
         delta.finished |= choice
             .finish_reason
             .is_some_and(|reason| reason.get() != "null");
@@ -147,10 +150,12 @@ impl Shape {
         Some(match self.place {
             Place::Answer => Delta {
                 answer: text,
+                has_choice: true,
                 ..Delta::default()
             },
             Place::Reasoning => Delta {
                 reasoning: text,
+                has_choice: true,
                 ..Delta::default()
             },
         })

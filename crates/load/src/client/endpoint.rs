@@ -73,6 +73,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether a URL's path, without the query, is one of this endpoint.
+    pub fn has_path(self, path: &str) -> bool {
+        path.ends_with(self.path())
+            || (self == Self::OpenAiTranscription && path.ends_with("translations"))
+    }
+
     /// The value of `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {

@@ -1,79 +1,19 @@
 //! Every kind of endpoint against the simulated server, over a real socket.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crestline_core::record::{RequestRecord, TokenSource};
-use crestline_core::request::{Audio, Generation, Item, Prompt};
+use crestline_core::request::{Audio, Generation, Item, LoadPoint, Prompt};
 use crestline_core::units::Nanos;
-use crestline_load::aside::{Aside, AsideError};
 use crestline_load::client::endpoint::Endpoint;
-use crestline_load::counters::ServerCounters;
 use crestline_load::engine::{Engine, Setup, Stop};
-use crestline_load::target::{Header, Secret};
-use crestline_sim::profile::Profile;
-use crestline_sim::server::{self, Options, ServeError};
-use crestline_workload::Workload;
-use crestline_workload::plan::PromptForm;
-use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use serde_json::json;
 
-use crate::script::{Script, Step, apply, check_times, closed, plan, setup};
-
-/// A simulated server that stops when it is dropped.
-struct Sim {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Result<(), ServeError>>>,
-}
-
-impl Sim {
-    fn start(profile: &str) -> Self {
-        let options = Options::new(Profile::load(profile).unwrap());
-        let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            server::serve(listener, options, async {
-                // A dropped sender stops it too.
-                let _ = stopped.await;
-            })
-        });
-        Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn setup(&self, endpoint: Endpoint, path: &str) -> Setup {
-        let mut plan = plan();
-        plan.form = PromptForm::Text;
-        Setup {
-            endpoint,
-            workload: Arc::new(Workload::open(&plan).unwrap()),
-            ..setup(&self.url(path))
-        }
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let ended = self.thread.take().map(JoinHandle::join);
-        if !std::thread::panicking() {
-            ended.unwrap().unwrap().unwrap();
-        }
-    }
-}
+use crate::script::{Script, Step, answer, apply, apply_by, check_times, closed, setup};
+use crate::sim::Sim;
 
 /// Three requests, all of which must succeed with the server's own counts.
-fn run(setup: Setup) -> Vec<RequestRecord> {
+pub(crate) fn run(setup: Setup) -> Vec<RequestRecord> {
     let endpoint = setup.endpoint;
     let (records, _) = apply(setup, closed(2, 3), &Stop::default());
     assert_eq!(records.len(), 3);
@@ -231,86 +171,16 @@ fn requests_are_named_by_the_prefix_that_was_asked_for() {
     let engine = Engine::new(setup, "test", &[], |_| None)
         .unwrap()
         .with_id_prefix("mine-");
-    let point = crestline_core::request::LoadPoint {
+    let point = LoadPoint {
         warmup: 1,
         ..closed(1, 2)
     };
-    let (records, _) = crate::script::apply_by(&engine, point, &Stop::default());
+    let (records, _) = apply_by(&engine, point, &Stop::default());
     let ids: Vec<&str> = records
         .iter()
         .map(|record| record.request_id.as_str())
         .collect();
     assert_eq!(ids, ["mine-warmup-0", "mine-0", "mine-1"]);
-}
-
-fn aside(sim: &Sim) -> Aside {
-    let target = setup(&sim.url("/v1/chat/completions")).target;
-    Aside::new(&target, Nanos::from_secs(20), &[], |_| None).unwrap()
-}
-
-#[test]
-fn what_stands_beside_a_load_is_asked_for_over_a_connection_of_its_own() {
-    let sim = Sim::start("full-speed");
-    let mut aside = aside(&sim);
-    assert_eq!(aside.base(), format!("http://{}", sim.address));
-    let models: Value = aside.get_json("/v1/models").unwrap();
-    assert_eq!(models["data"][0]["id"], "crestline-sim");
-    let tokens: Value = aside
-        .post_json("/tokenize", &json!({"prompt": "hello world"}))
-        .unwrap();
-    let text: Value = aside
-        .post_json("/detokenize", &json!({"tokens": tokens["tokens"]}))
-        .unwrap();
-    assert_eq!(text["prompt"], "hello world");
-    for path in ["/start_profile", "/stop_profile", "/reset_prefix_cache"] {
-        assert!(aside.post(path).unwrap().body.is_empty());
-    }
-    let page = aside.get("/metrics").unwrap().text();
-    assert!(page.contains("crestline_sim:profiler_starts_total"));
-}
-
-#[test]
-fn the_difference_of_two_pages_is_what_a_load_has_done() {
-    let sim = Sim::start("speculative");
-    let mut aside = aside(&sim);
-    let mut read = || ServerCounters::read(&aside.get("/metrics").unwrap().text());
-    let before = read();
-    let mut setup = sim.setup(Endpoint::OpenAiCompletions, "/v1/completions");
-    let extra = json!({"max_tokens": 30, "ignore_eos": true});
-    setup.generation.extra = extra.as_object().unwrap().clone();
-    run(setup);
-    let load = read().since(&before);
-    let drafts = load.drafts.unwrap();
-    assert_eq!(drafts.accepted_by_place.len(), 4);
-    assert_eq!(
-        drafts.accepted_by_place.iter().sum::<u64>(),
-        drafts.accepted_tokens
-    );
-    let length = drafts.acceptance_length().unwrap();
-    assert!((1.0..=5.0).contains(&length), "{length}");
-    assert!(drafts.draft_tokens > 0 && load.prefix_cache.is_some());
-}
-
-#[test]
-fn what_goes_wrong_beside_a_load_says_which_page_and_why() {
-    let sim = Sim::start("full-speed");
-    let mut aside = aside(&sim);
-    let unknown = aside.get("/no_such_page").unwrap_err();
-    assert!(unknown.is_unknown_path());
-    assert!(
-        unknown.to_string().starts_with("/no_such_page: HTTP 404: "),
-        "{unknown}"
-    );
-    let wrong = aside.get_json::<Value>("/metrics").unwrap_err();
-    assert!(matches!(wrong, AsideError::Json { .. }), "{wrong}");
-    let refused = aside
-        .post_json::<Value>("/tokenize", &json!({}))
-        .unwrap_err();
-    assert!(refused.to_string().contains("HTTP 400"), "{refused}");
-    assert!(!refused.is_unknown_path());
-    drop(sim);
-    let gone = aside.get("/metrics").unwrap_err();
-    assert!(matches!(gone, AsideError::Connect { .. }), "{gone}");
 }
 
 #[test]
@@ -339,8 +209,7 @@ fn deep_speed_answers_in_one_piece_without_a_count() {
 
 #[test]
 fn a_recording_goes_as_a_form_and_is_in_no_record() {
-    let answer = crate::script::answer(2);
-    let script = Script::serve(move |_, _| Step::Send(answer.clone()));
+    let script = Script::serve(|_, _| Step::Send(answer(2)));
     let setup = Setup {
         endpoint: Endpoint::OpenAiTranscription,
         ..setup(&script.url)
@@ -351,56 +220,4 @@ fn a_recording_goes_as_a_form_and_is_in_no_record() {
     let heads = script.heads.lock().unwrap();
     let kind = "Content-Type: multipart/form-data; boundary=";
     assert!(heads[0].contains(kind), "{heads:?}");
-}
-
-#[test]
-fn a_page_that_never_comes_ends_at_its_limit_and_a_closed_connection_is_replaced() {
-    let silent = Script::serve(|_, _| Step::Hang(Vec::new()));
-    let target = setup(&silent.url).target;
-    let limit = Nanos::from_millis(50);
-    let mut aside = Aside::new(&target, limit, &[], |_| None).unwrap();
-    let late = aside.get("/metrics").unwrap_err();
-    assert!(matches!(late, AsideError::Timeout { .. }), "{late}");
-
-    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned();
-    let closing = Script::serve(move |_, _| Step::SendAndClose(vec![ok.clone()]));
-    let target = setup(&closing.url).target;
-    let mut aside = Aside::new(&target, Nanos::from_secs(20), &[], |_| None).unwrap();
-    for _ in 0..3 {
-        assert_eq!(aside.get("/metrics").unwrap().text(), "ok");
-    }
-    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok".to_owned();
-    let cutting = Script::serve(move |_, _| Step::SendAndClose(vec![cut.clone()]));
-    let target = setup(&cutting.url).target;
-    let mut aside = Aside::new(&target, Nanos::from_secs(20), &[], |_| None).unwrap();
-    let error = aside.get("/metrics").unwrap_err();
-    assert!(matches!(error, AsideError::Closed { .. }), "{error}");
-}
-
-#[test]
-fn what_is_asked_beside_a_load_has_the_headers_of_the_load_and_tells_no_secret() {
-    let refusal =
-        "HTTP/1.1 401 Unauthorized\r\ncontent-length: 16\r\n\r\nwrong key s3cret".to_owned();
-    let script = Script::serve(move |_, _| Step::Send(vec![refusal.clone()]));
-    let mut target = setup(&script.url).target;
-    target.api_key = Some(Secret::new("s3cret"));
-    target.headers.push(Header {
-        name: "X-Team".to_owned(),
-        value: Secret::new("blue"),
-    });
-    let mut aside = Aside::new(&target, Nanos::from_secs(20), &[], |_| None).unwrap();
-    let error = aside.post("/start_profile").unwrap_err().to_string();
-    assert_eq!(error, "/start_profile: HTTP 401: wrong key ***");
-    let heads = script.heads.lock().unwrap();
-    assert!(
-        heads[0].starts_with("POST /start_profile HTTP/1.1\r\n"),
-        "{heads:?}"
-    );
-    for line in [
-        "Authorization: Bearer s3cret\r\n",
-        "X-Team: blue\r\n",
-        "Content-Length: 0\r\n",
-    ] {
-        assert!(heads[0].contains(line), "{heads:?}");
-    }
 }

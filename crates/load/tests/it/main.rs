@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aside;
 mod backends;
 mod certificate;
 mod frames;
@@ -11,6 +12,7 @@ mod loads;
 mod proxy;
 mod script;
 mod session;
+mod sim;
 mod sse;
 mod streams;
 mod tls;

@@ -46,6 +46,7 @@ fn record(due_ms: u64, latency_ms: u64, tokens: u32) -> RequestRecord {
         gaps: (1..tokens).map(|_| gap).collect(),
         chunks: tokens,
         chunk_tokens: Vec::new(),
+        bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: count(1024, TokenSource::Usage),
         output_tokens: count(tokens, TokenSource::Usage),

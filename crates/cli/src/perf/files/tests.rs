@@ -36,6 +36,7 @@ fn record(sent_ms: u64, end_ms: u64) -> RequestRecord {
         gaps: vec![Nanos::from_millis(end_ms - sent_ms - 10)].into(),
         chunks: 2,
         chunk_tokens: Vec::new(),
+        bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: tokens(64),
         output_tokens: tokens(24),

@@ -67,6 +67,7 @@ fn the_first_token_is_the_first_event_with_content() {
         })
     );
     assert_eq!((record.chunks, texts.answer.as_str()), (2, "ab"));
+    assert_eq!(record.bare_events, [Nanos::ZERO], "the role alone");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(crate) fn success(index: u64) -> RequestRecord {
             .collect(),
         chunks: 3,
         chunk_tokens: Vec::new(),
+        bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: Some(TokenCount {
             count: 7,
