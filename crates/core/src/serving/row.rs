@@ -111,18 +111,17 @@ impl Row {
         let last_token = record.last_token.filter(|_| record.streamed && succeeded);
         let latency_s = since_start(last_token.unwrap_or(record.end));
         let without_token_s = if succeeded { latency_s } else { 0.0 };
-        let (output_tokens, event_tokens) = output(record);
         Self {
             due_s: record.due.as_secs_f64(),
             start_s: start.as_secs_f64(),
             queue_s: queue.as_secs_f64(),
             ttft_s: record.first_token.map_or(without_token_s, since_start),
             itls_s: record.gaps.iter().map(Nanos::as_secs_f64).collect(),
-            event_tokens,
+            event_tokens: event_tokens(record),
             latency_s,
             end_s: record.end.as_secs_f64(),
             prompt_tokens: record.prompt_tokens.map_or(0, |tokens| tokens.count.into()),
-            output_tokens: if succeeded { output_tokens } else { 0 },
+            output_tokens: if succeeded { output_tokens(record) } else { 0 },
             audio_s: 0.0,
             input_sequences: 1,
             succeeded,
@@ -146,19 +145,23 @@ impl Row {
     }
 }
 
-/// Length of the answer and how it is spread over events. An answer of unknown length has the one token that it has at
-/// least, and its events count singly; one without content, such as an embedding, has none.
-fn output(record: &RequestRecord) -> (u64, EventTokens) {
+/// Length of the answer. One of unknown length has the one token that it has at least; one without content, such as an
+/// embedding, has none.
+fn output_tokens(record: &RequestRecord) -> u64 {
     match record.output_tokens {
-        Some(tokens) if !record.chunk_tokens.is_empty() => (
-            tokens.count.into(),
-            EventTokens::Known(record.chunk_tokens.clone()),
-        ),
-        None => (record.chunks.min(1).into(), EventTokens::One),
-        Some(tokens) if tokens.source == TokenSource::Chunks => {
-            (tokens.count.into(), EventTokens::One)
-        }
-        Some(tokens) => (tokens.count.into(), EventTokens::Even),
+        Some(tokens) => tokens.count.into(),
+        None => record.chunks.min(1).into(),
+    }
+}
+
+/// How the answer is spread over events.
+fn event_tokens(record: &RequestRecord) -> EventTokens {
+    if !record.chunk_tokens.is_empty() {
+        return EventTokens::Known(record.chunk_tokens.clone());
+    }
+    match record.output_tokens {
+        Some(tokens) if tokens.source != TokenSource::Chunks => EventTokens::Even,
+        _ => EventTokens::One,
     }
 }
 

@@ -106,10 +106,7 @@ impl fmt::Display for Criterion {
     /// As in tables: `p99_latency <= 2.0`, in the measure's base unit.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let relation = self.relation.symbol();
-        let threshold = format!("{:.9e}", self.threshold)
-            .parse()
-            .unwrap_or(self.threshold);
-        write!(out, "{} {relation} {threshold:?}", self.measure)
+        write!(out, "{} {relation} {:?}", self.measure, self.threshold)
     }
 }
 

@@ -133,6 +133,16 @@ fn tokens_that_nobody_counted_are_one_an_event() {
     assert_eq!((row.output_tokens, row.event_tokens), (1, EventTokens::One));
 }
 
+#[test]
+fn tokens_that_the_server_counts_in_every_event_are_taken_from_it() {
+    let counted = RequestRecord {
+        chunk_tokens: vec![1, 3, 1],
+        ..streamed()
+    };
+    let row = Row::of_record(&counted, RequestClock::Sent);
+    assert_eq!(row.event_tokens, EventTokens::Known(vec![1, 3, 1]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
