@@ -33,12 +33,13 @@
 //! | `status` | HTTP status |
 //! | `failure_kind`, `failure_text` | why it failed; NULL is success |
 //! | `reconnects` | times it was sent again on a fresh connection |
+//! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 36] = [
+pub const RESULT_COLUMNS: [(&str, &str); 37] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -75,6 +76,7 @@ pub const RESULT_COLUMNS: [(&str, &str); 36] = [
     ("failure_kind", "TEXT"),
     ("failure_text", "TEXT"),
     ("reconnects", "INTEGER"),
+    ("chunk_tokens", "TEXT"),
 ];
 
 /// The statement that makes `result`.
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 1
+            version 2
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -141,7 +143,8 @@ mod tests {
                 status INTEGER,
                 failure_kind TEXT,
                 failure_text TEXT,
-                reconnects INTEGER
+                reconnects INTEGER,
+                chunk_tokens TEXT
             );
             CREATE TABLE meta (
                 key TEXT PRIMARY KEY,

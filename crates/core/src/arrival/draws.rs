@@ -117,6 +117,47 @@ mod tests {
         }
     }
 
+    /// Largest distance between the distribution of draws and the one that they should have.
+    fn ks_distance(shape: f64, cdf: impl Fn(f64) -> f64) -> f64 {
+        let mut draws = Draws::new(21, 0);
+        let mut values: Vec<_> = (0..20_000)
+            .map(|_| draws.gamma_of_mean_one(shape))
+            .collect();
+        values.sort_by(f64::total_cmp);
+        let n = values.len() as f64;
+        let below = |k: usize| k as f64 / n;
+        values
+            .iter()
+            .enumerate()
+            .map(|(k, value)| {
+                let expected = cdf(*value);
+                (expected - below(k))
+                    .abs()
+                    .max((below(k + 1) - expected).abs())
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn gamma_draws_have_the_distribution_of_their_shape() {
+        // Half a chi-square with one degree of freedom; sums of 2 and of 5 exponentials.
+        let half = ks_distance(0.5, |x| libm::erf((x / 2.0).sqrt()));
+        let erlang = |shape: f64, x: f64| {
+            let (mut term, mut sum) = (1.0, 1.0);
+            for k in 1..shape as u32 {
+                term *= shape * x / f64::from(k);
+                sum += term;
+            }
+            1.0 - (-shape * x).exp() * sum
+        };
+        let two = ks_distance(2.0, |x| erlang(2.0, x));
+        let five = ks_distance(5.0, |x| erlang(5.0, x));
+        // The critical distance at 1e-4 is 2.2 / sqrt(n).
+        for distance in [half, two, five] {
+            assert!(distance < 0.0156, "{half}, {two}, {five}");
+        }
+    }
+
     #[test]
     fn shapes_at_both_ends_give_finite_gaps() {
         for shape in [f64::MIN_POSITIVE, 1e-12, 1e-3, 1e12, f64::MAX / 16.0] {

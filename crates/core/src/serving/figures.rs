@@ -108,10 +108,7 @@ impl Figures {
         let input_tokens = sum(|row| row.prompt_tokens);
         let output_tokens = sum(|row| row.output_tokens);
         let input_sequences = sum(|row| row.input_sequences);
-        let spread = |quantity: Quantity| {
-            let values_s = quantity.values_s(rows, basis.counting);
-            Spread::of_seconds(&values_s, &basis.percentiles)
-        };
+        let spread = |quantity: Quantity| quantity.spread(rows, basis.counting, &basis.percentiles);
         Self {
             completed,
             failed: rows.len() as u64 - completed,

@@ -14,13 +14,15 @@ type Begin = [f64; 4];
 
 fn answered(begin: Begin, itls_s: &[f64], tokens: &[u32], prompt_tokens: u64) -> Row {
     let [due_s, start_s, queue_s, ttft_s] = begin;
+    let latency_s = ttft_s + itls_s.iter().sum::<f64>();
     Row {
         due_s,
         start_s,
         queue_s,
         ttft_s,
         itls_s: itls_s.to_vec(),
-        latency_s: ttft_s + itls_s.iter().sum::<f64>(),
+        latency_s,
+        end_s: start_s + latency_s,
         prompt_tokens,
         output_tokens: tokens.iter().map(|&count| u64::from(count)).sum(),
         event_tokens: EventTokens::Known(tokens.to_vec()),
@@ -52,13 +54,14 @@ fn normal() -> Vec<Row> {
         },
         Row {
             audio_s: 2.5,
-            tail_s: 0.02,
+            end_s: 101.52,
             ..answered([100.1, 100.2, 0.1, 0.3], &[0.4, 0.6], &[1, 3, 2], 25)
         },
         Row {
             due_s: 100.4,
             start_s: 100.4,
             latency_s: 0.5,
+            end_s: 100.9,
             prompt_tokens: 12,
             ..Row::default()
         },

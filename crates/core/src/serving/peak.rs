@@ -25,7 +25,7 @@ pub fn seconds(rows: &[Row], counting: Counting) -> Vec<Second> {
     }
     match counting {
         Counting::Tokens => {
-            let spans = rows.iter().map(|row| (row.start_s, row.end_s()));
+            let spans = rows.iter().map(|row| (row.start_s, row.end_s));
             spans.for_each(|(from, to)| cover(&mut seconds, from - origin, to - origin));
         }
         Counting::Events => {
@@ -69,7 +69,7 @@ pub(super) fn peak_output_per_s(rows: &[Row], counting: Counting) -> f64 {
 /// flight at some moment of the same second, which is more than were ever in flight together.
 pub(super) fn peak_concurrency(rows: &[Row], counting: Counting) -> u64 {
     let numbers: Vec<u64> = match counting {
-        Counting::Tokens => in_flight(rows.iter().map(|row| (row.start_s, row.end_s())))
+        Counting::Tokens => in_flight(rows.iter().map(|row| (row.start_s, row.end_s)))
             .into_iter()
             .map(|(_, number)| number)
             .collect(),
@@ -131,6 +131,7 @@ mod tests {
             start_s,
             latency_s,
             ttft_s: latency_s,
+            end_s: start_s + latency_s,
             output_tokens: 1,
             succeeded: true,
             ..Row::default()

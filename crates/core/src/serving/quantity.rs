@@ -2,7 +2,8 @@
 //!
 //! The enum is the registry: a new quantity is a variant here and its value of a row.
 
-use super::{Counting, Row};
+use super::spread::Alike;
+use super::{Counting, Row, Spread};
 
 /// A time of which a run has many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,20 +33,26 @@ impl Quantity {
         Self::LatencyWithQueue,
     ];
 
-    /// The values of a run's successes in seconds, in the order of its rows.
+    /// How the values of a run's successes are spread.
     ///
     /// Counted by tokens, `Itl` is the span between tokens, an answer in a single event has no `Tpot` (its span is zero
     /// whatever the server did), and `LatencyWithQueue` starts when the request was due. Counted by events, `Itl` is the
     /// span between events, every answer with two tokens has a `Tpot`, and `LatencyWithQueue` is the sum of `Latency`
     /// and `Queue`.
-    pub fn values_s(self, rows: &[Row], counting: Counting) -> Vec<f64> {
-        let successes = rows.iter().filter(|row| row.succeeded);
-        match self {
-            Self::Itl => successes.flat_map(|row| row.gaps_s(counting)).collect(),
+    pub fn spread<'a>(
+        self,
+        rows: impl IntoIterator<Item = &'a Row>,
+        counting: Counting,
+        percentiles: &[f64],
+    ) -> Spread {
+        let successes = rows.into_iter().filter(|row| row.succeeded);
+        let values = match self {
+            Self::Itl => successes.flat_map(|row| row.gaps(counting)).collect(),
             _ => successes
-                .filter_map(|row| self.of_row(row, counting))
+                .filter_map(|row| self.of_row(row, counting).map(Alike::once))
                 .collect(),
-        }
+        };
+        Spread::of(values, percentiles)
     }
 
     fn of_row(self, row: &Row, counting: Counting) -> Option<f64> {

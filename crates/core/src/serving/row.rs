@@ -24,8 +24,9 @@ pub struct Row {
     /// From its start to its last event with tokens; to the end of an answer that came whole, and of a failed request.
     /// Tools that write 0 for a failed request do so in their files only: it is in flight until then.
     pub latency_s: f64,
-    /// From there to the end of the response: the server may still send a count of tokens.
-    pub tail_s: f64,
+    /// When the response ended or the request failed: it is in flight until then. The server may still have sent a
+    /// count of tokens after the last of them.
+    pub end_s: f64,
     /// Input length.
     pub prompt_tokens: u64,
     /// Output length; 0 of a failed request.
@@ -71,7 +72,7 @@ impl Default for Row {
             itls_s: Vec::new(),
             event_tokens: EventTokens::One,
             latency_s: 0.0,
-            tail_s: 0.0,
+            end_s: 0.0,
             prompt_tokens: 0,
             output_tokens: 0,
             audio_s: 0.0,
@@ -91,7 +92,7 @@ impl Row {
     /// | `queue_s` | `slot_wait` | start `- due` |
     /// | `ttft_s` | `first_token -` start | the same |
     /// | `latency_s` | `last_token -` start of a streamed success, else `end -` start | the same |
-    /// | `tail_s` | the rest up to `end` | the same |
+    /// | `end_s` | `end` | the same |
     ///
     /// In a closed loop `due` is when the slot became free, so there is no queue; a load of all requests
     /// [at once](crate::request::Arrivals::AtOnce) has the wait for a slot in it. Speech and input sequences are not in
@@ -108,8 +109,7 @@ impl Row {
         let since_start = |at: Nanos| at.saturating_sub(start).as_secs_f64();
         let succeeded = record.succeeded();
         let last_token = record.last_token.filter(|_| record.streamed && succeeded);
-        let served = last_token.unwrap_or(record.end);
-        let latency_s = since_start(served);
+        let latency_s = since_start(last_token.unwrap_or(record.end));
         let without_token_s = if succeeded { latency_s } else { 0.0 };
         let (output_tokens, event_tokens) = output(record);
         Self {
@@ -120,7 +120,7 @@ impl Row {
             itls_s: record.gaps.iter().map(Nanos::as_secs_f64).collect(),
             event_tokens,
             latency_s,
-            tail_s: record.end.saturating_sub(served).as_secs_f64(),
+            end_s: record.end.as_secs_f64(),
             prompt_tokens: record.prompt_tokens.map_or(0, |tokens| tokens.count.into()),
             output_tokens: if succeeded { output_tokens } else { 0 },
             audio_s: 0.0,
@@ -132,11 +132,6 @@ impl Row {
     /// When the last token came or the request failed.
     pub fn served_s(&self) -> f64 {
         self.start_s + self.latency_s
-    }
-
-    /// When the response ended or the request failed: it is in flight until then.
-    pub fn end_s(&self) -> f64 {
-        self.served_s() + self.tail_s
     }
 
     /// When it got its slot among the requests in flight.
@@ -155,6 +150,10 @@ impl Row {
 /// least, and its events count singly; one without content, such as an embedding, has none.
 fn output(record: &RequestRecord) -> (u64, EventTokens) {
     match record.output_tokens {
+        Some(tokens) if !record.chunk_tokens.is_empty() => (
+            tokens.count.into(),
+            EventTokens::Known(record.chunk_tokens.clone()),
+        ),
         None => (record.chunks.min(1).into(), EventTokens::One),
         Some(tokens) if tokens.source == TokenSource::Chunks => {
             (tokens.count.into(), EventTokens::One)

@@ -70,7 +70,7 @@ impl Window {
 }
 
 fn at_limit(rows: &[Row], limit: u64) -> Option<Window> {
-    let steps = peak::in_flight(rows.iter().map(|row| (row.admitted_s(), row.end_s())));
+    let steps = peak::in_flight(rows.iter().map(|row| (row.admitted_s(), row.end_s)));
     let is_full = |(_, number): &(f64, u64)| *number >= limit.max(1);
     let first = steps.iter().position(is_full)?;
     let last = steps.iter().rposition(is_full)?;
@@ -85,7 +85,7 @@ fn after_first_answer(rows: &[Row]) -> Option<Window> {
     let first = successes.min_by(|a, b| a.start_s.total_cmp(&b.start_s))?;
     let last_start = rows.iter().map(|row| row.start_s).max_by(f64::total_cmp)?;
     Some(Window {
-        from_s: first.end_s(),
+        from_s: first.end_s,
         to_s: last_start,
     })
 }
@@ -121,15 +121,12 @@ impl SteadyState {
     pub fn of(rows: &[Row], applied: Applied, basis: &Basis) -> Option<Self> {
         let window = Window::of(rows, applied)?;
         let length_s = window.length_s();
-        let started: Vec<Row> = rows
+        let started: Vec<&Row> = rows
             .iter()
             .filter(|row| window.has_start(row.start_s))
-            .cloned()
             .collect();
         let successes = || rows.iter().filter(|row| row.succeeded);
-        let completed = successes()
-            .filter(|row| window.has_end(row.end_s()))
-            .count() as u64;
+        let completed = successes().filter(|row| window.has_end(row.end_s)).count() as u64;
         let output_tokens = successes()
             .map(|row| tokens_inside(row, window, basis.counting))
             .sum();
@@ -139,11 +136,11 @@ impl SteadyState {
             .sum();
         let busy_s: f64 = rows
             .iter()
-            .map(|row| window.overlap_s(row.start_s, row.end_s()))
+            .map(|row| window.overlap_s(row.start_s, row.end_s))
             .sum();
         let spread = |quantity: Quantity| {
-            let values_s = quantity.values_s(&started, basis.counting);
-            Spread::of_seconds(&values_s, &basis.percentiles)
+            let started = started.iter().copied();
+            quantity.spread(started, basis.counting, &basis.percentiles)
         };
         Some(Self {
             window,

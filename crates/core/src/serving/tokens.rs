@@ -2,6 +2,7 @@
 //!
 //! Knows one answer only; what a second or a run comes to is elsewhere.
 
+use super::spread::Alike;
 use super::{Counting, EventTokens, Row};
 
 /// Tokens that came at one moment.
@@ -49,11 +50,11 @@ impl Row {
     /// span: what was before it is the time to first token.
     ///
     /// Counted by events, every event has its span.
-    pub(super) fn gaps_s(&self, counting: Counting) -> Vec<f64> {
+    pub(super) fn gaps(&self, counting: Counting) -> Vec<Alike> {
         if counting == Counting::Events {
-            return self.itls_s.clone();
+            return self.itls_s.iter().copied().map(Alike::once).collect();
         }
-        let mut gaps = Vec::with_capacity(self.output_tokens as usize);
+        let mut gaps = Vec::with_capacity(self.itls_s.len());
         let mut has_begun = self.tokens_of_event(0) > 0;
         let mut waited = 0.0;
         for (event, span) in (1..).zip(&self.itls_s) {
@@ -63,8 +64,10 @@ impl Row {
                 continue;
             }
             if has_begun {
-                let each = waited / tokens as f64;
-                gaps.extend(std::iter::repeat_n(each, tokens as usize));
+                gaps.push(Alike {
+                    value_s: waited / tokens as f64,
+                    times: tokens,
+                });
             }
             has_begun = true;
             waited = 0.0;
@@ -98,6 +101,13 @@ mod tests {
             .collect()
     }
 
+    fn gaps_s(row: &Row, counting: Counting) -> Vec<f64> {
+        row.gaps(counting)
+            .into_iter()
+            .flat_map(|alike| std::iter::repeat_n(alike.value_s, alike.times as usize))
+            .collect()
+    }
+
     fn assert_near(found: &[f64], expected: &[f64]) {
         assert_eq!(
             found.len(),
@@ -112,14 +122,14 @@ mod tests {
     #[test]
     fn an_event_with_three_tokens_is_three_spans_of_a_third() {
         let row = answer(5, &[0.3, 0.1], EventTokens::Known(vec![1, 3, 1]));
-        assert_near(&row.gaps_s(Counting::Tokens), &[0.1, 0.1, 0.1, 0.1]);
-        assert_near(&row.gaps_s(Counting::Events), &[0.3, 0.1]);
+        assert_near(&gaps_s(&row, Counting::Tokens), &[0.1, 0.1, 0.1, 0.1]);
+        assert_near(&gaps_s(&row, Counting::Events), &[0.3, 0.1]);
     }
 
     #[test]
     fn further_tokens_of_the_first_event_have_no_span() {
         let row = answer(3, &[0.2], EventTokens::Known(vec![2, 1]));
-        assert_near(&row.gaps_s(Counting::Tokens), &[0.2]);
+        assert_near(&gaps_s(&row, Counting::Tokens), &[0.2]);
     }
 
     #[test]
@@ -129,9 +139,9 @@ mod tests {
             &[0.2, 0.1, 0.4, 0.7],
             EventTokens::Known(vec![1, 0, 1, 1, 0]),
         );
-        assert_near(&row.gaps_s(Counting::Tokens), &[0.3, 0.4]);
+        assert_near(&gaps_s(&row, Counting::Tokens), &[0.3, 0.4]);
         let late = answer(2, &[0.2, 0.1, 0.4], EventTokens::Known(vec![0, 0, 1, 1]));
-        assert_near(&late.gaps_s(Counting::Tokens), &[0.4]);
+        assert_near(&gaps_s(&late, Counting::Tokens), &[0.4]);
     }
 
     #[test]
@@ -171,7 +181,7 @@ mod tests {
         ) {
             let row = answer(output, &itls, EventTokens::Even);
             prop_assert_eq!(tokens(&row).iter().sum::<u64>(), output);
-            let gaps = row.gaps_s(Counting::Tokens);
+            let gaps = gaps_s(&row, Counting::Tokens);
             prop_assert_eq!(gaps.len() as u64, output - 1);
             let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
             prop_assert!((mean - row.tpot_s().unwrap()).abs() < 1e-12);

@@ -19,7 +19,7 @@ pub fn quantile_of_sorted(values: &[f64], q: f64) -> Option<f64> {
 }
 
 /// The quantile of `n` values of which `value_at(k)` is the k-th smallest.
-fn interpolate(n: u64, q: f64, value_at: impl Fn(u64) -> f64) -> Option<f64> {
+pub(crate) fn interpolate(n: u64, q: f64, value_at: impl Fn(u64) -> f64) -> Option<f64> {
     let last = n.checked_sub(1)?;
     let position = q.clamp(0.0, 1.0) * last as f64;
     let below = (position.floor() as u64).min(last);

@@ -80,6 +80,7 @@ fn push_facts(values: &mut Vec<Value>, record: &RequestRecord, context: RowConte
         text(failure.map(|failure| failure.kind.name().to_owned())),
         text(failure.map(|failure| failure.text.clone())),
         Value::Integer(i64::from(record.reconnects)),
+        text(list(&record.chunk_tokens)),
     ]);
 }
 
@@ -93,6 +94,12 @@ fn real(span: Option<Nanos>) -> Value {
 
 fn offset(span: Option<Nanos>) -> Value {
     span.map_or(Value::Null, |span| Value::Integer(span.0.cast_signed()))
+}
+
+/// Nothing where there is none.
+fn list(numbers: &[u32]) -> Option<String> {
+    let is_known = !numbers.is_empty();
+    is_known.then(|| serde_json::to_string(numbers).expect("numbers have a text"))
 }
 
 fn integer<T: Into<i64>>(value: Option<T>) -> Value {
@@ -146,8 +153,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
         gaps: spans::from_json(&cells.get::<String>("inter_token_latencies")?)
             .ok_or(RowError::Column("inter_token_latencies"))?,
         chunks: cells.get("chunks")?,
-        chunk_tokens: Vec::new(),
-        bare_events: Vec::new(),
+        chunk_tokens: cells.chunk_tokens()?,
         streamed: cells.get("is_stream")?,
         prompt_tokens: cells.tokens("input_tokens", "input_tokens_source")?,
         output_tokens: cells.tokens("output_tokens", "output_tokens_source")?,
@@ -201,6 +207,19 @@ impl Cells<'_> {
         };
         let source = self.named(source)?.ok_or(RowError::Column(source))?;
         Ok(Some(TokenCount { count, source }))
+    }
+
+    /// None in a file of version 1, which has no such column.
+    fn chunk_tokens(&self) -> Result<Vec<u32>, RowError> {
+        const COLUMN: &str = "chunk_tokens";
+        if self.0.as_ref().column_index(COLUMN).is_err() {
+            return Ok(Vec::new());
+        }
+        let text: Option<String> = self.get(COLUMN)?;
+        text.map_or_else(
+            || Ok(Vec::new()),
+            |text| serde_json::from_str(&text).map_err(|_| RowError::Column(COLUMN)),
+        )
     }
 
     fn failure(&self) -> Result<Option<Failure>, RowError> {

@@ -248,6 +248,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn take_up(path: &Path) -> rusqlite::Result<(Connection, Stored)> {
     let connection = connect(path)?;
     connection.execute("UPDATE meta SET value = '0' WHERE key = 'complete'", [])?;
+    bring_up_to_date(&connection)?;
     let stored = connection.query_row(
         "SELECT count(*), max(request_index), max(end_ns) FROM result",
         [],
@@ -262,6 +263,19 @@ fn take_up(path: &Path) -> rusqlite::Result<(Connection, Stored)> {
         },
     )?;
     Ok((connection, stored))
+}
+
+/// Adds the columns that a file of an earlier version does not have; rows are written with all of them.
+fn bring_up_to_date(connection: &Connection) -> rusqlite::Result<()> {
+    let known = "SELECT count(*) FROM pragma_table_info('result')";
+    let known: i64 = connection.query_row(known, [], |row| row.get(0))?;
+    let missing = schema::RESULT_COLUMNS.iter().skip(known as usize);
+    for (name, kind) in missing {
+        connection.execute(&format!("ALTER TABLE result ADD COLUMN {name} {kind}"), [])?;
+    }
+    let version = "UPDATE meta SET value = ?1 WHERE key = 'format_version'";
+    connection.execute(version, [schema::FORMAT_VERSION.to_string()])?;
+    Ok(())
 }
 
 fn set_up(path: &Path, header: &RunHeader) -> rusqlite::Result<Connection> {

@@ -1,5 +1,8 @@
 //! Tests of how a record becomes a row.
 
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
+use super::super::{Applied, Basis, Counting, Figures, Limits, SteadyState};
 use super::*;
 use crate::record::{Failure, FailureKind, Phase, TokenCount};
 
@@ -40,17 +43,17 @@ fn times(row: &Row) -> [f64; 6] {
         row.queue_s,
         row.ttft_s,
         row.latency_s,
-        row.tail_s,
+        row.end_s,
     ]
 }
 
 #[test]
 fn from_the_first_byte_the_connection_is_no_service_and_the_queue_is_the_wait_for_a_slot() {
     let row = Row::of_record(&streamed(), RequestClock::Sent);
-    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.5, 0.005]);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.5, 1.755]);
     assert_near(&row.itls_s, &[0.15, 0.05]);
     assert_near(
-        &[row.served_s(), row.end_s(), row.admitted_s()],
+        &[row.served_s(), row.end_s, row.admitted_s()],
         &[1.75, 1.755, 1.2],
     );
     assert_eq!((row.prompt_tokens, row.output_tokens), (12, 5));
@@ -61,7 +64,7 @@ fn from_the_first_byte_the_connection_is_no_service_and_the_queue_is_the_wait_fo
 #[test]
 fn from_the_dispatch_the_connection_is_service_and_the_clients_delay_is_queue() {
     let row = Row::of_record(&streamed(), RequestClock::Dispatched);
-    assert_near(&times(&row), &[1.0, 1.21, 0.21, 0.34, 0.54, 0.005]);
+    assert_near(&times(&row), &[1.0, 1.21, 0.21, 0.34, 0.54, 1.755]);
     assert_near(&[row.latency_s - row.ttft_s], &[row.itls_s.iter().sum()]);
 }
 
@@ -87,7 +90,7 @@ fn an_answer_that_came_whole_has_its_first_token_at_its_end() {
         ..streamed()
     };
     let row = Row::of_record(&record, RequestClock::Sent);
-    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.505, 0.505, 0.0]);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.505, 0.505, 1.755]);
     assert_eq!(row.output_tokens, 0);
     assert_eq!(row.tpot_s(), None);
 }
@@ -103,7 +106,7 @@ fn a_failed_request_lasts_until_it_failed_and_keeps_the_tokens_times_that_it_had
         ..streamed()
     };
     let row = Row::of_record(&cut, RequestClock::Sent);
-    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.505, 0.0]);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.3, 0.505, 1.755]);
     assert_eq!((row.succeeded, row.output_tokens), (false, 0));
     let refused = RequestRecord {
         first_token: None,
@@ -111,7 +114,7 @@ fn a_failed_request_lasts_until_it_failed_and_keeps_the_tokens_times_that_it_had
         ..streamed()
     };
     let row = Row::of_record(&refused, RequestClock::Sent);
-    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.0, 0.505, 0.0]);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.0, 0.505, 1.755]);
 }
 
 #[test]
@@ -128,4 +131,46 @@ fn tokens_that_nobody_counted_are_one_an_event() {
     };
     let row = Row::of_record(&unknown, RequestClock::Sent);
     assert_eq!((row.output_tokens, row.event_tokens), (1, EventTokens::One));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_user_who_asks_on_at_once_is_never_two(
+        users in 1..6_u64, begin in 0..1_000_000_000_u64, spans in proptest::collection::vec(1..3_000_000_000_u64, 12..80),
+    ) {
+        // Each request starts in the nanosecond in which the one before ended; seconds in floating point must not
+        // make them overlap.
+        let mut free = vec![Nanos(begin); users as usize];
+        let rows: Vec<Row> = spans
+            .iter()
+            .map(|&span| {
+                let user = (0..free.len()).min_by_key(|&user| free[user]).unwrap();
+                let due = free[user];
+                free[user] = due + Nanos(span);
+                let record = RequestRecord {
+                    due,
+                    sent: due,
+                    first_token: Some(due + Nanos(span / 3)),
+                    last_token: Some(due + Nanos(span / 2)),
+                    end: due + Nanos(span),
+                    streamed: true,
+                    ..RequestRecord::new(0, Phase::Measured)
+                };
+                Row::of_record(&record, RequestClock::Sent)
+            })
+            .collect();
+        let basis = Basis {
+            duration_s: 1.0,
+            counting: Counting::Tokens,
+            percentiles: Vec::new(),
+            limits: Limits::default(),
+        };
+        prop_assert_eq!(Figures::of(&rows, &basis).peak_concurrency, users);
+        let steady = SteadyState::of(&rows, Applied::Closed { limit: users }, &basis).unwrap();
+        prop_assert!((steady.concurrency - users as f64).abs() < 1e-6);
+        let first_to_stop = free.iter().min().unwrap().as_secs_f64();
+        prop_assert!((steady.window.to_s - first_to_stop).abs() < 1e-9);
+    }
 }

@@ -14,6 +14,7 @@ fn row(start_s: f64, tokens: u32) -> Row {
         ttft_s: 0.25,
         itls_s: vec![0.25; later],
         latency_s: 0.25 * f64::from(tokens),
+        end_s: start_s + 0.25 * f64::from(tokens),
         prompt_tokens: 10,
         output_tokens: tokens.into(),
         event_tokens: EventTokens::Even,
@@ -178,13 +179,13 @@ proptest! {
             .map(|&tokens| {
                 let slot = (0..free.len()).min_by(|a, b| free[*a].total_cmp(&free[*b])).unwrap();
                 let row = row(free[slot], tokens);
-                free[slot] = row.end_s();
+                free[slot] = row.end_s;
                 row
             })
             .collect();
         let applied = Applied::Closed { limit: slots.into() };
         let steady = SteadyState::of(&rows, applied, &basis(Counting::Tokens)).unwrap();
-        let end = rows.iter().map(Row::end_s).fold(0.0, f64::max);
+        let end = rows.iter().map(|row| row.end_s).fold(0.0, f64::max);
         prop_assert!(steady.window.from_s.abs() < 1e-12 && steady.window.to_s <= end);
         prop_assert!((steady.concurrency - f64::from(slots)).abs() < 1e-9);
         prop_assert!(steady.completed <= rows.len() as u64);

@@ -81,7 +81,9 @@ fn any_times() -> impl Strategy<Value = RequestRecord> {
     let events = proptest::array::uniform6(proptest::option::of(any_span()));
     let moments = proptest::array::uniform4(any_span());
     let gaps = proptest::collection::vec(any_span(), 0..20);
-    (moments, events, gaps).prop_map(|(moments, events, gaps)| RequestRecord {
+    let tokens = proptest::collection::vec(any::<u32>(), 0..20);
+    (moments, events, gaps, tokens).prop_map(|(moments, events, gaps, tokens)| RequestRecord {
+        chunk_tokens: tokens,
         due: moments[0],
         slot_wait: moments[1],
         sent: moments[2],
