@@ -331,7 +331,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn see(&mut self, search: &mut Search, happening: Happening) -> ControlFlow<String> {
         match happening {
-            Happening::Record(record) => self.record(record),
+            Happening::Record(record) => self.record(*record),
             Happening::Changed { at, change, status } => {
                 let applied = Applied {
                     at,

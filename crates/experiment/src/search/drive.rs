@@ -42,7 +42,7 @@ pub trait LoadSession {
 #[derive(Debug)]
 pub enum Happening {
     /// A request has ended.
-    Record(RequestRecord),
+    Record(Box<RequestRecord>),
     /// Another load is applied from now on.
     Changed {
         /// When.
@@ -115,7 +115,7 @@ pub fn drive<S: LoadSession>(
         session.advance(until, &mut |record| {
             search.ended(&record);
             if flow.is_continue() {
-                flow = each(search, Happening::Record(record));
+                flow = each(search, Happening::Record(Box::new(record)));
             }
         })?;
         if let ControlFlow::Break(why) = flow {

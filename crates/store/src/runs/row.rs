@@ -154,6 +154,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
             .ok_or(RowError::Column("inter_token_latencies"))?,
         chunks: cells.get("chunks")?,
         chunk_tokens: cells.chunk_tokens()?,
+        bare_events: Vec::new(),
         streamed: cells.get("is_stream")?,
         prompt_tokens: cells.tokens("input_tokens", "input_tokens_source")?,
         output_tokens: cells.tokens("output_tokens", "output_tokens_source")?,

@@ -1,3 +1,5 @@
+//! What the flags of address and load change.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What the flags of prompts and generation change.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What the flags of metrics and files change.
+
 use super::*;
 
 #[test]

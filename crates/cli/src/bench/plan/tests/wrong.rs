@@ -1,3 +1,5 @@
+//! How wrong flags are told.
+
 use super::*;
 
 #[test]
