@@ -35,10 +35,6 @@ pub trait LoadSession {
 }
 
 /// What happens while a search is driven.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are records, and none is kept"
-)]
 #[derive(Debug)]
 pub enum Happening {
     /// A request has ended.
