@@ -16,6 +16,15 @@ pub struct ServerCounters {
     pub diffusion: Option<Diffusion>,
 }
 
+/// Requests in the server's batch at the moment of a page (`vllm:num_requests_running`), over all engines and models on
+/// it; `None` where the page does not say.
+pub fn requests_running(page: &str) -> Option<u64> {
+    let running = samples(page).filter(|sample| sample.name == "vllm:num_requests_running");
+    running
+        .map(|sample| sample.value.max(0.0).round() as u64)
+        .reduce(u64::saturating_add)
+}
+
 /// Prompt tokens that were looked up and found (`vllm:prefix_cache_queries_total`, `…_hits_total`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PrefixCache {
@@ -265,6 +274,13 @@ other:prefix_cache_hits_total 77
         assert_eq!((drafts.drafts, drafts.accepted_by_place), (20, vec![0, 10]));
         let restarted = before.since(&ServerCounters::read(&later));
         assert_eq!(restarted.prefix_cache.unwrap().queries, 1000);
+    }
+
+    #[test]
+    fn requests_in_the_batch_are_summed_over_engines() {
+        let page = format!("{PAGE}vllm:num_requests_running{{engine=\"1\"}} 2\n");
+        assert_eq!(requests_running(&page), Some(5));
+        assert_eq!(requests_running("vllm:num_requests_waiting 7\n"), None);
     }
 
     #[test]

@@ -258,3 +258,24 @@ mod samples {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_whether_it_is_of_an_endpoint() {
+        assert!(Endpoint::OpenAiChat.has_path("/v1/chat/completions"));
+        assert!(!Endpoint::OpenAiChat.has_path("/v1/completions"));
+        assert!(Endpoint::OpenAiTranscription.has_path("/v1/audio/transcriptions"));
+        assert!(Endpoint::OpenAiTranscription.has_path("/v1/audio/translations"));
+        assert!(Endpoint::Rerank.has_path("/v1/rerank"));
+        assert!(!Endpoint::Pooling.has_path("/v1/embeddings"));
+    }
+
+    #[test]
+    fn what_only_reads_does_not_generate() {
+        assert!(Endpoint::OpenAiTranscription.generates() && Endpoint::DeepSpeedMii.generates());
+        assert!(!Endpoint::Rerank.generates() && !Endpoint::InfinityClipEmbeddings.generates());
+    }
+}

@@ -143,9 +143,13 @@ fn a_connection_is_kept_from_one_request_to_the_next() {
     let script = Script::serve(|_, _| Step::Send(vec![OK.to_owned()]));
     let target = setup(&script.url).target;
     let mut aside = Aside::new(&target, Nanos::from_secs(20), &[], |_| None).unwrap();
-    for _ in 0..4 {
-        aside.get("/metrics").unwrap();
-    }
+    // On another thread, as while a load is applied.
+    let asking = std::thread::spawn(move || {
+        for _ in 0..4 {
+            aside.get("/metrics").unwrap();
+        }
+    });
+    asking.join().unwrap();
     assert_eq!(script.connections.load(Ordering::SeqCst), 1);
 }
 

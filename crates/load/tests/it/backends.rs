@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crestline_core::record::{RequestRecord, TokenSource};
+use crestline_core::record::{FailureKind, RequestRecord, TokenSource};
 use crestline_core::request::{Audio, Generation, Item, LoadPoint, Prompt};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint::Endpoint;
@@ -220,4 +220,67 @@ fn a_recording_goes_as_a_form_and_is_in_no_record() {
     let heads = script.heads.lock().unwrap();
     let kind = "Content-Type: multipart/form-data; boundary=";
     assert!(heads[0].contains(kind), "{heads:?}");
+}
+
+/// The failures of three requests to a server on which every request has a fault.
+fn kinds(fault: &str, endpoint: Endpoint, path: &str) -> Vec<Option<FailureKind>> {
+    let sim = Sim::faulty(fault);
+    let (records, _) = apply(sim.setup(endpoint, path), closed(1, 3), &Stop::default());
+    let kind = |record: &RequestRecord| record.failure.as_ref().map(|failure| failure.kind);
+    records.iter().map(kind).collect()
+}
+
+#[test]
+fn what_goes_wrong_in_an_answer_of_any_kind_is_told_by_its_kind() {
+    let generating = [
+        (Endpoint::OpenAiCompletions, "/v1/completions"),
+        (Endpoint::OpenAiResponses, "/v1/responses"),
+        (Endpoint::TgiGenerate, "/generate_stream"),
+        (Endpoint::TensorRtGenerate, "/generate_stream"),
+    ];
+    for (endpoint, path) in generating {
+        for (fault, kind) in [
+            ("error-in-stream=1", FailureKind::ErrorInBody),
+            ("reset-mid-stream=1", FailureKind::CutMidStream),
+            ("truncated-json=1", FailureKind::MalformedJson),
+            ("http-500=1", FailureKind::ServerError),
+        ] {
+            assert_eq!(
+                kinds(fault, endpoint, path),
+                [Some(kind); 3],
+                "{endpoint:?} {fault}"
+            );
+        }
+    }
+    for (endpoint, path) in [
+        (Endpoint::OpenAiEmbeddings, "/v1/embeddings"),
+        (Endpoint::Pooling, "/pooling"),
+    ] {
+        for (fault, kind) in [
+            ("error-in-stream=1", FailureKind::ErrorInBody),
+            ("reset-mid-stream=1", FailureKind::CutMidStream),
+            ("truncated-json=1", FailureKind::MalformedJson),
+            ("http-429=1", FailureKind::RateLimited),
+        ] {
+            assert_eq!(
+                kinds(fault, endpoint, path),
+                [Some(kind); 3],
+                "{endpoint:?} {fault}"
+            );
+        }
+    }
+}
+
+#[test]
+fn answers_without_a_usage_are_answers() {
+    for (endpoint, path) in [
+        (Endpoint::OpenAiResponses, "/v1/responses"),
+        (Endpoint::OpenAiEmbeddings, "/v1/embeddings"),
+    ] {
+        assert_eq!(
+            kinds("missing-usage=1", endpoint, path),
+            [None; 3],
+            "{endpoint:?}"
+        );
+    }
 }

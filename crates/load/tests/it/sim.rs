@@ -23,7 +23,18 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) fn start(profile: &str) -> Self {
-        let options = Options::new(Profile::load(profile).unwrap());
+        Self::serve(Options::new(Profile::load(profile).unwrap()))
+    }
+
+    /// Every request has this fault.
+    pub(crate) fn faulty(fault: &str) -> Self {
+        Self::serve(Options {
+            faults: vec![fault.parse().unwrap()],
+            ..Options::new(Profile::load("full-speed").unwrap())
+        })
+    }
+
+    fn serve(options: Options) -> Self {
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
