@@ -83,14 +83,16 @@ fn the_least_latency_is_that_of_the_lowest_load() {
 #[test]
 fn an_aim_is_sought_below_its_limits() {
     // 20 tokens in 0.5 s: 60 sqrt(0.25) = 30 users, on the median.
-    let course = course(
-        &users(r#"[{"tps":"max","avg_latency":"<=0.5"}]"#),
-        &peaked(),
-        1,
-    );
-    let answer = answer(&course);
-    assert_eq!(answer.outcome, Outcome::Value);
-    assert!((25.0..=31.0).contains(&answer.load.unwrap()), "{answer:?}");
+    let question = users(r#"[{"tps":"max","avg_latency":"<=0.5"}]"#);
+    let mut values = 0;
+    for seed in 1..8 {
+        let course = course(&question, &peaked(), seed);
+        let answer = answer(&course);
+        assert!((25.0..=31.0).contains(&answer.load.unwrap()), "{answer:?}");
+        values += u32::from(answer.outcome == Outcome::Value);
+    }
+    // A mean is not always told within the default budget.
+    assert!(values >= 4, "{values}");
 }
 
 #[test]
