@@ -399,7 +399,9 @@ fn a_new_rate_begins_with_the_change_and_its_arrivals_are_those_of_one_process()
         }
         let records = watched.close(20_000);
         assert!(records.iter().all(RequestRecord::succeeded));
-        let ends = begins.iter().skip(1).map(|&(_, at)| at).chain([Nanos::MAX]);
+        // At the end, workers stop one after the other.
+        let last = begins[2].1 + Nanos::from_millis(200);
+        let ends = begins.iter().skip(1).map(|&(_, at)| at).chain([last]);
         for (seed, (&(per_second, from), to)) in (8..).zip(begins.iter().zip(ends)) {
             let due: BTreeSet<Nanos> = records
                 .iter()

@@ -14,8 +14,6 @@ use crate::harness::{Place, Ran, Sim};
 
 /// Tokens of each answer.
 pub(super) const TOKENS: i64 = 12;
-/// Requests in flight.
-pub(super) const CONCURRENCY: usize = 16;
 const LOAD: &str = "--model m --dataset random --tokenizer-path builtin --min-prompt-length 48 --max-prompt-length 48 \
     --max-tokens 12 --no-timestamp --sleep-interval 0";
 /// Draws no fault for the first request, which is the test request.
