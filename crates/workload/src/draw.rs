@@ -18,7 +18,7 @@ pub(crate) enum Purpose {
     Block = 9,
     Lines = 10,
     Media = 11,
-    Row = 12,
+    Pixels = 12,
 }
 
 /// The random numbers of one item for one purpose.

@@ -4,6 +4,7 @@
 //! a limit on input and output together. How many requests a run makes is not decided here.
 
 mod burst;
+mod hub;
 mod listing;
 mod media;
 mod poem;
@@ -13,6 +14,7 @@ mod questions;
 mod random;
 mod rerank;
 mod share_gpt;
+mod table;
 mod trace;
 mod words;
 
@@ -212,6 +214,7 @@ impl Opening<'_> {
             SampleSource::ShareGpt(samples) => share_gpt::list(&mut listing, samples)?,
             SampleSource::Prompts(samples) => prompts::list(&mut listing, samples)?,
             SampleSource::Poem(samples) => poem::list(&mut listing, samples)?,
+            SampleSource::Hub(samples) => hub::list(&mut listing, samples)?,
             SampleSource::Questions(samples) => questions::list(&mut listing, samples)?,
             _ => {
                 return Err(DatasetError::NotSupportedYet {

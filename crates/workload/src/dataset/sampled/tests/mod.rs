@@ -8,6 +8,7 @@ use super::*;
 use crate::Workload;
 use crate::plan::{Dataset, PlainTemplate, PromptForm, SampleOrder};
 
+mod hub;
 mod made;
 mod read;
 mod traces;
