@@ -136,6 +136,22 @@ const KNOWN: &[Known] = &[
         maker: Maker::Reference,
     },
     Known {
+        names: &[
+            "openslr/librispeech_asr",
+            "facebook/voxpopuli",
+            "LIUM/tedlium",
+            "edinburghcstr/ami",
+            "speechcolab/gigaspeech",
+            "kensho/spgispeech",
+            "sanchit-gandhi/earnings22_split",
+            "sanchit-gandhi/earnings22_robust_split",
+        ],
+        subset: None,
+        split: Some("train"),
+        columns: &["audio"],
+        maker: Maker::Recording,
+    },
+    Known {
         names: &["gorilla-llm/Berkeley-Function-Calling-Leaderboard"],
         subset: None,
         split: None,

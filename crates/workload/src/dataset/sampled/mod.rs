@@ -3,15 +3,20 @@
 //! [`Sampled`] is what all of them have in common: any item at any time, repeats in a drawn order where a file has too few, and
 //! a limit on input and output together. How many requests a run makes is not decided here.
 
+mod audio;
 mod burst;
 mod hub;
+mod jpeg;
 mod listing;
 mod media;
+mod pictures;
 mod poem;
 mod prefix_repetition;
 mod prompts;
 mod questions;
 mod random;
+mod random_media;
+mod recordings;
 mod rerank;
 mod share_gpt;
 mod table;
@@ -23,7 +28,6 @@ use crestline_core::units::Nanos;
 use rand::RngExt as _;
 use serde_json::{Map, Value};
 
-use super::DatasetError;
 use crate::WorkloadError;
 use crate::draw::{Purpose, stream};
 use crate::hub::HubCaches;
@@ -81,6 +85,7 @@ pub(crate) struct Sampled {
 enum Source {
     Listed(Vec<Sample>),
     Random(Box<random::RandomSource>),
+    Pictured(Box<random_media::Pictured>),
     Prefixes(Box<prefix_repetition::Prefixes>),
     Rerank(Box<rerank::Rerank>),
     Burst(Box<burst::Burst>),
@@ -130,6 +135,7 @@ impl Sampled {
             Source::Random(random) => {
                 random.sample(position, self.like(index, position), presentation)
             }
+            Source::Pictured(pictured) => pictured.sample(position),
             Source::Prefixes(prefixes) => prefixes.sample(position, presentation),
             Source::Rerank(rerank) => rerank.sample(position),
             Source::Burst(burst) => {
@@ -151,7 +157,7 @@ impl Sampled {
         match &self.source {
             Source::Listed(samples) => Some(samples.len() as u64),
             Source::Random(_) => self.kept.as_ref().map(|kept| kept.len() as u64),
-            Source::Rerank(_) => None,
+            Source::Rerank(_) | Source::Pictured(_) => None,
             Source::Prefixes(prefixes) => Some(prefixes.len()),
             Source::Burst(burst) => Some(burst.len() as u64),
             Source::Trace(trace) => Some(trace.len() as u64),
@@ -185,16 +191,21 @@ impl Opening<'_> {
         self,
         notes: &mut Vec<String>,
     ) -> Result<(Source, Option<Vec<Nanos>>), WorkloadError> {
-        let source = match &self.sampling.source {
+        let made = match &self.sampling.source {
             SampleSource::Random(samples) => {
                 Source::Random(Box::new(random::RandomSource::open(self, samples, notes)?))
+            }
+            SampleSource::RandomMedia(samples) => {
+                let pictured = random_media::Pictured::open(self, samples, notes)?;
+                Source::Pictured(Box::new(pictured))
             }
             SampleSource::Rerank(samples) => {
                 Source::Rerank(Box::new(rerank::Rerank::open(self, *samples, notes)?))
             }
-            SampleSource::PrefixRepetition(samples) => Source::Prefixes(Box::new(
-                prefix_repetition::Prefixes::open(self, *samples, notes)?,
-            )),
+            SampleSource::PrefixRepetition(samples) => {
+                let prefixes = prefix_repetition::Prefixes::open(self, *samples, notes)?;
+                Source::Prefixes(Box::new(prefixes))
+            }
             SampleSource::Burst(samples) => {
                 let (burst, due_times) = burst::Burst::open(self, samples, notes)?;
                 return Ok((Source::Burst(Box::new(burst)), due_times));
@@ -203,25 +214,33 @@ impl Opening<'_> {
                 let (trace, due_times) = trace::Trace::open(self, samples, notes)?;
                 return Ok((Source::Trace(Box::new(trace)), Some(due_times)));
             }
-            _ => Source::Listed(self.listed(notes)?),
+            read => Source::Listed(self.listed(read, notes)?),
         };
-        Ok((source, None))
+        Ok((made, None))
     }
 
-    fn listed(self, notes: &mut Vec<String>) -> Result<Vec<Sample>, WorkloadError> {
+    /// Samples that are read from files, or drawn from lines, before the run.
+    fn listed(
+        self,
+        source: &SampleSource,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Sample>, WorkloadError> {
         let mut listing = Listing::open(self)?;
-        match &self.sampling.source {
+        match source {
             SampleSource::ShareGpt(samples) => share_gpt::list(&mut listing, samples)?,
             SampleSource::Prompts(samples) => prompts::list(&mut listing, samples)?,
+            SampleSource::Pictures(samples) => pictures::list(&mut listing, samples)?,
+            SampleSource::Recordings(samples) => recordings::list(&mut listing, samples)?,
             SampleSource::Poem(samples) => poem::list(&mut listing, samples)?,
-            SampleSource::Hub(samples) => hub::list(&mut listing, samples)?,
             SampleSource::Questions(samples) => questions::list(&mut listing, samples)?,
-            _ => {
-                return Err(DatasetError::NotSupportedYet {
-                    name: "this source".to_owned(),
-                }
-                .into());
-            }
+            SampleSource::Hub(samples) => hub::list(&mut listing, samples)?,
+            // Made on demand, above.
+            SampleSource::Random(_)
+            | SampleSource::RandomMedia(_)
+            | SampleSource::Rerank(_)
+            | SampleSource::PrefixRepetition(_)
+            | SampleSource::Burst(_)
+            | SampleSource::Trace(_) => {}
         }
         Ok(listing.finish(notes)?)
     }

@@ -64,9 +64,11 @@ impl Words {
     /// The text alone, and its length with what a server puts around a plain prompt.
     pub(super) fn text(&self, wanted: Wanted) -> (String, u32) {
         let text = self.text.text(wanted);
-        let tokens = match self.text.is_inexact() {
-            false => wanted.tokens + self.around(),
-            true => self.plain.count(&Content::Text(text.clone())).unwrap_or(0),
+        let tokens = if self.text.is_inexact() {
+            let content = Content::Text(text.clone());
+            self.plain.count(&content).unwrap_or(0)
+        } else {
+            wanted.tokens + self.around()
         };
         (text, tokens)
     }

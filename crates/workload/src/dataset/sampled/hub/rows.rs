@@ -1,5 +1,7 @@
 //! What a row of each data set becomes: a question, or a sample with more to it.
 
+use std::path::Path;
+
 use crestline_core::request::{Message, Prompt};
 use serde_json::Value;
 
@@ -8,14 +10,16 @@ use crate::WorkloadError;
 use crate::dataset::sampled::Sample;
 use crate::dataset::sampled::listing::Listing;
 use crate::dataset::sampled::media;
+use crate::dataset::sampled::recordings;
 use crate::dataset::sampled::share_gpt::{self, Conversation, Lengths, Turn};
 use crate::dataset::sampled::table::Cell;
-use crate::plan::HubSamples;
+use crate::plan::{HubSamples, RecordingForm};
 
 /// Longest answer where a data set has none of its own and pictures or films are asked about.
 const PICTURE_ANSWER: u32 = 128;
 const EDIT_ANSWER: u32 = 4000;
 const FUNCTIONS_ANSWER: u32 = 512;
+const TRANSCRIPT: u32 = 1024;
 /// Where the part of a text that is to be edited begins.
 const REGION: &str = "<|editable_region_start|>";
 
@@ -38,6 +42,8 @@ pub(super) enum Maker {
     Edit,
     /// A system's and a user's message; a reference answer tells the length.
     Reference,
+    /// A recording.
+    Recording,
     /// Messages with functions to call.
     Functions,
 }
@@ -103,6 +109,7 @@ pub(super) fn take(
         Maker::NextEdit => next_edit(listing, row, asked),
         Maker::Edit => edit(listing, row, samples),
         Maker::Reference => reference(listing, row, asked),
+        Maker::Recording => recording(listing, row, samples),
         Maker::Functions => functions::take(listing, row, asked.unwrap_or(FUNCTIONS_ANSWER)),
     }
 }
@@ -167,7 +174,7 @@ pub(super) fn mmvu(row: &Cell) -> Result<(String, &Cell), String> {
     if let Some(Cell::Record(choices)) = row.field("choices") {
         for (letter, choice) in choices {
             if let Some(choice) = choice.text().filter(|choice| !choice.is_empty()) {
-                asked.push_str(&format!(" {letter}. {choice}"));
+                asked.extend([" ", letter, ". ", choice]);
             }
         }
     }
@@ -282,8 +289,10 @@ fn reference(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Resul
     let (system, user) = (text(row, "system_prompt")?, text(row, "question")?);
     let answer = text(row, "output")?;
     listing.tokenizer("the length of a reference answer")?;
-    let mut first = Message::user(system);
-    first.role = "system".to_owned();
+    let first = Message {
+        role: "system".to_owned(),
+        ..Message::user(system)
+    };
     let (prompt, tokens): (Prompt, Option<u32>) =
         listing.conversation(vec![first, Message::user(user)])?;
     let lengths = Lengths {
@@ -296,5 +305,30 @@ fn reference(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Resul
         return Ok(());
     }
     listing.take(Sample::new(prompt, tokens, Some(lengths.answer)));
+    Ok(())
+}
+
+fn recording(listing: &mut Listing<'_>, row: &Cell, samples: &HubSamples) -> Result<(), RowError> {
+    let sound = row.field("audio").ok_or("has no recording `audio`")?;
+    let name = sound
+        .field("path")
+        .and_then(Cell::text)
+        .unwrap_or("recording");
+    let name = Path::new(name)
+        .file_name()
+        .map(|name| name.to_string_lossy());
+    let Some(Cell::Bytes(bytes)) = sound.field("bytes") else {
+        return Err("names a recording that is not in the table".into());
+    };
+    let recording = recordings::named(name.unwrap_or_default().into_owned(), bytes.clone())
+        .map_err(|reason| format!("has a recording that cannot be used: {reason}"))?;
+    let (least, most) = samples.seconds;
+    if !(least..=most).contains(&recording.length.as_secs_f64()) {
+        listing.leave_out();
+        return Ok(());
+    }
+    let output = samples.output_length.unwrap_or(TRANSCRIPT);
+    let sample = recordings::put(listing, recording, "", (RecordingForm::File, output));
+    listing.take(sample);
     Ok(())
 }

@@ -16,8 +16,8 @@ fn samples(name: &str, path: Option<PathBuf>) -> HubSamples {
     }
 }
 
-fn hub(path: &str) -> Option<PathBuf> {
-    Some(fixture("hub").join(path))
+fn hub(path: &str) -> PathBuf {
+    fixture("hub").join(path)
 }
 
 fn open_hub(samples: HubSamples) -> Workload {
@@ -33,20 +33,20 @@ fn of_rows(name: &str, rows: &[Value]) -> Workload {
 
 #[test]
 fn a_folder_gives_its_usual_subset_and_split() {
-    let workload = open_hub(samples("openai/gsm8k", hub("gsm8k")));
+    let workload = open_hub(samples("openai/gsm8k", Some(hub("gsm8k"))));
     assert_eq!(workload.len(), Some(2));
     assert_eq!(text(&workload.item(1)), "What is half of 90?");
     assert_eq!(workload.item(1).max_tokens, Some(256));
     let other = open_hub(HubSamples {
         subset: Some("socratic".to_owned()),
         output_length: Some(9),
-        ..samples("openai/gsm8k", hub("gsm8k"))
+        ..samples("openai/gsm8k", Some(hub("gsm8k")))
     });
     assert_eq!(text(&other.item(0)), "How would you begin?");
     assert_eq!(other.item(0).max_tokens, Some(9));
     let train = open_hub(HubSamples {
         split: Some("train".to_owned()),
-        ..samples("openai/gsm8k", hub("gsm8k"))
+        ..samples("openai/gsm8k", Some(hub("gsm8k")))
     });
     assert_eq!(text(&train.item(0)), "What is 1 + 1?");
 }
@@ -60,7 +60,7 @@ fn a_snapshot_in_the_hubs_cache_is_found_by_name() {
     std::fs::create_dir_all(data_set.join("refs")).unwrap();
     std::fs::write(data_set.join("refs/main"), "abc").unwrap();
     let stored = snapshot.join("train-00000-of-00001.parquet");
-    std::fs::copy(hub("mt-bench.parquet").unwrap(), stored).unwrap();
+    std::fs::copy(hub("mt-bench.parquet"), stored).unwrap();
     let caches = HubCaches {
         hugging_face: vec![root.path().to_owned()],
         model_scope: vec![],
@@ -105,7 +105,7 @@ fn a_data_set_that_is_not_there_is_refused_with_what_to_get() {
 
 #[test]
 fn pictures_go_with_their_question_as_they_are_stored() {
-    let workload = open_hub(samples("Lin-Chen/MMStar", hub("mmstar.parquet")));
+    let workload = open_hub(samples("Lin-Chen/MMStar", Some(hub("mmstar.parquet"))));
     let Prompt::Media { text, parts } = workload.item(0).prompt else {
         panic!("there is a picture")
     };
@@ -228,7 +228,7 @@ fn a_system_message_goes_with_the_question_and_a_reference_tells_the_length() {
 #[test]
 fn functions_go_with_their_request_in_the_types_of_json_schema() {
     let name = "gorilla-llm/Berkeley-Function-Calling-Leaderboard";
-    let source = SampleSource::Hub(samples(name, hub("functions")));
+    let source = SampleSource::Hub(samples(name, Some(hub("functions"))));
     let workload = open(&plan(sampling(source.clone(), 9), PromptForm::Chat));
     assert_eq!(workload.len(), Some(3));
     let item = workload.item(0);
@@ -258,7 +258,7 @@ fn functions_go_with_their_request_in_the_types_of_json_schema() {
     );
     let missing = SampleSource::Hub(HubSamples {
         categories: vec!["simple".to_owned(), "java".to_owned()],
-        ..samples(name, hub("functions"))
+        ..samples(name, Some(hub("functions")))
     });
     let message = refused(&plan(sampling(missing, 9), PromptForm::Chat));
     assert!(

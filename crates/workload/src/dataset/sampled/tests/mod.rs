@@ -10,6 +10,7 @@ use crate::plan::{Dataset, PlainTemplate, PromptForm, SampleOrder};
 
 mod hub;
 mod made;
+mod media;
 mod read;
 mod traces;
 

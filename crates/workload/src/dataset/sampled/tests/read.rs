@@ -70,10 +70,10 @@ fn a_short_answer_is_no_reason_where_its_length_is_asked_for() {
 
 #[test]
 fn a_shuffle_follows_the_seed_and_only_so_many_samples_are_taken() {
-    let lines: String = (0..40)
-        .map(|line| format!("{{\"prompt\": \"line {line}\"}}\n"))
+    let lines: Vec<String> = (0..40)
+        .map(|line| format!("{{\"prompt\": \"line {line}\"}}"))
         .collect();
-    let (_folder, path) = file("many.jsonl", &lines);
+    let (_folder, path) = file("many.jsonl", &lines.join("\n"));
     let order = |seed, order, requests| {
         let sampling = Sampling {
             order,

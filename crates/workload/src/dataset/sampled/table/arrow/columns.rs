@@ -18,7 +18,7 @@ pub(super) enum Kind {
     /// Whole numbers of so many bytes.
     Whole {
         bytes: usize,
-        signed: bool,
+        is_signed: bool,
     },
     /// Numbers of so many bytes.
     Real {
@@ -82,7 +82,7 @@ fn kind(field: Table<'_>) -> Option<Kind> {
         1 => Kind::Null,
         2 => Kind::Whole {
             bytes: size(0)? / 8,
-            signed: details?.u8(1).unwrap_or(0) != 0,
+            is_signed: details?.u8(1).unwrap_or(0) != 0,
         },
         3 => Kind::Real {
             bytes: match details?.i16(0).unwrap_or(0) {
@@ -103,15 +103,15 @@ fn kind(field: Table<'_>) -> Option<Kind> {
         // Dates count days or milliseconds; times, points in time and durations count some part of a second.
         8 if details.and_then(|details| details.i16(0)) == Some(0) => Kind::Whole {
             bytes: 4,
-            signed: true,
+            is_signed: true,
         },
         9 => Kind::Whole {
             bytes: size(1).unwrap_or(32) / 8,
-            signed: true,
+            is_signed: true,
         },
         8 | 10 | 18 => Kind::Whole {
             bytes: 8,
-            signed: true,
+            is_signed: true,
         },
         12 | 17 => Kind::List { offset: 4 },
         13 => Kind::Record,
@@ -280,9 +280,13 @@ impl Column<'_> {
         let cell = match self.kind {
             Kind::Null => Some(Cell::Null),
             Kind::Bool => Some(Cell::Bool(self.bit(self.values, row)?)),
-            Kind::Whole { bytes, signed } => self
-                .fixed(row, bytes)
-                .and_then(|bytes| whole(bytes, signed)),
+            Kind::Whole { bytes, is_signed } => self.fixed(row, bytes).and_then(|bytes| {
+                if is_signed {
+                    signed(bytes).map(Cell::Whole)
+                } else {
+                    unsigned(bytes)
+                }
+            }),
             Kind::Real { bytes } => self.fixed(row, bytes).and_then(real),
             Kind::FixedBytes(size) => self
                 .fixed(row, size)
@@ -338,29 +342,35 @@ impl Column<'_> {
     fn range(&self, row: usize, size: usize) -> Option<(usize, usize)> {
         let at = |place: usize| {
             let start = place.checked_mul(size)?;
-            match whole(self.offsets.get(start..start.checked_add(size)?)?, true)? {
-                Cell::Whole(offset) => usize::try_from(offset).ok(),
-                _ => None,
-            }
+            usize::try_from(signed(self.offsets.get(start..start.checked_add(size)?)?)?).ok()
         };
         let (start, end) = (at(row)?, at(row + 1)?);
         (start <= end).then_some((start, end))
     }
 }
 
-/// A whole number of 1, 2, 4 or 8 bytes, the lowest first.
-fn whole(bytes: &[u8], signed: bool) -> Option<Cell> {
+/// A whole number of 1, 2, 4 or 8 bytes with a sign, the lowest first.
+fn signed(bytes: &[u8]) -> Option<i64> {
+    let is_negative = bytes.last()? & 0x80 != 0;
+    Some(i64::from_le_bytes(widened(
+        bytes,
+        if is_negative { 0xFF } else { 0 },
+    )?))
+}
+
+/// The same without a sign; a number too large for a cell of its kind is a real one.
+fn unsigned(bytes: &[u8]) -> Option<Cell> {
+    let number = u64::from_le_bytes(widened(bytes, 0)?);
+    Some(i64::try_from(number).map_or(Cell::Real(number as f64), Cell::Whole))
+}
+
+fn widened(bytes: &[u8], filling: u8) -> Option<[u8; 8]> {
     if !matches!(bytes.len(), 1 | 2 | 4 | 8) {
         return None;
     }
-    let is_negative = signed && bytes.last()? & 0x80 != 0;
-    let mut wide = [if is_negative { 0xFF } else { 0 }; 8];
+    let mut wide = [filling; 8];
     wide[..bytes.len()].copy_from_slice(bytes);
-    let number = i64::from_le_bytes(wide);
-    if !signed && number < 0 {
-        return Some(Cell::Real(u64::from_le_bytes(wide) as f64));
-    }
-    Some(Cell::Whole(number))
+    Some(wide)
 }
 
 /// A number of 2, 4 or 8 bytes (IEEE 754), the lowest first.
