@@ -19,7 +19,7 @@ pub struct Sampling {
     pub requests: u64,
     /// In which order a file's samples are taken.
     pub order: SampleOrder,
-    /// Longest input and output together, in tokens; longer samples are left out.
+    /// Longest input and output together, in tokens; longer samples are left out. Requests that generate nothing have no limit.
     pub longest: Option<u32>,
     /// Whether the client puts plain prompts through the model's chat template.
     pub template: PlainTemplate,
@@ -333,6 +333,6 @@ pub struct HubSamples {
     pub categories: Vec<String>,
     /// Least and most of the distance between a text and its edit, from 0 to 1.
     pub distance: (f64, f64),
-    /// Least and most length of a recording, in seconds.
-    pub seconds: (f64, f64),
+    /// Least and most length of a recording, in seconds; `None` is no limit.
+    pub seconds: (f64, Option<f64>),
 }

@@ -3,8 +3,6 @@
 //! As most tools do it unless told otherwise: quality 75 of 100 by the usual scale, colours at half the resolution. The codes are
 //! made for noise; for other pictures they are poor.
 
-use std::f32::consts::PI;
-
 /// Pixels of a block's side.
 const SIDE: usize = 8;
 /// Order in which a block's 64 frequencies are written (figure A.6).
@@ -184,18 +182,39 @@ fn block(
     samples
 }
 
+/// The cosine of so many sixteenths of half a turn, as written-out numbers: libraries differ in the last bit.
+const COSINES: [f32; 9] = [
+    1.0,
+    0.980_785_25,
+    0.923_879_5,
+    0.831_469_6,
+    0.707_106_77,
+    0.555_570_24,
+    0.382_683_43,
+    0.195_090_32,
+    0.0,
+];
+
+fn cosine(sixteenths: usize) -> f32 {
+    match sixteenths % 32 {
+        angle @ 0..=8 => COSINES[angle],
+        angle @ 9..=16 => -COSINES[16 - angle],
+        angle @ 17..=24 => -COSINES[angle - 16],
+        angle => COSINES[32 - angle],
+    }
+}
+
 /// Waves of each frequency at each place, with their norm (equation A.3.3).
 fn waves() -> [[f32; SIDE]; SIDE] {
     let mut waves = [[0.0; SIDE]; SIDE];
-    for (frequency, wave) in (0_u8..).zip(&mut waves) {
+    for (frequency, wave) in waves.iter_mut().enumerate() {
         let norm = if frequency == 0 {
-            0.125_f32.sqrt()
+            COSINES[4] / 2.0
         } else {
             0.5
         };
-        for (place, value) in (0_u8..).zip(wave.iter_mut()) {
-            let angle = f32::from(2 * place + 1) * f32::from(frequency) * PI / 16.0;
-            *value = norm * angle.cos();
+        for (place, value) in wave.iter_mut().enumerate() {
+            *value = norm * cosine((2 * place + 1) * frequency);
         }
     }
     waves

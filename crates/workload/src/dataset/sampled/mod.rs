@@ -115,9 +115,14 @@ impl Sampled {
             kept: None,
             due_times,
         };
-        if let (Some(longest), Source::Random(random)) = (sampling.longest, &sampled.source) {
+        let texts = match &sampled.source {
+            Source::Random(random) => Some(&**random),
+            Source::Pictured(pictured) => Some(pictured.texts()),
+            _ => None,
+        };
+        if let (Some(longest), Some(texts)) = (sampling.longest, texts) {
             let tried = sampling.requests.min(MOST_TRIED);
-            sampled.kept = random.within(longest, tried, notes)?;
+            sampled.kept = texts.within(longest, tried, notes)?;
         }
         Ok(sampled)
     }
@@ -135,7 +140,7 @@ impl Sampled {
             Source::Random(random) => {
                 random.sample(position, self.like(index, position), presentation)
             }
-            Source::Pictured(pictured) => pictured.sample(position),
+            Source::Pictured(pictured) => pictured.sample(position, self.like(index, position)),
             Source::Prefixes(prefixes) => prefixes.sample(position, presentation),
             Source::Rerank(rerank) => rerank.sample(position),
             Source::Burst(burst) => {
@@ -156,8 +161,10 @@ impl Sampled {
     pub(crate) fn len(&self) -> Option<u64> {
         match &self.source {
             Source::Listed(samples) => Some(samples.len() as u64),
-            Source::Random(_) => self.kept.as_ref().map(|kept| kept.len() as u64),
-            Source::Rerank(_) | Source::Pictured(_) => None,
+            Source::Random(_) | Source::Pictured(_) => {
+                self.kept.as_ref().map(|kept| kept.len() as u64)
+            }
+            Source::Rerank(_) => None,
             Source::Prefixes(prefixes) => Some(prefixes.len()),
             Source::Burst(burst) => Some(burst.len() as u64),
             Source::Trace(trace) => Some(trace.len() as u64),

@@ -53,6 +53,15 @@ impl Prefixes {
             lengths: samples,
             order,
         };
+        let whole = samples.prefix_length
+            + samples.suffix_length
+            + prefixes.words.around()
+            + samples.output_length;
+        if let Some(longest) = opening.sampling.longest.filter(|longest| whole > *longest) {
+            return Err(refuse(format!(
+                "input and output together are {whole} tokens, above {longest}"
+            )));
+        }
         let wanted = |index: u64| prefixes.wanted(index.wrapping_add(prefixes.offset));
         prefixes.words.note_inexact(requests, wanted, notes);
         Ok(prefixes)

@@ -113,10 +113,10 @@ impl RandomSource {
         Sample::new(Prompt::Texts(texts), Some(tokens.iter().sum()), None)
     }
 
-    /// A text alone, with its length, and the output that goes with it.
-    pub(super) fn text(&self, position: u64) -> (String, u32, u32) {
-        let (text, tokens) = self.words.text(self.wanted_like(position, position));
-        (text, tokens, self.output_at(position))
+    /// The text of a position alone, with its length and its output, which are those of position `like`.
+    pub(super) fn text(&self, position: u64, like: u64) -> (String, u32, u32) {
+        let (text, tokens) = self.words.text(self.wanted_like(position, like));
+        (text, tokens, self.output_at(like))
     }
 
     /// Which of the first positions have input and output within a limit; `None` where all have.

@@ -40,6 +40,9 @@ impl Pictured {
         if matches!(opening.presentation.form, PromptForm::TokenIds { .. }) {
             return Err(refused("prompts with pictures cannot be token ids".to_owned()).into());
         }
+        if samples.text.texts > 1 {
+            return Err(refused("pictures go with one text a request".to_owned()).into());
+        }
         let drawn: Vec<MediaSize> = drawn_sizes(samples)?;
         let sizes = drawn.iter().map(width_and_height);
         Ok(Self {
@@ -53,8 +56,8 @@ impl Pictured {
     }
 
     /// The text and its pictures. What they come to in tokens only the server knows: the text alone is counted.
-    pub(super) fn sample(&self, position: u64) -> Sample {
-        let (text, tokens, output) = self.text.text(position);
+    pub(super) fn sample(&self, position: u64, like: u64) -> Sample {
+        let (text, tokens, output) = self.text.text(position, like);
         let (least, most) = self.items;
         let mut random = stream(self.seed, position, Purpose::Media);
         let count = random.random_range(least..=most);
@@ -64,6 +67,11 @@ impl Pictured {
         });
         let parts = parts.collect();
         Sample::new(Prompt::Media { text, parts }, Some(tokens), Some(output))
+    }
+
+    /// The texts, whose lengths may be limited.
+    pub(super) fn texts(&self) -> &RandomSource {
+        &self.text
     }
 
     fn picture(&self, which: u64, (width, height): (u16, u16)) -> Value {

@@ -12,7 +12,7 @@ fn samples(name: &str, path: Option<PathBuf>) -> HubSamples {
         output_length: None,
         categories: vec![],
         distance: (0.0, 1.0),
-        seconds: (0.0, f64::INFINITY),
+        seconds: (0.0, None),
     }
 }
 

@@ -305,6 +305,14 @@ fn each_prefix_is_shared_by_as_many_requests_in_a_drawn_order() {
         refused(&few),
         "data set `prefix_repetition`: 2 requests are fewer than its 3 prefixes"
     );
+    let limited = Sampling {
+        longest: Some(40),
+        ..sampling(SampleSource::PrefixRepetition(samples), 11)
+    };
+    assert_eq!(
+        refused(&plan(limited, PromptForm::Text)),
+        "data set `prefix_repetition`: input and output together are 41 tokens, above 40"
+    );
 }
 
 #[test]

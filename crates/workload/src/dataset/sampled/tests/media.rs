@@ -98,6 +98,20 @@ fn check_refused(media: RandomMedia, expected: &str) {
 }
 
 #[test]
+fn prompts_with_pictures_above_the_limit_are_left_out() {
+    let mut media = pictured();
+    media.text.input.spread = 0.5;
+    let limited = Sampling {
+        longest: Some(25),
+        ..sampling(SampleSource::RandomMedia(media), 50)
+    };
+    let workload = open(&plan(limited, PromptForm::Text));
+    let kept = workload.len().unwrap();
+    assert!((10..50).contains(&kept), "{kept}");
+    assert!((0..50).all(|index| workload.item(index).prompt_tokens.unwrap() <= 20));
+}
+
+#[test]
 fn sizes_that_cannot_be_made_are_refused() {
     let check = |sizes: Vec<MediaSize>, expected: &str| {
         check_refused(
@@ -315,9 +329,9 @@ fn recordings_of_the_hub_are_filtered_by_their_length() {
         seconds: (least, most),
     };
     let open_hub = |samples| open(&text_plan(SampleSource::Hub(samples), 9));
-    let all = open_hub(of_length(0.0, f64::INFINITY));
+    let all = open_hub(of_length(0.0, None));
     assert_eq!(all.len(), Some(2));
-    let some = open_hub(of_length(0.05, 1.0));
+    let some = open_hub(of_length(0.05, Some(1.0)));
     assert_eq!(some.len(), Some(1));
     let item = some.item(0);
     let Prompt::Audio(recording) = &item.prompt else {
@@ -328,6 +342,6 @@ fn recordings_of_the_hub_are_filtered_by_their_length() {
         ("b.wav", 100_000_000)
     );
     assert_eq!(item.max_tokens, Some(1024));
-    let message = refused(&text_plan(SampleSource::Hub(of_length(5.0, 6.0)), 9));
+    let message = refused(&text_plan(SampleSource::Hub(of_length(5.0, Some(6.0))), 9));
     assert!(message.contains("no sample of"), "{message}");
 }
