@@ -178,7 +178,10 @@ impl RandomText {
             let content = Content::Text(text);
             return (presentation.put(&content), presentation.count(&content));
         }
-        (presentation.put_text(text), Some(tokens + self.overhead))
+        (
+            presentation.put_text(text),
+            Some(tokens.saturating_add(self.overhead)),
+        )
     }
 
     fn word_ids(&self, of: Wanted) -> Vec<u32> {

@@ -160,6 +160,11 @@ const KNOWN: &[Known] = &[
     },
 ];
 
+/// Rows that are looked at even for few requests.
+const FEWEST_ROWS: usize = 100_000;
+/// The same where rows hold pictures or recordings.
+const FEWEST_HEAVY_ROWS: usize = 1000;
+
 /// A row with the file it is from and its number there, from 1.
 struct Row {
     file: usize,
@@ -183,6 +188,10 @@ pub(super) fn list(listing: &mut Listing<'_>, samples: &HubSamples) -> Result<()
             cells,
         }));
         if rows.len() >= most {
+            listing.tell(format!(
+                "samples are taken from the first {most} rows of `{}`",
+                samples.name
+            ));
             break;
         }
     }
@@ -221,17 +230,14 @@ impl Known {
         })
     }
 
-    /// Pictures take much memory: of such data sets not all rows are looked at.
+    /// Rows that samples are taken from: of a large data set not all. Pictures and recordings take much memory.
     fn most_rows(&self, requests: u64) -> usize {
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
-        if self
-            .columns
-            .iter()
-            .any(|column| column.starts_with("image"))
-        {
-            requests.saturating_mul(2).saturating_add(1000)
+        let is_heavy = |column: &&str| column.starts_with("image") || *column == "audio";
+        if self.columns.iter().any(is_heavy) {
+            requests.saturating_mul(2).saturating_add(FEWEST_HEAVY_ROWS)
         } else {
-            usize::MAX
+            requests.saturating_mul(4).max(FEWEST_ROWS)
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Listing<'a> {
     too_long: usize,
     invalid: usize,
     path: PathBuf,
+    notes: Vec<String>,
 }
 
 impl<'a> Listing<'a> {
@@ -47,12 +48,18 @@ impl<'a> Listing<'a> {
             too_long: 0,
             invalid: 0,
             path: PathBuf::new(),
+            notes: Vec::new(),
         })
     }
 
     /// The source that is read, for messages.
     pub(super) fn read_from(&mut self, path: &Path) {
         path.clone_into(&mut self.path);
+    }
+
+    /// Something that a user should know.
+    pub(super) fn tell(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     pub(super) fn presentation(&self) -> &'a Presentation {
@@ -173,6 +180,7 @@ impl<'a> Listing<'a> {
 
     /// All samples; at least one.
     pub(super) fn finish(self, notes: &mut Vec<String>) -> Result<Vec<Sample>, DatasetError> {
+        notes.extend(self.notes);
         if self.samples.is_empty() {
             if self.too_long + self.invalid == 0 {
                 return Err(DatasetError::Empty { path: self.path });

@@ -32,7 +32,10 @@ impl Prefixes {
         if samples.prefixes == 0 {
             return Err(refuse("it needs at least one prefix".to_owned()));
         }
-        if samples.prefix_length + samples.suffix_length == 0 {
+        let Some(tokens) = samples.prefix_length.checked_add(samples.suffix_length) else {
+            return Err(refuse("a prompt would be too long".to_owned()));
+        };
+        if tokens == 0 {
             return Err(refuse("a prompt would have no token".to_owned()));
         }
         let requests = opening.sampling.requests;
@@ -53,10 +56,9 @@ impl Prefixes {
             lengths: samples,
             order,
         };
-        let whole = samples.prefix_length
-            + samples.suffix_length
-            + prefixes.words.around()
-            + samples.output_length;
+        let whole = [prefixes.words.around(), samples.output_length]
+            .into_iter()
+            .fold(tokens, u32::saturating_add);
         if let Some(longest) = opening.sampling.longest.filter(|longest| whole > *longest) {
             return Err(refuse(format!(
                 "input and output together are {whole} tokens, above {longest}"

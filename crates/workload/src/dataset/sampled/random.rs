@@ -65,7 +65,7 @@ impl RandomSource {
 
     fn check(&self, presentation: &Presentation) -> Result<(), WorkloadError> {
         let refuse = |reason: String| DatasetError::Unusable { name: NAME, reason };
-        if self.input.0 + self.prefix_length == 0 {
+        if self.input.0 == 0 && self.prefix_length == 0 {
             return Err(refuse(format!(
                 "a prompt would have no token of its own: {} tokens stand around every prompt",
                 self.words.around()
@@ -110,7 +110,11 @@ impl RandomSource {
             .map(|text| first.wrapping_add(text))
             .map(|place| self.words.text(self.wanted_like(place, place)))
             .unzip();
-        Sample::new(Prompt::Texts(texts), Some(tokens.iter().sum()), None)
+        Sample::new(
+            Prompt::Texts(texts),
+            Some(tokens.into_iter().fold(0, u32::saturating_add)),
+            None,
+        )
     }
 
     /// The text of a position alone, with its length and its output, which are those of position `like`.
@@ -127,15 +131,18 @@ impl RandomSource {
         notes: &mut Vec<String>,
     ) -> Result<Option<Vec<u64>>, DatasetError> {
         let whole = |position: u64| {
-            let input = self.wanted_like(position, position).tokens + self.words.around();
+            let input = self.wanted_like(position, position).tokens;
+            let input = input.saturating_add(self.words.around());
             input.saturating_add(if self.texts > 1 {
                 0
             } else {
                 self.output_at(position)
             })
         };
-        let most = self.prefix_length + self.input.1 + self.words.around();
-        if self.texts > 1 || most.saturating_add(self.output.1) <= longest {
+        let most = [self.input.1, self.words.around(), self.output.1]
+            .into_iter()
+            .fold(self.prefix_length, u32::saturating_add);
+        if self.texts > 1 || most <= longest {
             return Ok(None);
         }
         let kept: Vec<u64> = (0..positions)
@@ -172,7 +179,7 @@ impl RandomSource {
         };
         Wanted {
             position,
-            tokens: self.prefix_length + own,
+            tokens: self.prefix_length.saturating_add(own),
             shared,
         }
     }

@@ -68,7 +68,7 @@ impl Words {
             let content = Content::Text(text.clone());
             self.plain.count(&content).unwrap_or(0)
         } else {
-            wanted.tokens + self.around()
+            wanted.tokens.saturating_add(self.around())
         };
         (text, tokens)
     }

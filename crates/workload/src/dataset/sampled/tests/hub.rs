@@ -268,6 +268,23 @@ fn functions_go_with_their_request_in_the_types_of_json_schema() {
 }
 
 #[test]
+fn of_many_pictures_only_the_first_are_looked_at_and_that_is_told() {
+    let line = |row: u32| json!({"question": row.to_string(), "image": "/a.png"}).to_string();
+    let lines: Vec<String> = (0..1010).map(line).collect();
+    let (_folder, path) = file("rows.jsonl", &lines.join("\n"));
+    let shuffled = Sampling {
+        order: SampleOrder::Shuffled,
+        ..sampling(SampleSource::Hub(samples("Lin-Chen/MMStar", Some(path))), 3)
+    };
+    let workload = open(&plan(shuffled, PromptForm::Text));
+    assert_eq!(workload.len(), Some(3));
+    assert_eq!(
+        workload.notes(),
+        ["samples are taken from the first 1006 rows of `Lin-Chen/MMStar`"]
+    );
+}
+
+#[test]
 fn a_row_of_another_kind_is_named() {
     let (folder, path) = file("rows.jsonl", "{\"prompt\": \"a\"}\n{\"question\": \"b\"}\n");
     let message = refused(&text_plan(
