@@ -1,5 +1,6 @@
 //! Random draws that depend on the seed and an item's index alone: any thread may make any item at any time.
 
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -11,6 +12,13 @@ pub(crate) enum Purpose {
     OutputLength = 3,
     Prefix = 4,
     PairRow = 5,
+    Warm = 6,
+    Repeat = 7,
+    Order = 8,
+    Block = 9,
+    Lines = 10,
+    Media = 11,
+    Pixels = 12,
 }
 
 /// The random numbers of one item for one purpose.
@@ -20,6 +28,14 @@ pub(crate) fn stream(seed: u64, index: u64, purpose: Purpose) -> ChaCha8Rng {
     key[8..16].copy_from_slice(&index.to_le_bytes());
     key[16] = purpose as u8;
     ChaCha8Rng::from_seed(key)
+}
+
+/// Puts a list in a random order (Fisher and Yates).
+pub(crate) fn shuffle<T>(list: &mut [T], seed: u64) {
+    let mut random = stream(seed, 0, Purpose::Order);
+    for last in (1..list.len()).rev() {
+        list.swap(last, random.random_range(0..=last));
+    }
 }
 
 /// A number that looks random and follows from three others (the finaliser of splitmix64, chained).

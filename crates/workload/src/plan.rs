@@ -1,7 +1,15 @@
 //! Which items a run sends: the data set, the tokenizer and the lengths, as meant by the user.
 
+mod sampled;
+
 use std::path::PathBuf;
 
+pub use sampled::{
+    AroundLength, BurstSamples, HubSamples, MediaSize, Pairing, PictureFiles, PictureSamples,
+    PlainTemplate, PoemSamples, PrefixRepetition, PromptSamples, QuestionSamples, QuestionShape,
+    RandomMedia, RandomSamples, RecordingForm, RecordingSamples, RerankSamples, SampleOrder,
+    SampleSource, Sampling, ShareGptSamples, TraceFields, TraceSamples, TraceTimes, WarmPrompts,
+};
 use serde::{Deserialize, Serialize};
 
 /// What to send. The same plan gives the same items on every machine.
@@ -66,6 +74,8 @@ pub enum Dataset {
     SpeedBenchmark,
     /// Prompts of 63488 and 129024 tokens, two each.
     SpeedBenchmarkLong,
+    /// A number of samples, each with the length of its own answer.
+    Sampled(Box<Sampling>),
 }
 
 /// A data set's files, and how its prompts are fitted.

@@ -11,6 +11,7 @@ use crestline_core::request::Message;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
+use serde_json::Map;
 
 use crate::tokenizer::Tokenizer;
 
@@ -33,6 +34,7 @@ pub struct ChatTemplate {
     origin: Origin,
     takes_parts: bool,
     writes_date: bool,
+    variables: Map<String, serde_json::Value>,
 }
 
 /// Where a template comes from.
@@ -102,6 +104,7 @@ impl ChatTemplate {
             origin,
             takes_parts,
             writes_date,
+            variables: Map::new(),
         })
     }
 
@@ -120,6 +123,11 @@ impl ChatTemplate {
         functions::add_date(&mut self.environment, date);
     }
 
+    /// Further variables that the template sees from now on; those that it always has stay as they are.
+    pub fn set_variables(&mut self, variables: Map<String, serde_json::Value>) {
+        self.variables = variables;
+    }
+
     /// The text of a conversation, with the begin of the answer that is asked for.
     pub fn render(&self, messages: &[Message]) -> Result<String, TemplateError> {
         let messages: Vec<Value> = messages
@@ -133,6 +141,7 @@ impl ChatTemplate {
             eos_token => self.eos_token.as_deref().unwrap_or_default(),
             tools => Value::from(()),
             documents => Value::from(()),
+            ..Value::from(Serde(&self.variables))
         };
         self.environment
             .get_template(NAME)

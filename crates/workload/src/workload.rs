@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crestline_core::request::{Item, Prompt};
+use crestline_core::units::Nanos;
 use rand::RngExt as _;
 
 use crate::dataset::random::Random;
+use crate::dataset::sampled::Sampled;
 use crate::dataset::{self, Entry, Prompts};
 use crate::draw::{Purpose, stream};
 use crate::hub::HubCaches;
@@ -32,6 +34,7 @@ pub struct Workload {
 enum Items {
     Random(Box<Random>),
     Prompts(Vec<Entry>),
+    Sampled(Box<Sampled>),
 }
 
 impl Workload {
@@ -51,6 +54,10 @@ impl Workload {
                 let random = Random::open(plan, lengths, &presentation, &mut notes)?;
                 Items::Random(Box::new(random))
             }
+            Prompts::Sampled(sampling) => {
+                let sampled = Sampled::open(plan, sampling, &presentation, caches, &mut notes)?;
+                Items::Sampled(Box::new(sampled))
+            }
         };
         check_template(&items, &presentation, &mut notes)?;
         Ok(Self {
@@ -63,12 +70,14 @@ impl Workload {
         })
     }
 
-    /// The item at an index. Prompts read from files start again at the first when all have been used.
+    /// The item at an index. Prompts read from files start again at the first when all have been used; samples repeat in a drawn
+    /// order.
     pub fn item(&self, index: u64) -> Item {
         let position = index.wrapping_add(self.offset);
         let max_tokens = self.draw_max_tokens(position);
         match &self.items {
             Items::Random(random) => random.item(index, &self.presentation, max_tokens),
+            Items::Sampled(sampled) => sampled.item(index, max_tokens, &self.presentation),
             Items::Prompts(prompts) => {
                 let entry = &prompts[(position % prompts.len() as u64) as usize];
                 let prompt = self.presentation.put(&entry.content);
@@ -96,6 +105,16 @@ impl Workload {
         match &self.items {
             Items::Random(_) => None,
             Items::Prompts(prompts) => Some(prompts.len() as u64),
+            Items::Sampled(sampled) => sampled.len(),
+        }
+    }
+
+    /// When the items are due, counted from the first, where the data set is a trace that says so: ascending, one for each of
+    /// [`Workload::len`].
+    pub fn due_times(&self) -> Option<&[Nanos]> {
+        match &self.items {
+            Items::Sampled(sampled) => sampled.due_times(),
+            Items::Random(_) | Items::Prompts(_) => None,
         }
     }
 

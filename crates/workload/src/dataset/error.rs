@@ -1,7 +1,7 @@
 //! Why a data set cannot be used, and what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names::DATASET_NAMES;
 
@@ -133,6 +133,34 @@ pub enum DatasetError {
         /// Longest prompt.
         longest: u32,
     },
+    /// A file whose name says that it is of another kind.
+    #[error("{} is not read: the name must end in `.{ending}`", .path.display())]
+    WrongEnding {
+        /// The file.
+        path: PathBuf,
+        /// How its name must end.
+        ending: &'static str,
+    },
+    /// No sample is left.
+    #[error("dataset is empty: {}", none_left(.path, *.invalid, *.too_long, *.longest))]
+    NoneLeft {
+        /// The file.
+        path: PathBuf,
+        /// Samples that the data set's own rule left out.
+        invalid: usize,
+        /// Samples above the limit on input and output together.
+        too_long: usize,
+        /// That limit.
+        longest: Option<u32>,
+    },
+    /// What was asked for cannot be made.
+    #[error("data set `{name}`: {reason}")]
+    Unusable {
+        /// Name of the data set.
+        name: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A prompt that is only for completions.
     #[error("data set `{name}` is for completion endpoints, which take text")]
     TextOnly {
@@ -170,6 +198,24 @@ impl DatasetError {
             _ => None,
         }
     }
+}
+
+fn none_left(path: &Path, invalid: usize, too_long: usize, longest: Option<u32>) -> String {
+    let mut reasons = Vec::new();
+    if invalid > 0 {
+        reasons.push(format!("{invalid} are too short, too long or not whole"));
+    }
+    if too_long > 0 {
+        let longest = longest.unwrap_or_default();
+        reasons.push(format!(
+            "{too_long} have input and output together above {longest} tokens"
+        ));
+    }
+    format!(
+        "no sample of {} is left: {}",
+        path.display(),
+        reasons.join(", ")
+    )
 }
 
 fn places(looked: &[PathBuf]) -> String {

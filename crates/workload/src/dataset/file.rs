@@ -107,6 +107,17 @@ pub(super) fn for_each_record<T: serde::de::DeserializeOwned>(
     path: &Path,
     mut take: impl FnMut(T),
 ) -> Result<(), DatasetError> {
+    for_each_numbered(path, |_, record| {
+        take(record);
+        Ok(())
+    })
+}
+
+/// As [`for_each_record`], with the number of each line, for records that may turn out to be wrong.
+pub(super) fn for_each_numbered<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    mut take: impl FnMut(usize, T) -> Result<(), DatasetError>,
+) -> Result<(), DatasetError> {
     for_each_line(path, |number, line| {
         if line.trim().is_empty() {
             return Ok(());
@@ -116,8 +127,36 @@ pub(super) fn for_each_record<T: serde::de::DeserializeOwned>(
             line: Some(number),
             reason: without_place(&error),
         })?;
-        take(record);
-        Ok(())
+        take(number, record)
+    })
+}
+
+/// Reads a JSON array; `what` it is made of is for the message.
+pub(super) fn read_array<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    what: &str,
+) -> Result<Vec<T>, DatasetError> {
+    let unreadable = |source| DatasetError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let text = std::fs::read(path).map_err(unreadable)?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice(text).map_err(|error| DatasetError::Malformed {
+        path: path.to_owned(),
+        line: Some(error.line()),
+        reason: format!("not a JSON array of {what}: {error}"),
+    })
+}
+
+/// Refuses a file whose name ends otherwise.
+pub(super) fn with_ending(path: &Path, ending: &'static str) -> Result<(), DatasetError> {
+    if path.extension().is_some_and(|found| found == ending) {
+        return Ok(());
+    }
+    Err(DatasetError::WrongEnding {
+        path: path.to_owned(),
+        ending,
     })
 }
 

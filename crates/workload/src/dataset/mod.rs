@@ -11,6 +11,8 @@ mod names;
 mod open_qa;
 pub(crate) mod random;
 mod random_ids;
+mod random_text;
+pub(crate) mod sampled;
 mod share_gpt;
 mod speed_benchmark;
 
@@ -22,7 +24,7 @@ pub use names::DATASET_NAMES;
 
 use crate::WorkloadError;
 use crate::hub::HubCaches;
-use crate::plan::{Dataset, RandomLengths, Source, WorkloadPlan};
+use crate::plan::{Dataset, RandomLengths, Sampling, Source, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
 
 /// A prompt of a file, and its length once that has been asked for.
@@ -59,6 +61,7 @@ impl Entry {
 pub(crate) enum Prompts<'a> {
     Listed(Vec<Entry>),
     Random(&'a RandomLengths),
+    Sampled(&'a Sampling),
 }
 
 /// Reads what a plan asks for.
@@ -70,6 +73,7 @@ pub(crate) fn open<'a>(
 ) -> Result<Prompts<'a>, WorkloadError> {
     let range = match &plan.dataset {
         Dataset::Random(lengths) => return Ok(Prompts::Random(lengths)),
+        Dataset::Sampled(sampling) => return Ok(Prompts::Sampled(sampling)),
         Dataset::SpeedBenchmark => speed_benchmark::Range::Short,
         Dataset::SpeedBenchmarkLong => speed_benchmark::Range::Long,
         Dataset::Fixed(text) => return Ok(listed(vec![Content::Text(text.clone())])),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Workload;
-use crate::plan::Dataset;
+use crate::plan::{Dataset, PromptForm};
 
 fn plan(form: PromptForm, length: u32) -> WorkloadPlan {
     WorkloadPlan {

@@ -1,0 +1,48 @@
+//! A prompt a line, with the length of its answer where the line says it.
+
+use serde::Deserialize;
+
+use super::Sample;
+use super::listing::Listing;
+use crate::WorkloadError;
+use crate::dataset::DatasetError;
+use crate::dataset::file::{existing, for_each_numbered, with_ending};
+use crate::plan::PromptSamples;
+
+const NAME: &str = "custom";
+
+#[derive(Deserialize)]
+struct Record {
+    prompt: String,
+    #[serde(default)]
+    output_tokens: Option<u32>,
+}
+
+/// Reads lines until there are enough samples.
+pub(super) fn list(
+    listing: &mut Listing<'_>,
+    samples: &PromptSamples,
+) -> Result<(), WorkloadError> {
+    let path = existing(NAME, &samples.path)?;
+    with_ending(&path, "jsonl")?;
+    listing.read_from(&path);
+    let mut records: Vec<(usize, Record)> = Vec::new();
+    for_each_numbered(&path, |line, record| {
+        records.push((line, record));
+        Ok(())
+    })?;
+    for (line, record) in listing.ordered(records) {
+        if listing.is_full() {
+            break;
+        }
+        let output = samples.output_length.or(record.output_tokens);
+        let output = output.ok_or_else(|| DatasetError::Malformed {
+            path: path.clone(),
+            line: Some(line),
+            reason: "it has no `output_tokens`, and no length of answers is set".to_owned(),
+        })?;
+        let (prompt, tokens) = listing.question(&record.prompt)?;
+        listing.take(Sample::new(prompt, tokens, Some(output)));
+    }
+    Ok(())
+}
