@@ -66,7 +66,7 @@ impl Subject {
                     preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
                     grace: plan.client.grace,
                     seed: plan.workload.seed,
-                    due_times: Arc::default(),
+                    due_times: workload.due_times().unwrap_or_default().into(),
                     keep_text: plan.output.keep_text,
                 };
                 let wall = clock::wall();
@@ -86,7 +86,9 @@ impl Subject {
                     streamed: plan.generation.stream,
                 };
                 let source = source(plan, workload, &profile, first_item);
-                let session = VirtualSession::new(&profile, settings, source);
+                let due_times = workload.due_times().unwrap_or_default().into();
+                let session =
+                    VirtualSession::new(&profile, settings, source).with_due_times(due_times);
                 Ok(Self::Virtual {
                     session: Box::new(session),
                     tokenizer,

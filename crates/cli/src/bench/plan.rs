@@ -4,6 +4,8 @@
 //! before any load.
 
 mod address;
+mod buckets;
+mod dataset;
 mod load;
 mod report;
 mod request;
@@ -11,15 +13,20 @@ mod request;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crestline_core::units::Nanos;
+use crestline_core::request::Arrivals;
+use crestline_core::units::{Nanos, Rate};
+use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
 use crestline_load::target::{Secret, Target};
+use crestline_workload::Workload;
 
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
 
 use super::args::{ConnectionArgs, ServeArgs};
+use super::serve::FLAGS;
 use crate::headers;
 use crate::problem::Problem;
+use crate::problems::{self, Stage};
 use crate::values;
 
 /// Longest time for one request: six hours.
@@ -59,7 +66,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             .hint("give the name that the service knows the model by; GET /v1/models lists them")
     })?;
     let report = report::plan(args, &model, address.endpoint)?;
-    let point = load::point(&args.load)?;
+    let point = load::point(args)?;
     let subject = match &address.place {
         address::Place::Live(url) => {
             SubjectPlan::Live(target(url, &args.connection, around, &mut notes)?)
@@ -73,7 +80,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         name: report.name(),
         subject,
         endpoint: address.endpoint,
-        workload: request::workload(args, &address)?,
+        workload: request::workload(args, &address, &point)?,
         generation: request::generation(args, &address)?,
         points: vec![point],
         search: None,
@@ -100,6 +107,39 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         report,
         notes,
     })
+}
+
+/// How many requests there are, or when they are due, is known only when the data set is read.
+pub(crate) fn depends_on_samples(args: &ServeArgs) -> bool {
+    args.dataset.no_oversample || dataset::has_times(args) || load::wants_all(args)
+}
+
+/// Reads the data set, and takes the number of requests and their times from it.
+pub(crate) fn fit_to_samples(
+    translation: &mut Translation,
+    args: &ServeArgs,
+) -> Result<(), Problem> {
+    let plan = &mut translation.plan;
+    let workload = Workload::open(&plan.workload)
+        .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
+    let point = &mut plan.points[0];
+    if let Some(samples) = workload.len() {
+        point.requests = point
+            .requests
+            .min(samples.saturating_sub(point.warmup))
+            .max(1);
+        let of_samples = format!("{samples} samples, {} requests", point.requests);
+        translation.notes.push(of_samples);
+    }
+    let times = workload.due_times().filter(|_| dataset::has_times(args));
+    if let Some(last) = times.and_then(<[Nanos]>::last) {
+        let mean = point.requests as f64 / last.as_secs_f64();
+        let rate = Rate::per_second(mean)
+            .or_else(|_| Rate::per_second(1.0))
+            .map_err(|error| Problem::usage("the trace has no times").because(&error))?;
+        point.load.arrivals = Arrivals::Recorded(rate);
+    }
+    Ok(())
 }
 
 /// Flags that are known and not supported.

@@ -32,7 +32,7 @@ const FAILURE_LETTERS: usize = 300;
 const SAME_SECOND: u32 = 100;
 
 /// What hints call the flags.
-const FLAGS: Flags = Flags {
+pub(super) const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
     key: "in OPENAI_API_KEY or with --header Authorization='Bearer KEY'",
     read_timeout: "the server's speed",
@@ -55,7 +55,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         api_key: std::env::var("OPENAI_API_KEY").ok(),
         folder: place.folder.clone(),
     };
-    let translation = plan::translate(args, &around)?;
+    let mut translation = plan::translate(args, &around)?;
+    if plan::depends_on_samples(args) {
+        plan::fit_to_samples(&mut translation, args)?;
+    }
     for note in &translation.notes {
         console::tell(&format!("note: {note}"));
     }

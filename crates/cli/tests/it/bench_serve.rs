@@ -243,3 +243,135 @@ fn other_backends_have_their_own_lines_and_keys() {
         assert!(json["total_input_tokens"].as_u64().unwrap() >= 96, "{json}");
     }
 }
+
+/// A file of the repository.
+fn dataset(name: &str) -> String {
+    format!(
+        "{}/../../fixtures/datasets/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+#[test]
+fn every_data_set_is_sent_and_answered() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    let runs = [
+        (
+            "--dataset-name sharegpt --dataset-path",
+            "sharegpt_like.json --output-len 4",
+            chat,
+        ),
+        (
+            "--dataset-name custom --skip-chat-template --dataset-path",
+            "prompts.jsonl --custom-output-len 5",
+            "",
+        ),
+        (
+            "--dataset-name sonnet --sonnet-input-len 200 --sonnet-prefix-len 100 --output-len 4 --dataset-path",
+            "poem.txt",
+            chat,
+        ),
+        (
+            "--dataset-name spec_bench --output-len 4 --dataset-path",
+            "questions.jsonl",
+            chat,
+        ),
+        (
+            "--dataset-name speed_bench --speed-bench-output-len 4 --dataset-path",
+            "speed_bench",
+            chat,
+        ),
+        (
+            "--dataset-name hf --hf-name openai/gsm8k --hf-output-len 4 --dataset-path",
+            "hub/gsm8k",
+            chat,
+        ),
+        (
+            "--dataset-name timed_trace --timed-trace-sec-multiplier 0.001 --dataset-path",
+            "timed_trace.jsonl",
+            "",
+        ),
+    ];
+    for (flags, file, more) in runs {
+        let line = format!(
+            "bench serve --base-url {} --model m --tokenizer builtin --num-prompts 4 --save-result --save-detailed --result-filename r.json {flags} {} {more}",
+            sim.root(),
+            dataset(file),
+        );
+        place.run(&line).done();
+        let json = place.json("r.json");
+        let sent = json["completed"].as_u64().unwrap();
+        assert!(
+            (1..=4).contains(&sent) && json["failed"] == 0,
+            "{flags}: {json}"
+        );
+        assert!(
+            json["total_output_tokens"].as_u64().unwrap() >= 1,
+            "{flags}: {json}"
+        );
+    }
+}
+
+#[test]
+fn made_prompts_of_every_kind_are_sent_and_answered() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    for flags in [
+        "--dataset-name prefix_repetition --prefix-repetition-prefix-len 16 --prefix-repetition-suffix-len 8 --prefix-repetition-num-prefixes 2 --output-len 4",
+        "--prompt-token-ids --random-input-len 12 --random-output-len 4",
+        "--random-input-len 40 --random-output-len 4 --random-cache-hit-fraction 0.5 --random-cache-ratio 0.5",
+        "--dataset-name random-mm --random-input-len 8 --random-output-len 4 --backend openai-chat --endpoint /v1/chat/completions \
+         --random-mm-bucket-config {(16,16,1):1.0}",
+        "--dataset-name random-rerank --random-input-len 24 --random-batch-size 3 --backend vllm-rerank --endpoint /v1/rerank",
+        "--random-batch-size 2 --random-input-len 8 --backend openai-embeddings --endpoint /v1/embeddings",
+    ] {
+        let line = format!(
+            "bench serve --base-url {} --model m --tokenizer builtin --num-prompts 4 --save-result --save-detailed --result-filename r.json {flags}",
+            sim.root(),
+        );
+        place.run(&line).done();
+        let json = place.json("r.json");
+        assert!(
+            json["completed"].as_u64().unwrap() >= 1 && json["failed"] == 0,
+            "{flags}: {json}"
+        );
+    }
+}
+
+#[test]
+fn a_trace_is_sent_at_its_own_times() {
+    let place = Place::new();
+    let line = |more: &str| {
+        format!(
+            "bench serve {VIRTUAL} --model m --tokenizer builtin --dataset-name timed_trace --dataset-path {} --save-result --save-detailed \
+             --result-filename r.json {more}",
+            dataset("timed_trace.jsonl"),
+        )
+    };
+    place.run(&line("")).done();
+    let timed = place.json("r.json");
+    let starts = |json: &Value| -> Vec<f64> {
+        json["start_times"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|at| at.as_f64().unwrap())
+            .collect()
+    };
+    let starts_timed = starts(&timed);
+    assert!(starts_timed.len() >= 3);
+    assert!(
+        starts_timed.windows(2).any(|pair| pair[1] - pair[0] > 0.05),
+        "{starts_timed:?}"
+    );
+    place.run(&line("--no-self-timed")).done();
+    let at_once = starts(&place.json("r.json"));
+    assert!(
+        at_once
+            .iter()
+            .all(|at| at.to_bits() == at_once[0].to_bits()),
+        "{at_once:?}"
+    );
+}

@@ -70,8 +70,6 @@ const fn refused(name: &'static str, idle: &'static str, hint: &'static str) -> 
     Refused { name, hint, idle }
 }
 
-const MEDIA: &str = "send texts, for now";
-const DATASET: &str = "its data set cannot be sent yet: use random, sharegpt or custom";
 const PICTURES: &str = "the JSON of --save-detailed has the figures of each request";
 const SERVER: &str = "ask the service by hand before and after the run";
 
@@ -90,59 +88,10 @@ const REFUSED: &[Refused] = &[
         "0.0",
         "start a second crestline with a small --request-rate",
     ),
-    refused("self-timed", "", "give --request-rate"),
-    refused("no-self-timed", "", "leave it out"),
-    refused(
-        "chat-template-kwargs",
-        "",
-        "the service applies its template: use openai-chat",
-    ),
-    refused("skip-chat-template", "", "no template is applied here"),
-    refused("enable-multimodal-chat", "", MEDIA),
     refused("plot-timeline", "", PICTURES),
     refused("timeline-itl-thresholds", "25,50", PICTURES),
     refused("plot-dataset-stats", "", PICTURES),
     refused("reset-prefix-cache", "", SERVER),
-    refused("max-model-len", "", "choose lengths that fit"),
-    refused("random-cache-hit-fraction", "0", "use --random-prefix-len"),
-    refused("random-cache-ratio", "0", "use --random-prefix-len"),
-    refused("random-batch-size", "1", "send single prompts"),
-    refused("no-reranker", "", DATASET),
-    refused("random-mm-base-items-per-request", "1", MEDIA),
-    refused("random-mm-num-mm-items-range-ratio", "0.0", MEDIA),
-    refused("random-mm-limit-mm-per-prompt", "", MEDIA),
-    refused("random-mm-bucket-config", "", MEDIA),
-    refused("sharegpt-output-len", "", DATASET),
-    refused("custom-output-len", "256", DATASET),
-    refused("custom-ensure-client-side-data", "", MEDIA),
-    refused("spec-bench-output-len", "256", DATASET),
-    refused("spec-bench-category", "", DATASET),
-    refused("speed-bench-dataset-subset", "qualitative", DATASET),
-    refused("speed-bench-output-len", "4096", DATASET),
-    refused("speed-bench-category", "", DATASET),
-    refused("prefix-repetition-prefix-len", "256", DATASET),
-    refused("prefix-repetition-suffix-len", "256", DATASET),
-    refused("prefix-repetition-num-prefixes", "10", DATASET),
-    refused("prefix-repetition-output-len", "128", DATASET),
-    refused("no-stream", "", DATASET),
-    refused("hf-subset", "", DATASET),
-    refused("hf-split", "", DATASET),
-    refused("hf-name", "", DATASET),
-    refused("hf-output-len", "", DATASET),
-    refused("bfcl-categories", "", DATASET),
-    refused("blazedit-min-distance", "0.0", DATASET),
-    refused("blazedit-max-distance", "1.0", DATASET),
-    refused("asr-min-audio-len-sec", "0", DATASET),
-    refused("asr-max-audio-len-sec", "inf", DATASET),
-    refused("timed-trace-chunk-hash-size", "16", DATASET),
-    refused("timed-trace-sec-multiplier", "1", DATASET),
-    refused("timed-trace-label-timestamp", "timestamp", DATASET),
-    refused("timed-trace-label-input-length", "input_length", DATASET),
-    refused("timed-trace-label-output-length", "output_length", DATASET),
-    refused("timed-trace-label-hash-ids", "hash_ids", DATASET),
-    refused("sonnet-input-len", "550", DATASET),
-    refused("sonnet-output-len", "150", DATASET),
-    refused("sonnet-prefix-len", "200", DATASET),
 ];
 
 impl FromArgMatches for UnsupportedArgs {

@@ -5,12 +5,17 @@ use std::num::NonZeroU32;
 use crestline_core::request::{Arrivals, Burstiness, Load, LoadPoint, Pace, Pacing, Ramp};
 use crestline_core::units::Rate;
 
-use super::super::args::{LoadArgs, RampUp};
+use super::super::args::{DatasetName, LoadArgs, RampUp, ServeArgs};
 use crate::problem::Problem;
 use crate::values;
 
-pub(super) fn point(args: &LoadArgs) -> Result<LoadPoint, Problem> {
-    let requests = values::positive("--num-prompts", args.num_prompts)?;
+pub(super) fn point(all: &ServeArgs) -> Result<LoadPoint, Problem> {
+    let args = &all.load;
+    let requests = if wants_all(all) {
+        NonZeroU32::MAX
+    } else {
+        values::positive("--num-prompts", args.num_prompts)?
+    };
     let limit = args
         .max_concurrency
         .map(|limit| values::positive("--max-concurrency", limit))
@@ -22,6 +27,15 @@ pub(super) fn point(args: &LoadArgs) -> Result<LoadPoint, Problem> {
         warmup,
         duration: None,
     })
+}
+
+/// All lines of the user's own file, each once.
+pub(super) fn wants_all(args: &ServeArgs) -> bool {
+    let is_own = matches!(
+        args.dataset.dataset_name,
+        DatasetName::Custom | DatasetName::CustomImage | DatasetName::CustomAudio
+    );
+    args.load.num_prompts <= 0 && is_own
 }
 
 fn load(args: &LoadArgs, requests: NonZeroU32, limit: Option<NonZeroU32>) -> Result<Load, Problem> {

@@ -1,106 +1,108 @@
 //! From the flags of prompts and generation to what is sent.
 
-use crestline_core::request::{ChatLength, Generation};
+use crestline_core::request::{ChatLength, Generation, LoadPoint};
 use crestline_load::client::endpoint::Endpoint;
-use crestline_workload::plan::{Dataset, Lengths, PromptForm, RandomLengths, WorkloadPlan};
-use serde_json::{Map, Value};
+use crestline_workload::plan::{
+    Dataset, PlainTemplate, PromptForm, SampleOrder, Sampling, WorkloadPlan,
+};
+use serde_json::Map;
 
-use super::super::args::{DatasetName, RequestArgs, ServeArgs};
+use super::super::args::{ConnectionArgs, DatasetName, RequestArgs, ServeArgs};
 use super::address::Address;
+use super::dataset;
 use crate::problem::Problem;
 use crate::values;
 
-pub(super) fn workload(args: &ServeArgs, address: &Address) -> Result<WorkloadPlan, Problem> {
+pub(super) fn workload(
+    args: &ServeArgs,
+    address: &Address,
+    point: &LoadPoint,
+) -> Result<WorkloadPlan, Problem> {
     let set = &args.dataset;
-    if set.dataset_name != DatasetName::Random {
-        return Err(Problem::usage(
-            "only --dataset-name random is supported yet",
-        ));
-    }
-    if let Some(path) = &set.dataset_path {
-        return Err(Problem::usage(format!(
-            "--dataset-path {path} has no meaning with --dataset-name random"
-        ))
-        .hint("leave it out, or name the data set that is in the file"));
-    }
-    let input_len = args.request.input_len.unwrap_or(set.random_input_len);
-    let output_len = args.request.output_len.unwrap_or(set.random_output_len);
-    let (input_ratio, output_ratio) = ratios(&set.random_range_ratio)?;
-    let (least, most) = range(input_len, input_ratio);
-    let (answer_least, answer_most) = range(output_len, output_ratio);
-    if least + set.random_prefix_len < 1 {
-        return Err(Problem::usage("prompts of no token cannot be sent")
-            .hint("raise --random-input-len or lower --random-range-ratio"));
-    }
-    let tokenizer = args
-        .connection
-        .tokenizer
-        .clone()
-        .or_else(|| args.connection.model.clone());
+    let source = dataset::source(args)?;
+    check_backend(args, address)?;
+    let template = match &set.chat_template_kwargs {
+        _ if set.skip_chat_template => PlainTemplate::Skipped,
+        Some(text) => PlainTemplate::Applied(values::object("--chat-template-kwargs", text)?),
+        None => PlainTemplate::Applied(Map::new()),
+    };
+    let order = if set.disable_shuffle {
+        SampleOrder::Stored
+    } else {
+        SampleOrder::Shuffled
+    };
     Ok(WorkloadPlan {
-        dataset: Dataset::Random(RandomLengths {
-            output: Some(Lengths::Uniform {
-                min: answer_least.max(1),
-                max: answer_most.max(1),
-            }),
-            ..RandomLengths::default()
-        }),
-        tokenizer,
+        dataset: Dataset::Sampled(Box::new(Sampling {
+            source,
+            requests: point.warmup + point.requests,
+            order,
+            longest: set.max_model_len,
+            template,
+        })),
+        tokenizer: tokenizer(&args.connection),
         form: form(args, address),
-        min_prompt_length: least.max(1),
-        max_prompt_length: most.max(1),
-        prefix_length: set.random_prefix_len,
+        min_prompt_length: 0,
+        max_prompt_length: u32::MAX,
+        prefix_length: 0,
         max_tokens: None,
         offset: 0,
         seed: args.load.seed,
     })
 }
 
-fn form(args: &ServeArgs, address: &Address) -> PromptForm {
-    match address.endpoint {
-        Endpoint::OpenAiChat => PromptForm::Chat,
-        _ if args.request.prompt_token_ids => PromptForm::TokenIds { chat: false },
-        _ => PromptForm::Text,
+/// That of the model, unless another is named or none is wanted.
+fn tokenizer(args: &ConnectionArgs) -> Option<String> {
+    if args.skip_tokenizer_init {
+        return None;
+    }
+    args.tokenizer.clone().or_else(|| args.model.clone())
+}
+
+/// Pictures and recordings need a backend that takes them.
+fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
+    let needs = |what: &str, backends: &str| {
+        Problem::usage(format!(
+            "{what} cannot be sent to --backend {}",
+            args.connection.backend
+        ))
+        .hint(format!("use --backend {backends}"))
+    };
+    let endpoint = address.endpoint;
+    match args.dataset.dataset_name {
+        DatasetName::RandomMm | DatasetName::CustomImage
+            if !matches!(
+                endpoint,
+                Endpoint::OpenAiChat
+                    | Endpoint::ChatEmbeddings
+                    | Endpoint::ClipEmbeddings
+                    | Endpoint::Vlm2VecEmbeddings
+                    | Endpoint::InfinityEmbeddings
+                    | Endpoint::InfinityClipEmbeddings
+            ) =>
+        {
+            Err(needs(
+                "pictures",
+                "openai-chat --endpoint /v1/chat/completions",
+            ))
+        }
+        DatasetName::RandomRerank if endpoint != Endpoint::Rerank => Err(needs(
+            "queries with documents",
+            "vllm-rerank --endpoint /v1/rerank",
+        )),
+        DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
+            Err(needs("a trace's token ids", "vllm"))
+        }
+        _ => Ok(()),
     }
 }
 
-/// Whole numbers around a length by a share of it to both sides, ends included.
-fn range(length: u32, share: f64) -> (u32, u32) {
-    let length = f64::from(length);
-    (
-        (length * (1.0 - share)).floor() as u32,
-        (length * (1.0 + share)).ceil() as u32,
-    )
-}
-
-/// The shares of input and output.
-fn ratios(text: &str) -> Result<(f64, f64), Problem> {
-    let flag = "--random-range-ratio";
-    let wrong = || {
-        Problem::usage(format!("{flag} cannot be {text}"))
-            .cause("a share is at least 0 and below 1")
-            .hint(format!(
-                "write a number, or {flag} '{{\"input\": 0.2, \"output\": 0.5}}'"
-            ))
-    };
-    let (input, output) = if let Ok(share) = text.trim().parse::<f64>() {
-        (share, share)
-    } else {
-        let object = values::object(flag, text)?;
-        let part = |name: &str| object.get(name).and_then(Value::as_f64);
-        if object
-            .keys()
-            .any(|name| name != "input" && name != "output")
-        {
-            return Err(wrong());
-        }
-        part("input").zip(part("output")).ok_or_else(wrong)?
-    };
-    let is_share = |share: &f64| (0.0..1.0).contains(share);
-    if [input, output].iter().all(is_share) {
-        Ok((input, output))
-    } else {
-        Err(wrong())
+fn form(args: &ServeArgs, address: &Address) -> PromptForm {
+    let wants_ids =
+        args.request.prompt_token_ids || args.dataset.dataset_name == DatasetName::TimedTrace;
+    match address.endpoint {
+        Endpoint::OpenAiChat | Endpoint::OpenAiResponses => PromptForm::Chat,
+        _ if wants_ids => PromptForm::TokenIds { chat: false },
+        _ => PromptForm::Text,
     }
 }
 

@@ -24,13 +24,18 @@ fn translated(flags: &[&str]) -> Result<Translation, Problem> {
     translate(&read(&all)?, &Surroundings::default())
 }
 
-/// Checks which lines of the plan the flags change, and which notes they give.
-fn changes(flags: &str, expected: &Expect) {
+/// The lines of the plan that the flags change, and the notes they give.
+fn changed(flags: &str) -> String {
     let base = translated(&[]).unwrap().plan;
     let translation = translated(&words(flags)).unwrap_or_else(|problem| panic!("{problem}"));
     let mut lines = differences(&base, &translation.plan);
     lines.extend(translation.notes.iter().map(|note| format!("note: {note}")));
-    expected.assert_eq(&lines.join("\n"));
+    lines.join("\n")
+}
+
+/// Checks them.
+fn changes(flags: &str, expected: &Expect) {
+    expected.assert_eq(&changed(flags));
 }
 
 /// Checks how the flags change what is computed and shown.

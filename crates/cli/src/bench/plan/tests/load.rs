@@ -44,12 +44,18 @@ fn the_service_is_named_by_host_port_and_endpoint() {
 
 #[test]
 fn load_flags_make_one_load() {
-    changes("--num-prompt 5", &expect!["points.0.requests = 5"]);
+    changes(
+        "--num-prompt 5",
+        &expect![[r"
+        points.0.requests = 5
+        workload.dataset.sampled.requests = 5"]],
+    );
     changes(
         "--num-prompts 5 --max-concurrency 2",
         &expect![[r"
-        points.0.load.concurrency = 2
-        points.0.requests = 5"]],
+            points.0.load.concurrency = 2
+            points.0.requests = 5
+            workload.dataset.sampled.requests = 5"]],
     );
     changes(
         "--request-rate 2.5",
@@ -65,7 +71,8 @@ fn load_flags_make_one_load() {
             points.0.load.arrivals.paced.pace.fitted = 2.5
             points.0.load.arrivals.paced.requests = 1000
             points.0.load.concurrency = 3
-            points.0.warmup = 4"]],
+            points.0.warmup = 4
+            workload.dataset.sampled.requests = 1004"]],
     );
 }
 
@@ -115,6 +122,8 @@ fn arrivals_are_bursty_even_or_rising() {
 fn the_last_of_several_wins() {
     changes(
         "--num-prompts 5 --num-prompts 6 --num_prompts=7",
-        &expect!["points.0.requests = 7"],
+        &expect![[r"
+            points.0.requests = 7
+            workload.dataset.sampled.requests = 7"]],
     );
 }

@@ -1,5 +1,7 @@
 //! What the flags of prompts and generation change.
 
+use expect_test::expect_file;
+
 use super::*;
 
 #[test]
@@ -7,29 +9,25 @@ fn lengths_are_ranges_around_what_is_asked() {
     changes(
         "--random-input-len 100 --random-output-len 10",
         &expect![[r"
-            workload.dataset.random.output.max = 10
-            workload.dataset.random.output.min = 10
-            workload.max_prompt_length = 100
-            workload.min_prompt_length = 100"]],
+            workload.dataset.sampled.source.random.input.tokens = 100
+            workload.dataset.sampled.source.random.output.tokens = 10"]],
     );
     changes(
         "--input-len 100 --output-len 10 --random-range-ratio 0.25",
         &expect![[r"
-            workload.dataset.random.output.max = 13
-            workload.dataset.random.output.min = 7
-            workload.max_prompt_length = 125
-            workload.min_prompt_length = 75"]],
+            workload.dataset.sampled.source.random.input.spread = 0.25
+            workload.dataset.sampled.source.random.input.tokens = 100
+            workload.dataset.sampled.source.random.output.spread = 0.25
+            workload.dataset.sampled.source.random.output.tokens = 10"]],
     );
     changes(
         r#"--random-range-ratio '{"input": 0.5, "output": 0}'"#,
-        &expect![[r"
-            workload.max_prompt_length = 1536
-            workload.min_prompt_length = 512"]],
+        &expect!["workload.dataset.sampled.source.random.input.spread = 0.5"],
     );
     changes(
         "--random-prefix-len 32 --tokenizer builtin",
         &expect![[r#"
-            workload.prefix_length = 32
+            workload.dataset.sampled.source.random.prefix_length = 32
             workload.tokenizer = "builtin""#]],
     );
     changes(
@@ -70,4 +68,29 @@ fn generation_flags_go_into_the_body() {
         "--use-beam-search",
         &expect!["note: --use-beam-search has no effect: no service takes it any more"],
     );
+}
+
+#[test]
+fn data_sets_are_named_with_their_flags() {
+    let all = [
+        "--dataset-name random-mm --backend openai-chat --endpoint /v1/chat/completions --random-mm-base-items-per-request 2",
+        "--dataset-name random-rerank --backend vllm-rerank --endpoint /v1/rerank --random-batch-size 4 --no-reranker",
+        "--dataset-name sharegpt --dataset-path s.json --output-len 9",
+        "--dataset-name burstgpt --dataset-path b.csv --burstgpt-timestamps",
+        "--dataset-name sonnet --dataset-path p.txt --sonnet-prefix-len 20",
+        "--dataset-name custom --dataset-path c.jsonl --custom-output-len -1 --skip-chat-template",
+        "--dataset-name custom_audio --dataset-path a.jsonl --enable-multimodal-chat",
+        "--dataset-name prefix_repetition --prefix-repetition-num-prefixes 3",
+        "--dataset-name spec_bench --dataset-path q.jsonl --spec-bench-category math",
+        "--dataset-name speed_bench --dataset-path folder --speed-bench-dataset-subset throughput_1k",
+        "--dataset-name timed_trace --dataset-path t.jsonl --timed-trace-sec-multiplier 0.001 --timed-trace-label-hash-ids h",
+        "--dataset-name hf --dataset-path openai/gsm8k --hf-split test --max-model-len 512",
+        "--dataset-name hf --dataset-path here --hf-name openai/gsm8k --bfcl-categories a,b",
+    ];
+    let shown = all.map(|flags| {
+        let lines = changed(flags);
+        let source = lines.lines().filter(|line| line.contains("workload."));
+        format!("{flags}\n{}\n", source.collect::<Vec<_>>().join("\n"))
+    });
+    expect_file!["data_sets.txt"].assert_eq(&shown.join("\n"));
 }

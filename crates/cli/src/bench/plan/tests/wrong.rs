@@ -132,8 +132,8 @@ fn the_prompts_cannot_be() {
     refuses(
         "--dataset-path x",
         &expect![[r"
-        error: --dataset-path x has no meaning with --dataset-name random
-          hint: leave it out, or name the data set that is in the file"]],
+            error: --dataset-path x has no meaning with a data set that is made
+              hint: leave it out, or name the data set that is in the file"]],
     );
     refuses(
         "--random-range-ratio 1",
@@ -148,12 +148,6 @@ fn the_prompts_cannot_be() {
         error: --random-range-ratio cannot be {"in": 0.5}
           cause: a share is at least 0 and below 1
           hint: write a number, or --random-range-ratio '{"input": 0.2, "output": 0.5}'"#]],
-    );
-    refuses(
-        "--random-input-len 0",
-        &expect![[r"
-        error: prompts of no token cannot be sent
-          hint: raise --random-input-len or lower --random-range-ratio"]],
     );
     refuses(
         "--extra-body 5",
@@ -213,10 +207,10 @@ fn flags_that_are_not_supported_are_named() {
           hint: the JSON of --save-detailed has the figures of each request"]],
     );
     refuses(
-        "--hf-name a",
+        "--lora-modules a b",
         &expect![[r"
-        error: --hf-name is not supported yet
-          hint: its data set cannot be sent yet: use random, sharegpt or custom"]],
+            error: --lora-modules is not supported yet
+              hint: give one name with --model"]],
     );
     changes("--timeline-itl-thresholds 25,50", &expect![[r""]]);
 }
