@@ -3,6 +3,7 @@
 //! Reads flags, runs the plan, shows what comes of it and writes vLLM's files. Measures nothing itself.
 
 pub(crate) mod args;
+mod beside;
 pub(crate) mod dotted;
 mod plan;
 mod result_json;

@@ -137,6 +137,9 @@ pub struct ClientPlan {
     pub preparers: Option<NonZeroUsize>,
     /// How long requests in flight may take after an interruption.
     pub grace: Nanos,
+    /// What the ids of requests begin with; `None` makes one up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_ids: Option<String>,
 }
 
 /// What is written, and where.

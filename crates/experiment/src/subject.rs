@@ -72,6 +72,10 @@ impl Subject {
                 let wall = clock::wall();
                 let run_id = format!("crestline-{:08x}", wall.0 as u32);
                 let engine = Engine::new(setup, &run_id, &[], |name| std::env::var(name).ok())?;
+                let engine = match &plan.client.request_ids {
+                    Some(prefix) => engine.with_id_prefix(prefix),
+                    None => engine,
+                };
                 Ok(Self::Live {
                     engine: Box::new(engine),
                     target: Box::new(target.clone()),

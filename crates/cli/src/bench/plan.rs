@@ -94,6 +94,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             workers: None,
             preparers: None,
             grace: GRACE,
+            request_ids: args.connection.request_id_prefix.clone(),
         },
         output: OutputPlan {
             folder: around.folder.clone(),
@@ -107,6 +108,18 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         report,
         notes,
     })
+}
+
+/// The service itself, before a model is known.
+pub(crate) fn live_target(args: &ServeArgs, around: &Surroundings) -> Result<Target, Problem> {
+    let needed = || {
+        Problem::usage("--model is required")
+            .hint("the simulated engine takes any name: --model m --tokenizer builtin")
+    };
+    match address::resolve(&args.connection)?.place {
+        address::Place::Live(url) => target(&url, &args.connection, around, &mut Vec::new()),
+        address::Place::Virtual(_) => Err(needed()),
+    }
 }
 
 /// How many requests there are, or when they are due, is known only when the data set is read.
@@ -144,6 +157,10 @@ pub(crate) fn fit_to_samples(
 
 /// Flags that are known and not supported.
 fn refuse(args: &ServeArgs) -> Result<(), Problem> {
+    if args.load.num_runs != 1 {
+        return Err(Problem::usage("--num-runs is not supported yet")
+            .hint("repeat the command with --append-result"));
+    }
     let Some(first) = args.unsupported.given.first() else {
         return Ok(());
     };

@@ -4,6 +4,7 @@ use crestline_core::serving::{Quantity, Row, Spread};
 use serde_json::{Map, Value, json};
 
 use super::args::Compat;
+use super::beside;
 use super::plan::ReportPlan;
 use super::run_figures::Run;
 use crate::moment;
@@ -129,6 +130,7 @@ fn figures(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
     if report.ramp_up.is_some() {
         out.push(("rps_change_events".to_owned(), rate_changes(run)));
     }
+    out.extend(run.counted.iter().flat_map(beside::drafts));
     for metric in &report.metrics {
         out.extend(spread(
             metric.key(),
@@ -221,6 +223,14 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
         ("crestline_client", client),
         ("crestline_reconnects", reconnects.into()),
         ("crestline_failures", json!(run.failures())),
+        (
+            "crestline_prefix_cache_hit_share",
+            json!(
+                run.counted
+                    .as_ref()
+                    .and_then(|counted| counted.prefix_cache?.hit_rate())
+            ),
+        ),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();

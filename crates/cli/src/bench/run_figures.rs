@@ -9,6 +9,8 @@ use crestline_core::serving::{Basis, Counting, Figures, RequestClock, Row};
 
 use crestline_core::units::Nanos;
 
+use crestline_load::counters::ServerCounters;
+
 use super::args::Compat;
 use super::plan::ReportPlan;
 
@@ -24,6 +26,8 @@ pub(super) struct Run {
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
     pub(super) rates: Vec<f64>,
+    /// What the service counted of itself meanwhile.
+    pub(super) counted: Option<ServerCounters>,
     /// Output tokens are known, from the service or by a tokenizer.
     pub(super) has_tokens: bool,
 }
@@ -60,6 +64,7 @@ impl Run {
             figures: Figures::of(&rows, &basis),
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
+            counted: None,
             epoch,
             rates: rates(point, records.len()),
             records,

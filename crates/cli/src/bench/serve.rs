@@ -6,13 +6,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crestline_experiment::event::{Event, PointResult};
+use crestline_experiment::plan::SubjectPlan;
 use crestline_experiment::run::{DATABASE, run as run_plan};
+use crestline_load::counters::ServerCounters;
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
 use crestline_store::runs::RunReader;
 use serde_json::Value;
 
 use super::args::ServeArgs;
+use super::beside::{self, Counting};
 use super::plan::{self, Surroundings, Translation};
 use super::run_figures::{Run, Stored};
 use super::{result_json, table};
@@ -51,10 +54,18 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let place = Place::choose(args)?;
+    let done = run_in(&place.folder, args, &stop);
+    // Where nothing was measured, its folder is still empty, and goes.
+    drop(fs::remove_dir(&place.folder));
+    done
+}
+
+fn run_in(folder: &Path, args: &ServeArgs, stop: &Stop) -> Result<Exit, Problem> {
     let around = Surroundings {
         api_key: std::env::var("OPENAI_API_KEY").ok(),
-        folder: place.folder.clone(),
+        folder: folder.to_owned(),
     };
+    let args = &with_model(args, &around)?;
     let mut translation = plan::translate(args, &around)?;
     if plan::depends_on_samples(args) {
         plan::fit_to_samples(&mut translation, args)?;
@@ -62,7 +73,43 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     for note in &translation.notes {
         console::tell(&format!("note: {note}"));
     }
-    measure(args, &translation, &stop)
+    if args.load.dry_run {
+        console::say(&dry_run(&translation));
+        return Ok(Exit::Done);
+    }
+    measure(args, &translation, stop)
+}
+
+/// The flags with the service's own model where none is given.
+fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Problem> {
+    let mut args = args.clone();
+    if args.connection.model.is_none() {
+        let target = plan::live_target(&args, around)?;
+        let (name, root) = beside::first_model(&target)?;
+        console::tell(&format!(
+            "note: --model is read as {root}, which the service calls {name}"
+        ));
+        args.connection.model = Some(root);
+        args.connection.served_model_name = Some(name);
+    }
+    Ok(args)
+}
+
+/// What would be done.
+fn dry_run(translation: &Translation) -> String {
+    let plan = &translation.plan;
+    let point = &plan.points[0];
+    let file = translation.report.file(&moment::result_stamp());
+    let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    format!(
+        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\nResults: {file}\nPlan: {}",
+        plan.shown_url(),
+        plan.model,
+        tables::load_name(&point.load),
+        point.requests,
+        point.warmup,
+        serde_json::to_string(plan).expect("a plan has a JSON form"),
+    )
 }
 
 fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<Exit, Problem> {
@@ -72,7 +119,12 @@ fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<E
         is_quiet: args.load.disable_tqdm,
         stage: Stage::SetUp,
     };
+    let counting = match &translation.plan.subject {
+        SubjectPlan::Live(target) => Counting::begin(target),
+        SubjectPlan::Virtual(_) => None,
+    };
     let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
+    let counted = counting.and_then(Counting::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");
     }
@@ -80,7 +132,7 @@ fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<E
     let Some(result) = outcome.points.first() else {
         return Ok(Exit::Interrupted);
     };
-    let run = close(translation, result)?;
+    let run = close(translation, result, counted)?;
     Ok(if outcome.interrupted {
         Exit::Interrupted
     } else if run.figures.completed == 0 {
@@ -128,10 +180,17 @@ impl Show {
 }
 
 /// Shows and writes what came of the run.
-fn close(translation: &Translation, result: &PointResult) -> Result<Run, Problem> {
+fn close(
+    translation: &Translation,
+    result: &PointResult,
+    counted: Option<ServerCounters>,
+) -> Result<Run, Problem> {
     let Translation { plan, report, .. } = translation;
     let point = result.summary.point();
-    let run = Run::of(stored(&result.folder)?, point, plan.workload.seed, report);
+    let run = Run {
+        counted,
+        ..Run::of(stored(&result.folder)?, point, plan.workload.seed, report)
+    };
     let failed = run.records.iter().filter(|record| !record.succeeded());
     for (number, record) in failed.take(FAILURES_SHOWN).enumerate() {
         let line = console::brief(&result_json::error(record), FAILURE_LETTERS);
@@ -144,6 +203,9 @@ fn close(translation: &Translation, result: &PointResult) -> Result<Run, Problem
         &result.health,
         &verdict,
     ));
+    if let Some(warning) = run.counted.as_ref().and_then(beside::warm_cache) {
+        console::tell(&warning);
+    }
     let stamp = moment::result_stamp();
     if let Some(file) = report.file(&stamp) {
         let client = health(&result.health, &result.summary);

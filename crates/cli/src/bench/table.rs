@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crestline_load::counters::Drafts;
+
 use super::plan::{Metric, RampUpPlan, ReportPlan, python_float};
 use super::run_figures::Run;
 
@@ -93,6 +95,13 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
             table.metric(*metric, run, report);
         }
     }
+    if let Some(drafts) = run
+        .counted
+        .as_ref()
+        .and_then(|counted| counted.drafts.as_ref())
+    {
+        table.drafts(drafts);
+    }
     table.title("", '=');
     table.0.trim_end().to_owned()
 }
@@ -118,6 +127,26 @@ impl Table {
 
     fn number(&mut self, label: &str, value: f64) {
         self.line(label, &format!("{value:.2}"));
+    }
+
+    fn drafts(&mut self, drafts: &Drafts) {
+        let (Some(rate), Some(length)) = (drafts.acceptance_rate(), drafts.acceptance_length())
+        else {
+            return;
+        };
+        self.title("Speculative Decoding", '-');
+        self.number("Acceptance rate (%):", 100.0 * rate);
+        self.number("Acceptance length:", length);
+        self.whole("Drafts:", drafts.drafts);
+        self.whole("Draft tokens:", drafts.draft_tokens);
+        self.whole("Accepted tokens:", drafts.accepted_tokens);
+        let places = drafts.acceptance_by_place();
+        if !places.is_empty() {
+            self.0.push_str("Per-position acceptance (%):\n");
+        }
+        for (place, share) in places.into_iter().enumerate() {
+            self.number(&format!("  Position {place}:"), 100.0 * share);
+        }
     }
 
     fn metric(&mut self, metric: Metric, run: &Run, report: &ReportPlan) {

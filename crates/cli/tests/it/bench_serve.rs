@@ -375,3 +375,69 @@ fn a_trace_is_sent_at_its_own_times() {
         "{at_once:?}"
     );
 }
+
+#[test]
+fn the_model_is_that_of_the_service_where_none_is_named() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms --model served-name");
+    let line = format!(
+        "bench serve --base-url {} --tokenizer builtin --random-input-len 16 --random-output-len 4 --num-prompts 2 --request-id-prefix mine- \
+         --save-result --result-filename r.json",
+        sim.root()
+    );
+    let ran = place.run(&line).done();
+    assert!(
+        ran.err.contains("the service calls served-name"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(place.json("r.json")["model_id"], "served-name");
+    let ran = place.run("bench serve --base-url sim:gpu-small");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--model is required"), "{}", ran.err);
+}
+
+#[test]
+fn a_warm_prefix_cache_is_told() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile prefix-cache");
+    let line = format!(
+        "{RUN} --random-input-len 256 --base-url {} --num-prompts 4 --seed 3 --save-result --result-filename r.json",
+        sim.root()
+    );
+    let cold = place.run(&line).done();
+    assert!(
+        !cold.err.contains("prefix cache: throughput"),
+        "{}",
+        cold.err
+    );
+    let warm = place.run(&line).done();
+    assert!(
+        warm.err
+            .contains("of the prompt tokens from its prefix cache"),
+        "{}",
+        warm.err
+    );
+    assert!(
+        place.json("r.json")["crestline_prefix_cache_hit_share"]
+            .as_f64()
+            .unwrap()
+            > 0.5
+    );
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_says_what_would_be_done() {
+    let place = Place::new();
+    let ran = place
+        .run(&format!("{RUN} --base-url http://127.0.0.1:9 --num-prompts 7 --request-rate 3 --save-result --dry-run"))
+        .done();
+    for text in [
+        "URL: http://127.0.0.1:9/v1/completions",
+        "Requests: 7, 0 before them",
+        "Results: vllm-3.0qps-m-",
+    ] {
+        assert!(ran.out.contains(text), "no `{text}` in {}", ran.out);
+    }
+    assert_eq!(place.list(""), Vec::<String>::new());
+}

@@ -268,3 +268,16 @@ fn help_and_version_are_no_errors() {
         );
     }
 }
+
+#[test]
+fn a_refused_benchmark_leaves_nothing() {
+    let place = Place::new();
+    let ran = place.run("bench serve --model m --save-result --request-rate 0");
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.err.contains("--request-rate cannot be 0"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(place.list(""), Vec::<String>::new());
+}

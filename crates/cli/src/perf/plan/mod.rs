@@ -152,6 +152,7 @@ fn client(args: &PerfArgs) -> Result<ClientPlan, Problem> {
         workers: workers.and_then(|workers| size(workers.get())),
         preparers: size(preparers),
         grace: values::pause("--grace", args.load.grace)?,
+        request_ids: None,
     })
 }
 

@@ -33,6 +33,10 @@ fn the_service_is_named_by_host_port_and_endpoint() {
         &expect![[r#"model = "short""#]],
     );
     changes(
+        "--request-id-prefix a-",
+        &expect![[r#"client.request_ids = "a-""#]],
+    );
+    changes(
         "--header X-A=1 'B = 2'",
         &expect![[r#"
         subject.live.headers.0.name = "X-A"

@@ -65,6 +65,12 @@ fn settings_do_not_fit_the_backend() {
 #[test]
 fn the_load_cannot_be() {
     refuses(
+        "--num-runs 3",
+        &expect![[r"
+        error: --num-runs is not supported yet
+          hint: repeat the command with --append-result"]],
+    );
+    refuses(
         "--num-prompts 0",
         &expect!["error: --num-prompts must be a number from 1 to 4294967295, not 0"],
     );
