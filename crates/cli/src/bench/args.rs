@@ -35,6 +35,8 @@ pub(crate) struct ServeArgs {
     pub(crate) connection: ConnectionArgs,
     #[command(flatten, next_help_heading = "Load")]
     pub(crate) load: LoadArgs,
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) server: ServerArgs,
     #[command(flatten, next_help_heading = "Requests")]
     pub(crate) request: RequestArgs,
     #[command(flatten, next_help_heading = "Data set")]
@@ -165,6 +167,17 @@ pub(crate) struct LoadArgs {
 pub(crate) enum RampUp {
     Linear,
     Exponential,
+}
+
+/// What the service is asked for before and after.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// Have the service profile itself during the run: `/start_profile` and `/stop_profile`.
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Have it forget its prefix cache before the run: `/reset_prefix_cache`.
+    #[arg(long)]
+    pub(crate) reset_prefix_cache: bool,
 }
 
 /// What is in each request.

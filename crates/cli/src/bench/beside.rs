@@ -6,7 +6,9 @@ use crestline_load::counters::ServerCounters;
 use crestline_load::target::Target;
 use serde_json::Value;
 
+use super::args::ServerArgs;
 use super::serve::FLAGS;
+use crate::console;
 use crate::problem::Problem;
 
 /// Longest time for one such request.
@@ -37,26 +39,54 @@ pub(super) fn first_model(target: &Target) -> Result<(String, String), Problem> 
     Ok((name.to_owned(), root.to_owned()))
 }
 
-/// What the service counts, where it shows that.
+/// The service beside its load.
 #[derive(Debug)]
-pub(super) struct Counting {
+pub(super) struct Beside {
     aside: Aside,
-    before: ServerCounters,
+    before: Option<ServerCounters>,
+    is_profiled: bool,
 }
 
-impl Counting {
-    /// Reads its counters before a load; `None` where it shows none.
-    pub(super) fn begin(target: &Target) -> Option<Self> {
-        let mut aside = aside(target).ok()?;
-        let page = aside.get("/metrics").ok()?;
-        let before = ServerCounters::read(&page.text());
-        Some(Self { aside, before })
+impl Beside {
+    /// Asks for what is wanted before a load, and reads the counters where the service shows them.
+    pub(super) fn begin(target: &Target, wanted: &ServerArgs) -> Result<Self, Problem> {
+        let refused = |flag: &str, error: &AsideError| {
+            Problem::usage(format!("{flag} is not what this service does"))
+                .because(error)
+                .hint("leave it out, or start the service with its development mode")
+        };
+        let mut aside = aside(target)
+            .map_err(|error| Problem::usage("the service cannot be reached").because(&error))?;
+        if wanted.reset_prefix_cache {
+            aside
+                .post("/reset_prefix_cache")
+                .map_err(|error| refused("--reset-prefix-cache", &error))?;
+        }
+        if wanted.profile {
+            aside
+                .post("/start_profile")
+                .map_err(|error| refused("--profile", &error))?;
+        }
+        let page = aside.get("/metrics").ok();
+        Ok(Self {
+            aside,
+            before: page.map(|page| ServerCounters::read(&page.text())),
+            is_profiled: wanted.profile,
+        })
     }
 
-    /// What was added since.
+    /// Ends the profile, and gives what was counted meanwhile.
     pub(super) fn end(mut self) -> Option<ServerCounters> {
-        let page = self.aside.get("/metrics").ok()?;
-        Some(ServerCounters::read(&page.text()).since(&self.before))
+        let counted = self.before.take().and_then(|before| {
+            let page = self.aside.get("/metrics").ok()?;
+            Some(ServerCounters::read(&page.text()).since(&before))
+        });
+        if self.is_profiled
+            && let Err(error) = self.aside.post("/stop_profile")
+        {
+            console::tell(&format!("warning: the profile was not ended: {error}"));
+        }
+        counted
     }
 }
 

@@ -234,6 +234,29 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if let Some(steady) = &run.steady {
+        let start = run
+            .rows
+            .iter()
+            .map(Row::admitted_s)
+            .fold(f64::INFINITY, f64::min);
+        out.extend(
+            [
+                ("from_s", steady.window.from_s - start),
+                ("to_s", steady.window.to_s - start),
+                ("completed", steady.completed as f64),
+                ("request_throughput", steady.request_throughput),
+                ("output_throughput", steady.output_throughput),
+                ("total_token_throughput", steady.token_throughput),
+                ("mean_concurrency", steady.concurrency),
+            ]
+            .map(|(name, value)| (format!("crestline_steady_{name}"), json!(value))),
+        );
+        for metric in &report.metrics {
+            let figures = steady.spread(metric.quantity());
+            out.extend(spread(metric.key(), "crestline_steady_", figures, report));
+        }
+    }
     for (key, quantity) in [
         ("ttft_from_due", Quantity::Ttft),
         ("e2el_from_due", Quantity::Latency),
@@ -247,4 +270,31 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
         ));
     }
     out
+}
+
+/// The same as a list of single figures, as `PyTorch`'s dashboard takes them.
+pub(super) fn pytorch(document: &Value, report: &ReportPlan) -> Value {
+    let names = ["mean", "median", "std", "p99"];
+    let metrics = ["ttft", "tpot", "itl"];
+    let figures = metrics.iter().flat_map(|metric| {
+        let key = move |name: &&str| format!("{name}_{metric}_ms");
+        names.iter().map(key)
+    });
+    let args = json!({
+        "backend": report.backend,
+        "model": report.model_id,
+        "num_prompts": report.num_prompts,
+        "request_rate": document["request_rate"],
+        "max_concurrency": report.max_concurrency,
+    });
+    figures
+        .filter(|key| document.get(key).is_some())
+        .map(|key| {
+            json!({
+                "benchmark": {"name": "vLLM benchmark", "extra_info": {"args": args}},
+                "model": {"name": report.model_id},
+                "metric": {"name": key, "benchmark_values": [document[&key]], "extra_info": {}},
+            })
+        })
+        .collect()
 }

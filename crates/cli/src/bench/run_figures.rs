@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, LoadPoint};
-use crestline_core::serving::{Basis, Counting, Figures, RequestClock, Row};
+use crestline_core::serving::{Applied, Basis, Counting, Figures, RequestClock, Row, SteadyState};
 
 use crestline_core::units::Nanos;
 
@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) figures: Figures,
     /// By tokens and from when requests were due, whatever is shown otherwise.
     pub(super) from_due: Figures,
+    /// The part in which the load was fully applied.
+    pub(super) steady: Option<SteadyState>,
     /// When the records' times begin, since 1970.
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
@@ -62,6 +64,7 @@ impl Run {
         };
         Self {
             figures: Figures::of(&rows, &basis),
+            steady: SteadyState::of(&rows, applied(point), &basis),
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
             counted: None,
@@ -92,6 +95,17 @@ pub(super) struct Stored {
     pub(super) records: Vec<RequestRecord>,
     /// When their times begin, since 1970.
     pub(super) epoch: Nanos,
+}
+
+fn applied(point: &LoadPoint) -> Applied {
+    let limit = point.load.concurrency.map(|limit| u64::from(limit.get()));
+    match point.load.arrivals {
+        Arrivals::Immediate | Arrivals::AtOnce => Applied::Closed {
+            limit: limit.unwrap_or(point.requests),
+        },
+        Arrivals::Paced(pacing) if pacing.is_ramp() => Applied::Ramp,
+        _ => Applied::Open,
+    }
 }
 
 fn rates(point: &LoadPoint, requests: usize) -> Vec<f64> {

@@ -15,7 +15,7 @@ use crestline_store::runs::RunReader;
 use serde_json::Value;
 
 use super::args::ServeArgs;
-use super::beside::{self, Counting};
+use super::beside::{self, Beside};
 use super::plan::{self, Surroundings, Translation};
 use super::run_figures::{Run, Stored};
 use super::{result_json, table};
@@ -30,6 +30,9 @@ use crate::{console, moment, signals};
 const FAILURES_SHOWN: usize = 10;
 /// Letters of such a line at most.
 const FAILURE_LETTERS: usize = 300;
+
+/// The variable that asks for results in `PyTorch`'s form too.
+const PYTORCH: &str = "SAVE_TO_PYTORCH_BENCHMARK_FORMAT";
 
 /// Commands that may begin in one second beside each other.
 const SAME_SECOND: u32 = 100;
@@ -119,12 +122,12 @@ fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<E
         is_quiet: args.load.disable_tqdm,
         stage: Stage::SetUp,
     };
-    let counting = match &translation.plan.subject {
-        SubjectPlan::Live(target) => Counting::begin(target),
+    let beside = match &translation.plan.subject {
+        SubjectPlan::Live(target) => Some(Beside::begin(target, &args.server)?),
         SubjectPlan::Virtual(_) => None,
     };
     let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
-    let counted = counting.and_then(Counting::end);
+    let counted = beside.and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");
     }
@@ -203,6 +206,9 @@ fn close(
         &result.health,
         &verdict,
     ));
+    if let Some(steady) = &run.steady {
+        console::tell(&table::steady(steady, &run.figures));
+    }
     if let Some(warning) = run.counted.as_ref().and_then(beside::warm_cache) {
         console::tell(&warning);
     }
@@ -215,6 +221,16 @@ fn close(
         } else {
             write(&file, &document)
         };
+        let written = written.and_then(|()| {
+            let is_wanted = std::env::var_os(PYTORCH).is_some_and(|value| !value.is_empty());
+            if !is_wanted {
+                return Ok(());
+            }
+            write(
+                &file.with_extension("pytorch.json"),
+                &result_json::pytorch(&document, report),
+            )
+        });
         written.map_err(|error| {
             Problem::failed("the results cannot be written")
                 .because(&error)

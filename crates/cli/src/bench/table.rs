@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crestline_core::serving::{Figures, Quantity, SteadyState};
 use crestline_load::counters::Drafts;
 
 use super::plan::{Metric, RampUpPlan, ReportPlan, python_float};
@@ -104,6 +105,20 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
     }
     table.title("", '=');
     table.0.trim_end().to_owned()
+}
+
+/// The steady part of a run, in a line.
+pub(super) fn steady(steady: &SteadyState, whole: &Figures) -> String {
+    format!(
+        "Steady state: {:.2} of {:.2} s; {:.2} req/s, {:.2} tok/s, {:.1} requests in flight on average, mean TTFT {:.2} ms, mean TPOT {:.2} ms",
+        steady.window.length_s(),
+        whole.duration_s,
+        steady.request_throughput,
+        steady.output_throughput,
+        steady.concurrency,
+        steady.spread(Quantity::Ttft).mean_ms,
+        steady.spread(Quantity::Tpot).mean_ms,
+    )
 }
 
 struct Table(String);

@@ -441,3 +441,48 @@ fn a_dry_run_sends_nothing_and_says_what_would_be_done() {
     }
     assert_eq!(place.list(""), Vec::<String>::new());
 }
+
+#[test]
+fn the_steady_part_and_the_form_of_pytorch_are_written_where_they_are_asked_for() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile prefix-cache");
+    let line = format!(
+        "{RUN} --base-url {} --num-prompts 24 --max-concurrency 4 --profile --reset-prefix-cache --save-result --result-filename r.json",
+        sim.root()
+    );
+    let ran = place
+        .command(&line)
+        .env("SAVE_TO_PYTORCH_BENCHMARK_FORMAT", "1")
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let json = place.json("r.json");
+    let steady = |key: &str| json[format!("crestline_steady_{key}")].as_f64().unwrap();
+    assert!(steady("from_s") >= 0.0 && steady("to_s") <= json["duration"].as_f64().unwrap() + 0.1);
+    assert!(
+        steady("mean_concurrency") > 3.0 && steady("completed") >= 12.0,
+        "{json}"
+    );
+    assert!(steady("output_throughput") >= 0.8 * json["output_throughput"].as_f64().unwrap());
+    let records = place.json("r.pytorch.json");
+    assert_eq!(records.as_array().unwrap().len(), 12);
+    assert_eq!(records[0]["metric"]["name"], "mean_ttft_ms");
+    assert_eq!(
+        records[0]["metric"]["benchmark_values"][0],
+        json["mean_ttft_ms"]
+    );
+}
+
+#[test]
+fn a_service_without_a_profiler_is_told_before_the_load() {
+    let place = Place::new();
+    let ran = place.run(&format!(
+        "{RUN} --base-url http://127.0.0.1:9 --num-prompts 2 --profile"
+    ));
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.err.contains("--profile is not what this service does"),
+        "{}",
+        ran.err
+    );
+}

@@ -71,7 +71,6 @@ const fn refused(name: &'static str, idle: &'static str, hint: &'static str) -> 
 }
 
 const PICTURES: &str = "the JSON of --save-detailed has the figures of each request";
-const SERVER: &str = "ask the service by hand before and after the run";
 
 /// All of them.
 const REFUSED: &[Refused] = &[
@@ -80,7 +79,6 @@ const REFUSED: &[Refused] = &[
         "",
         "add the certificate's issuer to those that this machine trusts",
     ),
-    refused("profile", "", SERVER),
     refused("lora-modules", "", "give one name with --model"),
     refused("lora-assignment", "random", "give one name with --model"),
     refused(
@@ -91,7 +89,6 @@ const REFUSED: &[Refused] = &[
     refused("plot-timeline", "", PICTURES),
     refused("timeline-itl-thresholds", "25,50", PICTURES),
     refused("plot-dataset-stats", "", PICTURES),
-    refused("reset-prefix-cache", "", SERVER),
 ];
 
 impl FromArgMatches for UnsupportedArgs {
