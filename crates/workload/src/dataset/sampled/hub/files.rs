@@ -277,14 +277,15 @@ mod tests {
             name: "org/name",
             path: None,
             caches: &HubCaches {
-                hugging_face: vec!["/hub".into()],
+                hugging_face: vec!["/caches/hub".into()],
                 model_scope: vec![],
             },
         };
         let error = stored.tables(Part::Any, Part::Any).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no file of data set `org/name` on this machine; looked for /hub/datasets--org--name"
+            "no file of data set `org/name` on this machine; looked for /caches/hub/datasets--org--name, \
+             /caches/datasets/org___name"
         );
         let hint = error.hint().unwrap();
         assert!(

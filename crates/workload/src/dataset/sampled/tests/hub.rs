@@ -78,13 +78,14 @@ fn a_data_set_that_is_not_there_is_refused_with_what_to_get() {
         5,
     );
     let caches = HubCaches {
-        hugging_face: vec!["/hub".into()],
+        hugging_face: vec!["/caches/hub".into()],
         model_scope: vec![],
     };
     let error = Workload::open_with(&plan, &caches).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no file of data set `openai/openai_humaneval` on this machine; looked for /hub/datasets--openai--openai_humaneval"
+        "no file of data set `openai/openai_humaneval` on this machine; looked for \
+         /caches/hub/datasets--openai--openai_humaneval, /caches/datasets/openai___openai_humaneval"
     );
     let hint = error.hint().unwrap();
     assert!(
