@@ -67,6 +67,11 @@ fn columns_that_cannot_be_read_are_refused_where_they_are_wanted() {
         &[],
         "it cannot be read as Arrow: its rows are compressed, which is not supported",
     );
+    check(
+        "zstd.parquet",
+        &[],
+        "it is compressed by ZSTD, and only Snappy is supported: write it anew with that",
+    );
     let rows = read(&fixture("dictionary.arrow"), &["turns"], usize::MAX).unwrap();
     assert_eq!(
         rows[1].field("turns").unwrap().at(0).unwrap().text(),
