@@ -16,6 +16,18 @@ use crate::dataset::DatasetError;
 
 /// The first rows of a file, with these columns of them.
 pub(super) fn read(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cell>, DatasetError> {
+    // The library panics on some files that are broken.
+    let read = std::panic::catch_unwind(|| rows(path, columns, most));
+    read.unwrap_or_else(|_| {
+        Err(DatasetError::Malformed {
+            path: path.to_owned(),
+            line: None,
+            reason: "it cannot be read as Parquet: it is broken".to_owned(),
+        })
+    })
+}
+
+fn rows(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cell>, DatasetError> {
     let malformed = |error: ParquetError| DatasetError::Malformed {
         path: path.to_owned(),
         line: None,
@@ -39,6 +51,13 @@ pub(super) fn read(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cel
     }
     let whole = reader.metadata().file_metadata().schema();
     let wanted = projected(whole, columns).map_err(malformed)?;
+    if wanted.get_fields().is_empty() {
+        return Err(DatasetError::Malformed {
+            path: path.to_owned(),
+            line: None,
+            reason: format!("it has none of the columns {}", columns.join(", ")),
+        });
+    }
     let rows = reader.get_row_iter(Some(wanted)).map_err(malformed)?;
     rows.take(most)
         .map(|row| row.map(record).map_err(malformed))
