@@ -166,6 +166,11 @@ impl Stored<'_> {
         if !of_part.is_empty() {
             return Ok(of_part);
         }
+        // The user may have named the part's own folder.
+        let is_folder = |path: &Path| path.file_name().is_some_and(|name| name == wanted);
+        if self.path.is_some_and(is_folder) {
+            return Ok(found);
+        }
         let is_told = words.is_empty()
             || found
                 .iter()

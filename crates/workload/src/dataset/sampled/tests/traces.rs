@@ -68,6 +68,12 @@ fn a_burst_keeps_its_times_when_asked() {
     let workload = open(&text_plan(burst(TraceTimes::Kept), 2));
     assert_eq!(lengths(&workload), [(108, 23), (31, 17)]);
     assert_eq!(millis(&workload), [0, 5250]);
+    let later = open(&WorkloadPlan {
+        offset: 1,
+        ..text_plan(burst(TraceTimes::Kept), 2)
+    });
+    assert_eq!(millis(&later), [5250]);
+    assert_eq!(later.item(0).prompt_tokens, Some(31));
 }
 
 #[test]
