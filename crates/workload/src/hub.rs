@@ -69,6 +69,9 @@ impl HubCaches {
             .iter()
             .map(|root| root.join(&flat))
             .collect();
+        if kind == HubKind::Dataset {
+            found.extend(self.prepared(name));
+        }
         for root in &self.model_scope {
             for base in [
                 root.join("hub").join(sub),
@@ -85,6 +88,19 @@ impl HubCaches {
         found
     }
 
+    /// Where the Hugging Face tools keep a data set that they have made Arrow files of: a folder beside the hub's cache, with the
+    /// name in lower case and words set apart.
+    fn prepared(&self, name: &str) -> Vec<PathBuf> {
+        let folder = match name.split_once('/') {
+            Some((owner, name)) => format!("{owner}___{}", snake_case(name)),
+            None => snake_case(name),
+        };
+        let beside = self.hugging_face.iter().filter_map(|root| root.parent());
+        beside
+            .map(|parent| parent.join("datasets").join(&folder))
+            .collect()
+    }
+
     /// Folders of a repository's files that exist, best first.
     pub fn snapshots(&self, kind: HubKind, name: &str) -> Vec<PathBuf> {
         self.candidates(kind, name)
@@ -92,6 +108,29 @@ impl HubCaches {
             .flat_map(|candidate| snapshot_folders(&candidate))
             .collect()
     }
+}
+
+/// `OneName` as `one_name`; a run of capitals is one word.
+fn snake_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut snake = String::with_capacity(name.len());
+    for (place, letter) in letters.iter().enumerate() {
+        let before = place.checked_sub(1).map(|before| letters[before]);
+        let next = letters.get(place + 1);
+        let begins_word = match before {
+            Some(before) if letter.is_ascii_uppercase() => {
+                before.is_ascii_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_ascii_uppercase() && next.is_some_and(char::is_ascii_lowercase))
+            }
+            _ => false,
+        };
+        if begins_word {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn distinct<const N: usize>(paths: [Option<PathBuf>; N]) -> Vec<PathBuf> {
@@ -184,6 +223,25 @@ mod tests {
         let expected = ["bbb", "aaa"].map(|revision| model.join("snapshots").join(revision));
         assert_eq!(found, expected);
         assert!(caches.snapshots(HubKind::Dataset, "org/name").is_empty());
+    }
+
+    #[test]
+    fn data_sets_that_were_made_arrow_files_are_found_beside_the_hub() {
+        let root = tempfile::tempdir().unwrap();
+        let caches = caches(&[("HF_HOME", root.path().to_str().unwrap())]);
+        for (name, folder) in [
+            ("openai/gsm8k", "openai___gsm8k"),
+            (
+                "Aeala/ShareGPT_Vicuna_unfiltered",
+                "Aeala___share_gpt_vicuna_unfiltered",
+            ),
+            ("Lin-Chen/MMStar", "Lin-Chen___mm_star"),
+        ] {
+            let folder = root.path().join("datasets").join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            assert_eq!(caches.snapshots(HubKind::Dataset, name), [folder]);
+            assert!(caches.snapshots(HubKind::Model, name).is_empty());
+        }
     }
 
     #[test]

@@ -109,8 +109,8 @@ impl Workload {
         }
     }
 
-    /// When the items are due, counted from the first, where the data set is a trace that says so: ascending, one for each of
-    /// [`Workload::len`].
+    /// When the items are due, counted from the first of the data set, where that is a trace which says so: ascending, one for each
+    /// item from index 0 to the trace's end.
     pub fn due_times(&self) -> Option<&[Nanos]> {
         match &self.items {
             Items::Sampled(sampled) => sampled.due_times(),

@@ -194,6 +194,13 @@ impl DatasetError {
                  `--dataset-args '{\"target_input_len\": N}'`"
                     .to_owned(),
             ),
+            Self::WrongEnding { ending, .. } => Some(format!(
+                "write one JSON object a line and let the file's name end in `.{ending}`"
+            )),
+            Self::NoneLeft { too_long: 1.., .. } => Some(
+                "raise the limit on input and output together, or ask for shorter answers"
+                    .to_owned(),
+            ),
             Self::TextOnly { .. } => Some("give a URL that ends in `/v1/completions`".to_owned()),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Recordings: how long a file is, and a file of samples.
 //!
-//! Reads heads only (WAV, FLAC); sound is never decoded.
+//! Reads heads only (WAV, FLAC, and those of each frame of MP3); sound is never decoded.
 
 use crestline_core::units::Nanos;
 
@@ -11,7 +11,7 @@ pub(super) fn length(bytes: &[u8]) -> Result<Nanos, String> {
     } else if bytes.starts_with(b"fLaC") {
         flac_seconds(bytes).ok_or("its FLAC head is broken or does not tell the length")?
     } else {
-        return Err("it is neither a WAV nor a FLAC file, whose lengths can be told".to_owned());
+        mp3_seconds(bytes).ok_or("it is no WAV, FLAC or MP3 file, whose lengths can be told")?
     };
     Ok(Nanos::from_secs_f64(seconds))
 }
@@ -44,6 +44,55 @@ fn flac_seconds(bytes: &[u8]) -> Option<f64> {
     let bits = u64::from_be_bytes(information.try_into().ok()?);
     let (rate, samples) = (bits >> 44, bits & 0xF_FFFF_FFFF);
     (rate > 0 && samples > 0).then(|| samples as f64 / rate as f64)
+}
+
+/// Frames of layer III one by one (ISO 11172-3 and 13818-3), behind a tag if there is one.
+fn mp3_seconds(bytes: &[u8]) -> Option<f64> {
+    let mut at = 0;
+    if bytes.starts_with(b"ID3") {
+        // Four bytes of seven bits each.
+        let size = bytes.get(6..10)?.iter();
+        at = 10 + size.fold(0, |size, byte| size << 7 | usize::from(byte & 0x7F));
+    }
+    let mut seconds = 0.0;
+    while let Some(frame) = bytes.get(at..at + 4).and_then(Frame::read) {
+        seconds += frame.seconds;
+        at += frame.length;
+    }
+    (seconds > 0.0).then_some(seconds)
+}
+
+/// A frame of MP3.
+struct Frame {
+    length: usize,
+    seconds: f64,
+}
+
+impl Frame {
+    fn read(head: &[u8]) -> Option<Self> {
+        const FIRST: [u32; 15] = [
+            0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
+        ];
+        const SECOND: [u32; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+        // Eleven bits of ones, then two of the version and two of the layer.
+        if head[0] != 0xFF || head[1] & 0xE6 != 0xE2 {
+            return None;
+        }
+        let (rates, samples, divisor) = match head[1] >> 3 & 3 {
+            3 => (FIRST, 1152, 1),
+            2 => (SECOND, 576, 2),
+            0 => (SECOND, 576, 4),
+            _ => return None,
+        };
+        let bits = 1000 * rates.get(usize::from(head[2] >> 4))?;
+        let rate = [44_100, 48_000, 32_000].get(usize::from(head[2] >> 2 & 3))? / divisor;
+        let padding = u32::from(head[2] >> 1 & 1);
+        let length = samples / 8 * bits / rate + padding;
+        (bits > 0).then(|| Self {
+            length: length as usize,
+            seconds: f64::from(samples) / f64::from(rate),
+        })
+    }
 }
 
 /// A WAV file of one channel of 16 bits, from samples from -1 to 1.
@@ -87,10 +136,26 @@ mod tests {
         file.extend([0; 16]);
         assert_eq!(length(&file).unwrap(), Nanos(1_500_000_000));
         assert!(
-            length(b"ID3 and more")
+            length(b"OggS and more")
                 .unwrap_err()
-                .starts_with("it is neither")
+                .starts_with("it is no WAV")
         );
+    }
+
+    #[test]
+    fn the_length_of_mp3_is_the_sum_of_its_frames() {
+        // 24000 a second, 64 kbit a second: frames of 192 bytes and 24 ms. Then 44100, 128 kbit, padded: 418 bytes.
+        let frames = [(0xF3, 0x84, 192), (0xF3, 0x84, 192), (0xFB, 0x92, 418)];
+        let mut file = b"ID3\x04\0\0\0\0\0\x05tag..".to_vec();
+        for (version, rates, size) in frames {
+            let start = file.len();
+            file.extend([0xFF, version, rates, 0]);
+            file.resize(start + size, 0);
+        }
+        file.extend(b"TAG at the end");
+        let expected = 2.0 * 576.0 / 24_000.0 + 1152.0 / 44_100.0;
+        assert_eq!(length(&file).unwrap(), Nanos::from_secs_f64(expected));
+        assert!(length(&file[..15]).is_err());
     }
 
     #[test]

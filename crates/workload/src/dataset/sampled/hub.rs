@@ -8,6 +8,8 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
+use crestline_core::nearest::nearest;
+
 use super::listing::Listing;
 use super::table::{self, Cell};
 use crate::WorkloadError;
@@ -215,17 +217,14 @@ impl Known {
     fn find(name: &str) -> Result<&'static Self, DatasetError> {
         let found = KNOWN.iter().find(|known| known.names.contains(&name));
         found.ok_or_else(|| {
-            let names: Vec<&str> = KNOWN
-                .iter()
-                .flat_map(|known| known.names)
-                .copied()
-                .collect();
+            let names = KNOWN.iter().flat_map(|known| known.names).copied();
+            let help = match nearest(name, names.clone()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("there are `{}`", names.collect::<Vec<_>>().join("`, `")),
+            };
             DatasetError::Unusable {
                 name: "hf",
-                reason: format!(
-                    "how rows of `{name}` are read is not known; there are `{}`",
-                    names.join("`, `")
-                ),
+                reason: format!("how rows of `{name}` are read is not known; {help}"),
             }
         })
     }

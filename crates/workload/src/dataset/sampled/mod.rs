@@ -171,9 +171,11 @@ impl Sampled {
         }
     }
 
-    /// When items are due, from the first on, where the source says so.
+    /// When items are due, counted from the first of the source, where it says so.
     pub(crate) fn due_times(&self) -> Option<&[Nanos]> {
-        self.due_times.as_deref()
+        let due_times = self.due_times.as_deref()?;
+        let before = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        Some(&due_times[before.min(due_times.len())..])
     }
 
     /// The sample at a position: behind the last any of them, drawn.

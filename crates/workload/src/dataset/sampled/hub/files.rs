@@ -166,6 +166,11 @@ impl Stored<'_> {
         if !of_part.is_empty() {
             return Ok(of_part);
         }
+        // The user may have named the part's own folder.
+        let is_folder = |path: &Path| path.file_name().is_some_and(|name| name == wanted);
+        if self.path.is_some_and(is_folder) {
+            return Ok(found);
+        }
         let is_told = words.is_empty()
             || found
                 .iter()
@@ -277,14 +282,15 @@ mod tests {
             name: "org/name",
             path: None,
             caches: &HubCaches {
-                hugging_face: vec!["/hub".into()],
+                hugging_face: vec!["/caches/hub".into()],
                 model_scope: vec![],
             },
         };
         let error = stored.tables(Part::Any, Part::Any).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no file of data set `org/name` on this machine; looked for /hub/datasets--org--name"
+            "no file of data set `org/name` on this machine; looked for /caches/hub/datasets--org--name, \
+             /caches/datasets/org___name"
         );
         let hint = error.hint().unwrap();
         assert!(

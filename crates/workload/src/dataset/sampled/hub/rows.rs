@@ -242,7 +242,8 @@ fn problem(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Result<
         answer: asked.unwrap_or_else(|| counted(solution)),
         forced: asked.is_some(),
     };
-    if !lengths.are_within(LONGEST_PROMPT, LONGEST) {
+    // A length that is asked for is asked for of all.
+    if !lengths.forced && !lengths.are_within(LONGEST_PROMPT, LONGEST) {
         listing.leave_out();
         return Ok(());
     }
@@ -288,7 +289,7 @@ fn edit(listing: &mut Listing<'_>, row: &Cell, samples: &HubSamples) -> Result<(
 fn reference(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Result<(), RowError> {
     let (system, user) = (text(row, "system_prompt")?, text(row, "question")?);
     let answer = text(row, "output")?;
-    listing.tokenizer("the length of a reference answer")?;
+    let tokenizer = listing.tokenizer("the length of a reference answer")?;
     let first = Message {
         role: "system".to_owned(),
         ..Message::user(system)
@@ -297,7 +298,7 @@ fn reference(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Resul
         listing.conversation(vec![first, Message::user(user)])?;
     let lengths = Lengths {
         prompt: tokens.unwrap_or(0),
-        answer: asked.or_else(|| listing.plain_count(answer)).unwrap_or(0),
+        answer: asked.unwrap_or_else(|| tokenizer.count(answer) as u32),
         forced: asked.is_some(),
     };
     if !lengths.are_usable() {

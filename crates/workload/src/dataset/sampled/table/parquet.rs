@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
@@ -14,6 +16,18 @@ use crate::dataset::DatasetError;
 
 /// The first rows of a file, with these columns of them.
 pub(super) fn read(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cell>, DatasetError> {
+    // The library panics on some files that are broken.
+    let read = std::panic::catch_unwind(|| rows(path, columns, most));
+    read.unwrap_or_else(|_| {
+        Err(DatasetError::Malformed {
+            path: path.to_owned(),
+            line: None,
+            reason: "it cannot be read as Parquet: it is broken".to_owned(),
+        })
+    })
+}
+
+fn rows(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cell>, DatasetError> {
     let malformed = |error: ParquetError| DatasetError::Malformed {
         path: path.to_owned(),
         line: None,
@@ -24,12 +38,38 @@ pub(super) fn read(path: &Path, columns: &[&str], most: usize) -> Result<Vec<Cel
         source,
     })?;
     let reader = SerializedFileReader::new(file).map_err(malformed)?;
+    if let Some(codec) = unknown_codec(&reader) {
+        let codec = codec.to_string();
+        let codec = codec.split('(').next().unwrap_or(&codec);
+        return Err(DatasetError::Malformed {
+            path: path.to_owned(),
+            line: None,
+            reason: format!(
+                "it is compressed by {codec}, and only Snappy is supported: write it anew with that"
+            ),
+        });
+    }
     let whole = reader.metadata().file_metadata().schema();
     let wanted = projected(whole, columns).map_err(malformed)?;
+    if wanted.get_fields().is_empty() {
+        return Err(DatasetError::Malformed {
+            path: path.to_owned(),
+            line: None,
+            reason: format!("it has none of the columns {}", columns.join(", ")),
+        });
+    }
     let rows = reader.get_row_iter(Some(wanted)).map_err(malformed)?;
     rows.take(most)
         .map(|row| row.map(record).map_err(malformed))
         .collect()
+}
+
+/// A codec other than Snappy, where some column is compressed by one.
+fn unknown_codec(reader: &SerializedFileReader<File>) -> Option<Compression> {
+    let groups = reader.metadata().row_groups().iter();
+    let mut codecs =
+        groups.flat_map(|group| group.columns().iter().map(ColumnChunkMetaData::compression));
+    codecs.find(|codec| !matches!(codec, Compression::UNCOMPRESSED | Compression::SNAPPY))
 }
 
 /// The schema with those of the columns that there are; all where none are named.

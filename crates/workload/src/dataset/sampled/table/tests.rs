@@ -67,6 +67,21 @@ fn columns_that_cannot_be_read_are_refused_where_they_are_wanted() {
         &[],
         "it cannot be read as Arrow: its rows are compressed, which is not supported",
     );
+    check(
+        "kinds-stream.arrow",
+        &["question"],
+        "it cannot be read as Arrow: it has none of the columns that are wanted",
+    );
+    check(
+        "kinds.parquet",
+        &["question", "answer"],
+        "it has none of the columns question, answer",
+    );
+    check(
+        "zstd.parquet",
+        &[],
+        "it is compressed by ZSTD, and only Snappy is supported: write it anew with that",
+    );
     let rows = read(&fixture("dictionary.arrow"), &["turns"], usize::MAX).unwrap();
     assert_eq!(
         rows[1].field("turns").unwrap().at(0).unwrap().text(),
@@ -113,6 +128,22 @@ fn a_cut_file_is_an_error_or_fewer_rows_but_no_panic() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_broken_parquet_file_does_not_panic(changes in proptest::collection::vec((0_usize..4000, any::<u8>()), 1..10), which in 0_usize..3) {
+        let name = ["kinds.parquet", "mt-bench.parquet", "mmstar.parquet"][which];
+        let mut bytes = std::fs::read(fixture(name)).unwrap();
+        for (at, value) in changes {
+            let length = bytes.len();
+            bytes[at % length] = value;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("broken.parquet");
+        std::fs::write(&path, bytes).unwrap();
+        if let Ok(rows) = read(&path, &[], 1000) {
+            prop_assert!(rows.len() <= 1000);
+        }
+    }
 
     #[test]
     fn a_broken_arrow_file_does_not_panic(changes in proptest::collection::vec((0_usize..3000, any::<u8>()), 1..20)) {

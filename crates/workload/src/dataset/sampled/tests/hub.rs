@@ -44,6 +44,11 @@ fn a_folder_gives_its_usual_subset_and_split() {
     });
     assert_eq!(text(&other.item(0)), "How would you begin?");
     assert_eq!(other.item(0).max_tokens, Some(9));
+    let inside = open_hub(HubSamples {
+        subset: Some("socratic".to_owned()),
+        ..samples("openai/gsm8k", Some(hub("gsm8k/socratic")))
+    });
+    assert_eq!(inside.item(0).prompt, other.item(0).prompt);
     let train = open_hub(HubSamples {
         split: Some("train".to_owned()),
         ..samples("openai/gsm8k", Some(hub("gsm8k")))
@@ -78,18 +83,24 @@ fn a_data_set_that_is_not_there_is_refused_with_what_to_get() {
         5,
     );
     let caches = HubCaches {
-        hugging_face: vec!["/hub".into()],
+        hugging_face: vec!["/caches/hub".into()],
         model_scope: vec![],
     };
     let error = Workload::open_with(&plan, &caches).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no file of data set `openai/openai_humaneval` on this machine; looked for /hub/datasets--openai--openai_humaneval"
+        "no file of data set `openai/openai_humaneval` on this machine; looked for \
+         /caches/hub/datasets--openai--openai_humaneval, /caches/datasets/openai___openai_humaneval"
     );
     let hint = error.hint().unwrap();
     assert!(
         hint.contains("hf download --repo-type dataset openai/openai_humaneval"),
         "{hint}"
+    );
+    let near = samples("openai/gsm8", None);
+    assert_eq!(
+        refused(&text_plan(SampleSource::Hub(near), 5)),
+        "data set `hf`: how rows of `openai/gsm8` are read is not known; did you mean `openai/gsm8k`?"
     );
     let unknown = refused(&text_plan(
         SampleSource::Hub(samples("some/other", None)),

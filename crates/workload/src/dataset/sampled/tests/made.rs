@@ -80,20 +80,21 @@ fn both_ends_of_a_range_are_drawn() {
 #[test]
 fn tokens_that_stand_around_a_prompt_are_part_of_the_input_and_a_chat_template_is_not() {
     let base = text_plan(SampleSource::Random(random()), 4);
-    let varieties = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../fixtures/tokenizer/varieties/word_level"
-    );
-    let other = WorkloadPlan {
-        tokenizer: Some(varieties.to_owned()),
-        ..base.clone()
-    };
-    let workload = open(&other);
-    let tokenizer = workload.tokenizer().unwrap();
-    let item = workload.item(1);
-    let sent = tokenizer.encode_prompt(text(&item)).len();
-    assert_eq!(item.prompt_tokens, Some(sent as u32));
-    assert_eq!(sent, 64, "{:?}", workload.notes());
+    for variety in ["word_level", "sentence_pieces", "word_piece", "phrases"] {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../fixtures/tokenizer/varieties/"
+        );
+        let workload = open(&WorkloadPlan {
+            tokenizer: Some(format!("{folder}{variety}")),
+            ..base.clone()
+        });
+        let tokenizer = workload.tokenizer().unwrap();
+        let item = workload.item(1);
+        let sent = tokenizer.encode_prompt(text(&item)).len();
+        assert_eq!(item.prompt_tokens, Some(sent as u32), "{variety}");
+        assert_eq!(sent, 64, "{variety}: {:?}", workload.notes());
+    }
 
     let chat = open(&WorkloadPlan {
         form: PromptForm::Chat,

@@ -312,7 +312,7 @@ fn wrong_recordings_are_named() {
     let message = refused(&recordings(path, RecordingForm::File));
     assert_eq!(
         without(&message, folder.path()),
-        "a.jsonl, line 1: a.mp3: it is neither a WAV nor a FLAC file, whose lengths can be told"
+        "a.jsonl, line 1: a.mp3: it is no WAV, FLAC or MP3 file, whose lengths can be told"
     );
 }
 

@@ -96,3 +96,27 @@ fn without(message: &str, folder: &Path) -> String {
 fn field<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap()
 }
+
+#[test]
+fn a_plan_of_samples_is_the_same_after_it_was_written_down() {
+    let source = SampleSource::Hub(crate::plan::HubSamples {
+        name: "openai/gsm8k".to_owned(),
+        path: Some(fixture("hub/gsm8k")),
+        subset: None,
+        split: Some("test".to_owned()),
+        output_length: Some(7),
+        categories: vec![],
+        distance: (0.1, 1.0),
+        seconds: (0.0, None),
+    });
+    let template = json!({"enable_thinking": false});
+    let sampling = Sampling {
+        template: PlainTemplate::Applied(template.as_object().unwrap().clone()),
+        ..sampling(source, 5)
+    };
+    let plan = plan(sampling, PromptForm::Text);
+    let written = serde_json::to_string(&plan).unwrap();
+    let read: WorkloadPlan = serde_json::from_str(&written).unwrap();
+    assert_eq!(read, plan);
+    assert_eq!(open(&read).item(1), open(&plan).item(1));
+}

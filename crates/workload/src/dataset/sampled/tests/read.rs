@@ -260,6 +260,41 @@ fn samples_above_the_limit_are_left_out_and_told() {
 }
 
 #[test]
+fn what_can_be_done_is_said_where_samples_cannot_be_used() {
+    let hint = |plan: &WorkloadPlan| {
+        let error = Workload::open_with(plan, &HubCaches::default()).unwrap_err();
+        error.hint().unwrap_or_default()
+    };
+    let (_folder, path) = file("a.txt", "one");
+    let ending = hint(&text_plan(prompts(path, Some(1)), 9));
+    assert!(ending.contains("name end in `.jsonl`"), "{ending}");
+    let limited = Sampling {
+        longest: Some(3),
+        ..sampling(prompts(fixture("prompts.jsonl"), None), 9)
+    };
+    let long = hint(&plan(limited, PromptForm::Text));
+    assert!(long.starts_with("raise the limit"), "{long}");
+    let uncounted = WorkloadPlan {
+        tokenizer: None,
+        ..text_plan(share_gpt(fixture("sharegpt_like.json"), None), 9)
+    };
+    assert_eq!(
+        refused(&uncounted),
+        "leaving out conversations that are too short or too long needs a tokenizer"
+    );
+}
+
+#[test]
+fn prompts_need_no_tokenizer_where_nothing_has_to_be_counted() {
+    let workload = open(&WorkloadPlan {
+        tokenizer: None,
+        ..text_plan(prompts(fixture("prompts.jsonl"), None), 9)
+    });
+    let item = workload.item(0);
+    assert_eq!((item.prompt_tokens, item.max_tokens), (None, Some(40)));
+}
+
+#[test]
 fn verses_fill_the_input_behind_the_same_first_lines() {
     let workload = open(&text_plan(poem(200, 60), 20));
     assert_eq!(workload.len(), Some(20));

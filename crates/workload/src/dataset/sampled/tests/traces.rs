@@ -68,6 +68,53 @@ fn a_burst_keeps_its_times_when_asked() {
     let workload = open(&text_plan(burst(TraceTimes::Kept), 2));
     assert_eq!(lengths(&workload), [(108, 23), (31, 17)]);
     assert_eq!(millis(&workload), [0, 5250]);
+    let later = open(&WorkloadPlan {
+        offset: 1,
+        ..text_plan(burst(TraceTimes::Kept), 2)
+    });
+    assert_eq!(millis(&later), [5250]);
+    assert_eq!(later.item(0).prompt_tokens, Some(31));
+}
+
+#[test]
+fn requests_of_traces_above_the_limit_are_left_out_and_told() {
+    let limited = |source, longest| {
+        let sampling = Sampling {
+            longest: Some(longest),
+            ..sampling(source, 10)
+        };
+        plan(sampling, PromptForm::Text)
+    };
+    let source = || SampleSource::Trace(trace(fixture("timed_trace.jsonl")));
+    let workload = open(&limited(source(), 45));
+    assert_eq!(lengths(&workload), [(37, 5), (16, 3)]);
+    assert_eq!(millis(&workload), [0, 4000]);
+    let told = |workload: &Workload, begin: &str| {
+        workload.notes().iter().any(|note| note.starts_with(begin))
+    };
+    assert!(
+        told(&workload, "2 of 4 requests of "),
+        "{:?}",
+        workload.notes()
+    );
+    let message = refused(&limited(source(), 10));
+    assert!(
+        message.ends_with("4 have input and output together above 10 tokens"),
+        "{message}"
+    );
+
+    let workload = open(&limited(burst(TraceTimes::Kept), 200));
+    assert_eq!(lengths(&workload), [(108, 23), (31, 17)]);
+    assert!(
+        told(&workload, "1 of 3 requests of "),
+        "{:?}",
+        workload.notes()
+    );
+    let message = refused(&limited(burst(TraceTimes::Kept), 10));
+    assert!(
+        message.ends_with("3 have input and output together above 10 tokens"),
+        "{message}"
+    );
 }
 
 #[test]

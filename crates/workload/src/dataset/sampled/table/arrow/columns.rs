@@ -46,29 +46,49 @@ pub(super) fn schema(header: Table<'_>) -> Result<Vec<Field>, String> {
     if header.i16(0).unwrap_or(0) != 0 {
         return Err("its numbers have their bytes in the other order".to_owned());
     }
-    fields(header, 1, 0)
+    fields(header, 1, &mut Room::default())
 }
 
-/// Deepest nesting of columns.
-const DEEPEST: usize = 16;
+/// How many columns a schema may have and how deeply they may be nested: in a broken file a column may be its own child.
+#[derive(Debug)]
+struct Room {
+    columns: usize,
+    depth: usize,
+}
 
-fn fields(table: Table<'_>, number: usize, depth: usize) -> Result<Vec<Field>, String> {
-    const BROKEN: &str = "its schema is broken";
-    if depth > DEEPEST {
-        return Err("its columns are nested too deeply".to_owned());
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            columns: 4096,
+            depth: 16,
+        }
     }
+}
+
+fn fields(table: Table<'_>, number: usize, room: &mut Room) -> Result<Vec<Field>, String> {
+    const BROKEN: &str = "its schema is broken";
     let Some(list) = table.vector(number) else {
         return Ok(Vec::new());
     };
-    let field = |table: Option<Table<'_>>| {
+    room.depth = room
+        .depth
+        .checked_sub(1)
+        .ok_or("its columns are nested too deeply")?;
+    let mut fields = Vec::new();
+    for table in list.tables() {
         let table = table.ok_or(BROKEN)?;
-        Ok(Field {
+        room.columns = room
+            .columns
+            .checked_sub(1)
+            .ok_or("it has too many columns")?;
+        fields.push(Field {
             name: table.text(0).unwrap_or_default().to_owned(),
             kind: kind(table).ok_or(BROKEN)?,
-            children: fields(table, 5, depth + 1)?,
-        })
-    };
-    list.tables().map(field).collect()
+            children: self::fields(table, 5, room)?,
+        });
+    }
+    room.depth += 1;
+    Ok(fields)
 }
 
 fn kind(field: Table<'_>) -> Option<Kind> {
@@ -177,6 +197,9 @@ impl<'a> Batch<'a> {
             if wanted.is_empty() || wanted.contains(&field.name.as_str()) {
                 columns.push((field.name.clone(), column));
             }
+        }
+        if columns.is_empty() {
+            return Err("it has none of the columns that are wanted".to_owned());
         }
         if columns
             .iter()
