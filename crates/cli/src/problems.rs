@@ -13,6 +13,8 @@ use crate::problem::Problem;
 pub(crate) struct Flags {
     /// Where the service is.
     pub(crate) url: &'static str,
+    /// Which tokenizer.
+    pub(crate) tokenizer: &'static str,
     /// How a key is given.
     pub(crate) key: &'static str,
     /// Longest silence inside a response.
@@ -78,7 +80,9 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         ..
     } = flags;
     match error {
-        RunError::Workload(error) => error.hint(),
+        RunError::Workload(error) => error
+            .hint()
+            .map(|hint| hint.replace("--tokenizer-path", flags.tokenizer)),
         RunError::Profile(_) => {
             Some("`crestline sim --list` shows the built-in profiles".to_owned())
         }

@@ -40,6 +40,7 @@ const SAME_SECOND: u32 = 100;
 /// What hints call the flags.
 pub(super) const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
+    tokenizer: "--tokenizer",
     key: "in OPENAI_API_KEY or with --header Authorization='Bearer KEY'",
     read_timeout: "the server's speed",
     total_timeout: "the server's speed",

@@ -26,6 +26,7 @@ use session::Session;
 /// What hints call the flags.
 const FLAGS: Flags = Flags {
     url: "--url",
+    tokenizer: "--tokenizer-path",
     key: "with --api-key or in OPENAI_API_KEY",
     read_timeout: "--read-timeout",
     total_timeout: "--total-timeout",

@@ -14,7 +14,7 @@ pub(super) fn point(all: &ServeArgs) -> Result<LoadPoint, Problem> {
     let requests = if wants_all(all) {
         NonZeroU32::MAX
     } else {
-        values::positive("--num-prompts", args.num_prompts)?
+        batches(all, values::positive("--num-prompts", args.num_prompts)?)
     };
     let limit = args
         .max_concurrency
@@ -27,6 +27,20 @@ pub(super) fn point(all: &ServeArgs) -> Result<LoadPoint, Problem> {
         warmup,
         duration: None,
     })
+}
+
+/// Requests that hold so many prompts: random texts may be sent several in one. A query of its own is no document, so that
+/// one prompt and one text of each request are spent on it.
+fn batches(args: &ServeArgs, prompts: NonZeroU32) -> NonZeroU32 {
+    let texts = args.dataset.random_batch_size.max(1);
+    let (prompts, texts) = match args.dataset.dataset_name {
+        DatasetName::RandomRerank if args.dataset.no_reranker => {
+            (prompts.get() - 1, texts.saturating_sub(1).max(1))
+        }
+        DatasetName::Random | DatasetName::RandomRerank => (prompts.get(), texts),
+        _ => return prompts,
+    };
+    NonZeroU32::new(prompts.div_ceil(texts)).unwrap_or(NonZeroU32::MIN)
 }
 
 /// All lines of the user's own file, each once.

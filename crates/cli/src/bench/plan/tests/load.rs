@@ -119,6 +119,18 @@ fn arrivals_are_bursty_even_or_rising() {
         ready_within = 600000000000
         test_connection = true"]],
     );
+    changes(
+        "--random-batch-size 4 --num-prompts 10 --backend openai-embeddings --endpoint /v1/embeddings",
+        &expect![[r#"
+            endpoint = "open_ai_embeddings"
+            generation.extra = {}
+            generation.stream = false
+            name = "openai-embeddings"
+            points.0.requests = 3
+            subject.live.url = "http://127.0.0.1:8000/v1/embeddings"
+            workload.dataset.sampled.requests = 3
+            workload.dataset.sampled.source.random.texts = 4"#]],
+    );
     changes("--seed 7", &expect!["workload.seed = 7"]);
 }
 
