@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
-use crestline_core::request::{Arrivals, LoadPoint};
+use crestline_core::request::{Arrivals, LoadPoint, Prompt};
 use crestline_core::serving::{Applied, Basis, Counting, Figures, RequestClock, Row, SteadyState};
-
 use crestline_core::units::Nanos;
-
+use crestline_experiment::plan::Plan;
+use crestline_load::client::endpoint::Endpoint;
 use crestline_load::counters::ServerCounters;
+use crestline_workload::Workload;
+use crestline_workload::plan::{Dataset, Pairing, SampleSource};
 
 use super::args::Compat;
 use super::plan::ReportPlan;
@@ -37,7 +39,11 @@ pub(super) struct Run {
 impl Run {
     /// Of the records in a run's database.
     pub(super) fn of(stored: Stored, point: &LoadPoint, seed: u64, report: &ReportPlan) -> Self {
-        let Stored { mut records, epoch } = stored;
+        let Stored {
+            mut records,
+            epoch,
+            sent,
+        } = stored;
         records.sort_by_key(|record| record.index);
         let (counting, clock) = match report.compat {
             Compat::None => (Counting::Tokens, RequestClock::Sent),
@@ -45,7 +51,11 @@ impl Run {
         };
         let rows: Vec<Row> = records
             .iter()
-            .map(|record| Row::of_record(record, clock))
+            .map(|record| Row {
+                audio_s: sent.audio_s.get(&record.index).copied().unwrap_or(0.0),
+                input_sequences: sent.sequences,
+                ..Row::of_record(record, clock)
+            })
             .collect();
         let basis = Basis {
             duration_s: duration_s(&records, point, seed),
@@ -95,6 +105,54 @@ pub(super) struct Stored {
     pub(super) records: Vec<RequestRecord>,
     /// When their times begin, since 1970.
     pub(super) epoch: Nanos,
+    pub(super) sent: Sent,
+}
+
+/// What is known of the requests besides their records.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Texts or documents of each.
+    pub(super) sequences: u64,
+    /// Seconds of speech, by request.
+    pub(super) audio_s: BTreeMap<u64, f64>,
+}
+
+impl Sent {
+    /// Of requests with these indices.
+    pub(super) fn of(plan: &Plan, indices: impl Iterator<Item = u64>) -> Self {
+        let speech = match plan.endpoint {
+            Endpoint::OpenAiTranscription => Workload::open(&plan.workload).ok(),
+            _ => None,
+        };
+        let seconds = |workload: &Workload, index: u64| match workload.item(index).prompt {
+            Prompt::Audio(audio) => audio.length.as_secs_f64(),
+            _ => 0.0,
+        };
+        Self {
+            sequences: sequences(&plan.workload.dataset),
+            audio_s: speech
+                .map(|workload| {
+                    indices
+                        .map(|index| (index, seconds(&workload, index)))
+                        .collect()
+                })
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn sequences(dataset: &Dataset) -> u64 {
+    let Dataset::Sampled(sampling) = dataset else {
+        return 1;
+    };
+    match &sampling.source {
+        SampleSource::Random(random) => u64::from(random.texts),
+        SampleSource::Rerank(rerank) => match rerank.pairing {
+            Pairing::Joined => u64::from(rerank.texts),
+            Pairing::Separate => u64::from(rerank.texts.saturating_sub(1)),
+        },
+        _ => 1,
+    }
 }
 
 fn applied(point: &LoadPoint) -> Applied {

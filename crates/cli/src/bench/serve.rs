@@ -5,8 +5,9 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crestline_core::record::RequestRecord;
 use crestline_experiment::event::{Event, PointResult};
-use crestline_experiment::plan::SubjectPlan;
+use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_experiment::run::{DATABASE, run as run_plan};
 use crestline_load::counters::ServerCounters;
 use crestline_load::engine::Stop;
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::args::ServeArgs;
 use super::beside::{self, Beside};
 use super::plan::{self, Surroundings, Translation};
-use super::run_figures::{Run, Stored};
+use super::run_figures::{Run, Sent, Stored};
 use super::{result_json, table};
 use crate::client_health::health;
 use crate::exit::Exit;
@@ -193,7 +194,12 @@ fn close(
     let point = result.summary.point();
     let run = Run {
         counted,
-        ..Run::of(stored(&result.folder)?, point, plan.workload.seed, report)
+        ..Run::of(
+            stored(&result.folder, plan)?,
+            point,
+            plan.workload.seed,
+            report,
+        )
     };
     let failed = run.records.iter().filter(|record| !record.succeeded());
     for (number, record) in failed.take(FAILURES_SHOWN).enumerate() {
@@ -245,15 +251,17 @@ fn close(
     Ok(run)
 }
 
-fn stored(folder: &Path) -> Result<Stored, Problem> {
+fn stored(folder: &Path, plan: &Plan) -> Result<Stored, Problem> {
     let unreadable = |error| Problem::failed("the database cannot be read back").because(&error);
     let reader = RunReader::open(&folder.join(DATABASE)).map_err(unreadable)?;
+    let records: Vec<RequestRecord> = reader
+        .records()
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
     Ok(Stored {
         epoch: reader.meta().header.start,
-        records: reader
-            .records()
-            .collect::<Result<_, _>>()
-            .map_err(unreadable)?,
+        sent: Sent::of(plan, records.iter().map(|record| record.index)),
+        records,
     })
 }
 

@@ -333,6 +333,13 @@ fn made_prompts_of_every_kind_are_sent_and_answered() {
         );
         place.run(&line).done();
         let json = place.json("r.json");
+        let texts = json["total_input_sequences"].as_u64();
+        let expected = match flags {
+            _ if flags.contains("rerank") => Some(6),
+            _ if flags.contains("embeddings") => Some(4),
+            _ => None,
+        };
+        assert_eq!(texts, expected, "{flags}");
         assert!(
             json["completed"].as_u64().unwrap() >= 1 && json["failed"] == 0,
             "{flags}: {json}"
