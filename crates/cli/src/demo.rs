@@ -40,7 +40,7 @@ const SWEEP: &str =
     "--max-tokens 64 --parallel 1 8 32 96 --number 15 100 250 400 --sleep-interval 0.5 --name demo";
 
 /// The search, with shorter answers so that it is over sooner. About 15 seconds; the budget is for machines that are busy.
-const SEARCH: &str = "--max-tokens 32 --sla-auto-tune --parallel 8 --sla-upper-bound 128 --sla-tolerance 10% \
+const SEARCH: &str = "--max-tokens 16 48 --sla-auto-tune --parallel 8 --sla-upper-bound 128 --sla-tolerance 10% \
     --sla-budget 20s --name demo-sla";
 
 /// The SLA of the search.
