@@ -4,7 +4,6 @@
 //! judges by is in [`crate::metrics`] and [`crate::summary`]. Where other tools count events and whole seconds, although
 //! tokens and moments are meant, [`Counting`] says which of the two is wanted. Knows no names of files or keys.
 
-mod counters;
 mod figures;
 mod lengths;
 mod peak;
@@ -16,10 +15,6 @@ mod steady;
 mod timeline;
 mod tokens;
 
-pub use counters::{
-    CacheCounters, Denoising, DenoisingCounters, DraftCounters, Speculation, cache_hit_share,
-    denoising, speculation,
-};
 pub use figures::{Basis, Counting, Figures, Limits};
 pub use lengths::{Bins, LengthStatistics};
 pub use peak::{Second, seconds};

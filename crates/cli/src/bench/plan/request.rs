@@ -22,7 +22,10 @@ pub(super) fn workload(
     let source = dataset::source(args)?;
     check_backend(args, address)?;
     let template = match &set.chat_template_kwargs {
-        _ if set.skip_chat_template => PlainTemplate::Skipped,
+        // Without a tokenizer there is no template.
+        _ if set.skip_chat_template || args.connection.skip_tokenizer_init => {
+            PlainTemplate::Skipped
+        }
         Some(text) => PlainTemplate::Applied(values::object("--chat-template-kwargs", text)?),
         None => PlainTemplate::Applied(Map::new()),
     };

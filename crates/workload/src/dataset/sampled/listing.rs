@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crestline_core::request::{Message, Prompt};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Opening, Sample};
 use crate::WorkloadError;
 use crate::dataset::DatasetError;
+use crate::dataset::file::{existing, for_each_numbered, with_ending};
 use crate::draw::shuffle;
 use crate::plan::{PlainTemplate, PromptForm, SampleOrder};
 use crate::presentation::{Content, Presentation};
@@ -55,6 +57,24 @@ impl<'a> Listing<'a> {
     /// The source that is read, for messages.
     pub(super) fn read_from(&mut self, path: &Path) {
         path.clone_into(&mut self.path);
+    }
+
+    /// The objects of a file that ends in `.jsonl`, each with the number of its line, in the order in which they are to be
+    /// tried; and the file that was found.
+    pub(super) fn lines<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        path: &Path,
+    ) -> Result<(PathBuf, Vec<(usize, T)>), WorkloadError> {
+        let path = existing(name, path)?;
+        with_ending(&path, "jsonl")?;
+        self.read_from(&path);
+        let mut records = Vec::new();
+        for_each_numbered(&path, |line, record| {
+            records.push((line, record));
+            Ok(())
+        })?;
+        Ok((path, self.ordered(records)))
     }
 
     /// Something that a user should know.

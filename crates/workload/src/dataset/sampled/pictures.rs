@@ -10,7 +10,6 @@ use super::listing::Listing;
 use super::{Sample, media};
 use crate::WorkloadError;
 use crate::dataset::DatasetError;
-use crate::dataset::file::{existing, for_each_numbered, with_ending};
 use crate::plan::{PictureFiles, PictureSamples};
 use crate::presentation::Content;
 
@@ -33,15 +32,8 @@ pub(super) fn list(
     listing: &mut Listing<'_>,
     samples: &PictureSamples,
 ) -> Result<(), WorkloadError> {
-    let path = existing(NAME, &samples.path)?;
-    with_ending(&path, "jsonl")?;
-    listing.read_from(&path);
-    let mut records: Vec<(usize, Record)> = Vec::new();
-    for_each_numbered(&path, |line, record| {
-        records.push((line, record));
-        Ok(())
-    })?;
-    for (line, record) in listing.ordered(records) {
+    let (path, records) = listing.lines::<Record>(NAME, &samples.path)?;
+    for (line, record) in records {
         if listing.is_full() {
             break;
         }

@@ -6,7 +6,6 @@ use super::Sample;
 use super::listing::Listing;
 use crate::WorkloadError;
 use crate::dataset::DatasetError;
-use crate::dataset::file::{existing, for_each_numbered, with_ending};
 use crate::plan::PromptSamples;
 
 const NAME: &str = "custom";
@@ -23,15 +22,8 @@ pub(super) fn list(
     listing: &mut Listing<'_>,
     samples: &PromptSamples,
 ) -> Result<(), WorkloadError> {
-    let path = existing(NAME, &samples.path)?;
-    with_ending(&path, "jsonl")?;
-    listing.read_from(&path);
-    let mut records: Vec<(usize, Record)> = Vec::new();
-    for_each_numbered(&path, |line, record| {
-        records.push((line, record));
-        Ok(())
-    })?;
-    for (line, record) in listing.ordered(records) {
+    let (path, records) = listing.lines::<Record>(NAME, &samples.path)?;
+    for (line, record) in records {
         if listing.is_full() {
             break;
         }

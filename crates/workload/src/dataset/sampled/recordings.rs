@@ -10,7 +10,6 @@ use super::listing::Listing;
 use super::{Sample, audio, media};
 use crate::WorkloadError;
 use crate::dataset::DatasetError;
-use crate::dataset::file::{existing, for_each_numbered, with_ending};
 use crate::plan::{RecordingForm, RecordingSamples};
 
 const NAME: &str = "custom_audio";
@@ -36,15 +35,8 @@ pub(super) fn list(
     listing: &mut Listing<'_>,
     samples: &RecordingSamples,
 ) -> Result<(), WorkloadError> {
-    let path = existing(NAME, &samples.path)?;
-    with_ending(&path, "jsonl")?;
-    listing.read_from(&path);
-    let mut records: Vec<(usize, Record)> = Vec::new();
-    for_each_numbered(&path, |line, record| {
-        records.push((line, record));
-        Ok(())
-    })?;
-    for (line, record) in listing.ordered(records) {
+    let (path, records) = listing.lines::<Record>(NAME, &samples.path)?;
+    for (line, record) in records {
         if listing.is_full() {
             break;
         }
