@@ -1,11 +1,36 @@
-//! Figures: values in, SVG text out.
+//! Figures: values in, SVG text or pixels out.
 //!
-//! Each is one self-contained file without scripts and fonts of its own, legible on light and dark screens. Opens nothing,
+//! Each is one self-contained file without scripts and other files, legible on light and dark screens. Opens nothing,
 //! and computes no metric.
 
+mod drawing;
+mod font;
+mod png;
 mod scale;
 mod search_course;
 mod svg;
 mod theme;
 
 pub use search_course::{SearchCourse, Stretch, search_course};
+pub use theme::Theme;
+
+/// A figure that is done, and can be written in several forms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture(drawing::Drawing);
+
+impl Picture {
+    /// As an SVG file, light or dark as the screen it is seen on.
+    pub fn svg(&self) -> String {
+        svg::write(&self.0)
+    }
+
+    /// As a PNG file with so many pixels an inch, 10 to 2400, in the embedded font.
+    pub fn png(&self, dpi: f64, theme: Theme) -> Vec<u8> {
+        png::write(&self.0, dpi, theme)
+    }
+
+    /// Width and height in inches.
+    pub fn inches(&self) -> [f64; 2] {
+        [self.0.size.x / 96.0, self.0.size.y / 96.0]
+    }
+}

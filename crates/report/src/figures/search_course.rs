@@ -12,7 +12,9 @@ use crestline_core::search::{Answer, Question, Variable};
 use crestline_core::sla::{Group, Probe};
 use crestline_core::units::Nanos;
 
-use super::svg::{Anchor, Drawing, point, wrapped};
+use super::Picture;
+use super::drawing::{Anchor, Drawing, point};
+use super::theme::{TEXT, TITLE};
 use layout::Layout;
 
 /// What the figure shows.
@@ -56,14 +58,11 @@ enum Mark {
 
 /// Groups that have a lane and a column of their own.
 const GROUPS: usize = 8;
-/// Size of the letters, as in the style sheet.
-const LETTERS: f64 = 12.0;
-const TITLE_LETTERS: f64 = 15.0;
 /// Lines of words about each answer.
 const ANSWER_LINES: usize = 2;
 
-/// The figure as an SVG file.
-pub fn search_course(course: &SearchCourse<'_>) -> String {
+/// The figure.
+pub fn search_course(course: &SearchCourse<'_>) -> Picture {
     let course = &SearchCourse {
         stretches: course
             .stretches
@@ -89,7 +88,7 @@ pub fn search_course(course: &SearchCourse<'_>) -> String {
     }
     lanes::draw(&mut drawing, course, &layout);
     key::draw(&mut drawing, course, &layout);
-    drawing.finish()
+    Picture(drawing)
 }
 
 impl SearchCourse<'_> {
@@ -167,7 +166,7 @@ impl Mark {
     }
 
     /// In a figure, around a place.
-    fn draw(self, drawing: &mut Drawing, middle: super::svg::Point) {
+    fn draw(self, drawing: &mut Drawing, middle: super::drawing::Point) {
         match self {
             Self::Meets => drawing.disc("meets", middle, 2.5),
             Self::Misses => drawing.cross("misses", middle, 4.0),
@@ -191,8 +190,8 @@ fn title(course: &SearchCourse<'_>) -> String {
 /// Title and answers in words, each line with its class.
 fn heading(course: &SearchCourse<'_>) -> Vec<(&'static str, String)> {
     let room = layout::WIDTH - 2.0 * layout::EDGE;
-    let title = super::svg::fitted(&title(course), TITLE_LETTERS, room);
-    let subject = super::svg::fitted(course.subject, LETTERS, room);
+    let title = TITLE.fitted(&title(course), room);
+    let subject = TEXT.fitted(course.subject, room);
     let mut lines = vec![("title", title), ("quiet", subject)];
     let words = crate::search_tables::evidence(course.question, course.answers);
     for (place, line) in words.lines().take(GROUPS).enumerate() {
@@ -200,7 +199,7 @@ fn heading(course: &SearchCourse<'_>) -> Vec<(&'static str, String)> {
             0 | 1 => line.to_owned(),
             _ => format!("{}  {line}", letter(place)),
         };
-        let wrapped = wrapped(&line, LETTERS, room, ANSWER_LINES);
+        let wrapped = TEXT.wrapped(&line, room, ANSWER_LINES);
         lines.extend(wrapped.into_iter().map(|line| ("", line)));
     }
     lines

@@ -142,6 +142,7 @@ impl Session<'_> {
             answers: &outcome.answers,
             stretches: stretches.collect(),
         })
+        .svg()
     }
 
     fn show_search(&mut self, search: &SearchPlan, outcome: &SearchOutcome) {

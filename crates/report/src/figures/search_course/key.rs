@@ -4,8 +4,9 @@ use crestline_core::search::Answer;
 
 use super::lanes::stage_class;
 use super::layout::{EDGE, KEY_LINE, Layout, WIDTH};
-use super::{LETTERS, Mark, SearchCourse, Stretch};
-use crate::figures::svg::{Anchor, Drawing, Frame, Point, fitted, point, width};
+use super::{Mark, SearchCourse, Stretch};
+use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::theme::TEXT;
 
 /// Of a sign.
 const SIGN: f64 = 22.0;
@@ -48,7 +49,7 @@ pub(super) fn draw(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &La
     }
     let mut row = Row::at(layout.key_top + 2.0 * KEY_LINE);
     for stage in course.stages() {
-        let words = fitted(stage, LETTERS, STAGE);
+        let words = TEXT.fitted(stage, STAGE);
         if let Some(frame) = row.next(&words) {
             drawing.rect(&stage_class(course, stage), frame);
             row.words(drawing, &words);
@@ -117,7 +118,7 @@ impl Row {
 
     /// The place of the next sign, where it and its words fit.
     fn next(&mut self, words: &str) -> Option<Frame> {
-        let end = self.x + SIGN + GAPS[0] + width(words, LETTERS);
+        let end = self.x + SIGN + GAPS[0] + TEXT.width(words);
         (end <= WIDTH - EDGE).then_some(Frame {
             left: self.x,
             top: self.top + 3.0,
@@ -130,6 +131,6 @@ impl Row {
     fn words(&mut self, drawing: &mut Drawing, words: &str) {
         let left = self.x + SIGN + GAPS[0];
         drawing.text("", point(left, self.top + 13.0), Anchor::Start, words);
-        self.x = left + width(words, LETTERS) + GAPS[1];
+        self.x = left + TEXT.width(words) + GAPS[1];
     }
 }

@@ -1,10 +1,11 @@
 //! Under the plots: what the search was doing, what each group came to, and the axis of time.
 
 use super::layout::{LANE, Layout};
-use super::{LETTERS, SearchCourse, letter};
+use super::{SearchCourse, letter};
+use crate::figures::drawing::{Anchor, Drawing, Frame, point};
 use crate::figures::scale::Scale;
-use crate::figures::svg::{Anchor, Drawing, Frame, point, width};
 use crate::figures::theme::STAGES;
+use crate::figures::theme::TEXT;
 
 /// Most marks on the axis of time.
 const TIME_TICKS: u32 = 11;
@@ -71,7 +72,7 @@ fn stages(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &Layout) {
                 ..lane
             },
         );
-        if width(first.stage, LETTERS) + 4.0 <= right - left {
+        if TEXT.width(first.stage) + 4.0 <= right - left {
             let place = point(f64::midpoint(left, right), lane.bottom - 4.0);
             drawing.text("", place, Anchor::Middle, first.stage);
         }

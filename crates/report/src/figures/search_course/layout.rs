@@ -2,9 +2,10 @@
 
 use crestline_core::search::{Answer, Variable};
 
-use super::{LETTERS, SearchCourse};
+use super::SearchCourse;
+use crate::figures::drawing::{Frame, Point, point};
 use crate::figures::scale::Scale;
-use crate::figures::svg::{Frame, Point, point};
+use crate::figures::theme::TEXT;
 
 /// Of the whole figure.
 pub(super) const WIDTH: f64 = 960.0;
@@ -124,7 +125,7 @@ impl Layout {
 
 /// Of a line of the heading.
 pub(super) fn baseline(line: usize) -> f64 {
-    EDGE + LETTERS + line as f64 * LINE
+    EDGE + TEXT.size + line as f64 * LINE
 }
 
 /// From the first stretch to the end of the last, in seconds.

@@ -3,8 +3,9 @@
 use crestline_core::search::{Answer, Interval};
 
 use super::layout::{COLUMN, LOAD_TICKS, Labels, Layout, Panel};
-use super::{LETTERS, SearchCourse, Stretch, letter};
-use crate::figures::svg::{Anchor, Drawing, Frame, fitted, point};
+use super::{SearchCourse, Stretch, letter};
+use crate::figures::drawing::{Anchor, Drawing, Frame, point};
+use crate::figures::theme::TEXT;
 use crate::search_tables::load_text;
 
 /// The least distance of two labels.
@@ -59,7 +60,7 @@ fn axis(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) {
     for tick in panel.loads.ticks(LOAD_TICKS, course.least_step()) {
         let y = panel.loads.at(tick.value);
         drawing.line("grid", &[point(frame.left, y), point(frame.right, y)]);
-        let text = fitted(&tick.text, LETTERS, 44.0);
+        let text = TEXT.fitted(&tick.text, 44.0);
         drawing.text(
             "quiet",
             point(frame.left - 6.0, y + 4.0),
@@ -189,7 +190,7 @@ fn labels(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel, answe
             .max(free);
         free = y + LABEL_LINE;
         below -= 1.0;
-        let text = fitted(&text, LETTERS, super::layout::WIDTH - left);
+        let text = TEXT.fitted(&text, super::layout::WIDTH - left);
         drawing.text(class, point(left, y + 4.0), Anchor::Start, &text);
     }
 }

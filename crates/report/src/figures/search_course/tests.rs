@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use proptest::prelude::*;
 
 use super::{SearchCourse, Stretch, search_course};
-use crate::figures::svg;
+use crate::figures::theme::{TEXT, TITLE};
 
 fn question(params: &str) -> Question {
     Question {
@@ -115,11 +115,12 @@ fn around(points: &str) -> [f64; 4] {
 }
 
 fn written(node: &roxmltree::Node<'_, '_>, x: f64, y: f64) -> [f64; 4] {
-    let size = match node.attribute("class") {
-        Some("title") => super::TITLE_LETTERS,
-        _ => super::LETTERS,
+    let letters = match node.attribute("class") {
+        Some("title") => TITLE,
+        Some("strong") => crate::figures::theme::STRONG,
+        _ => TEXT,
     };
-    let width = svg::width(node.text().unwrap_or_default(), size);
+    let (width, size) = (letters.width(node.text().unwrap_or_default()), letters.size);
     if node.attribute("transform").is_some() {
         return [x - size, y - width / 2.0, x, y + width / 2.0];
     }
@@ -160,7 +161,8 @@ fn a_search_is_drawn_with_its_loads_its_verdicts_and_its_answer() {
             stretch([10, 14, 20], 64.0, "ramp", &bad),
             stretch([20, 24, 40], 27.0, "confirm", &good),
         ],
-    });
+    })
+    .svg();
     check(&svg);
     expect_file!["tests/one.svg"].assert_eq(&svg);
 }
@@ -177,7 +179,8 @@ fn each_group_has_a_lane_and_a_column_of_its_own() {
             answer(Some(2.0), None, Some([1.0, 3.0])),
         ],
         stretches: vec![stretch([0, 1, 40], 64.0, "ramp", &probe)],
-    });
+    })
+    .svg();
     check(&svg);
     let document = roxmltree::Document::parse(&svg).unwrap();
     let count = |class: &str| {
@@ -195,12 +198,15 @@ fn each_group_has_a_lane_and_a_column_of_its_own() {
 #[test]
 fn a_search_that_tried_nothing_is_drawn_too() {
     let question = question(r#"[{"p99_ttft": "<=200ms"}]"#);
-    check(&search_course(&SearchCourse {
-        subject: "<&>",
-        question: &question,
-        answers: &[],
-        stretches: Vec::new(),
-    }));
+    check(
+        &search_course(&SearchCourse {
+            subject: "<&>",
+            question: &question,
+            answers: &[],
+            stretches: Vec::new(),
+        })
+        .svg(),
+    );
 }
 
 #[test]
@@ -212,7 +218,8 @@ fn it_needs_no_other_file_and_runs_nothing() {
         question: &question,
         answers: &[answer(Some(2.0), None, None)],
         stretches: vec![stretch([0, 1, 2], 2.0, "\"><script>", &probe)],
-    });
+    })
+    .svg();
     check(&svg);
     for text in ["<script", "href", "url(", "@import", "<image"] {
         assert!(!svg.contains(text), "`{text}` in {svg}");
@@ -292,6 +299,6 @@ proptest! {
             question: &question,
             answers: &answers,
             stretches: stretches.collect(),
-        }));
+        }).svg());
     }
 }
