@@ -12,6 +12,13 @@ pub(super) struct Arrived {
     pub(super) tokens: u64,
 }
 
+/// A wait for the tokens that came at its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Wait {
+    pub(super) span_s: f64,
+    pub(super) tokens: u64,
+}
+
 impl Row {
     /// The events of an answer with the tokens that they count for.
     pub(super) fn arrived(&self, counting: Counting) -> impl Iterator<Item = Arrived> + '_ {
@@ -51,28 +58,45 @@ impl Row {
     ///
     /// Counted by events, every event has its span.
     pub(super) fn gaps(&self, counting: Counting) -> Vec<Alike> {
+        let (_, waits) = self.waits(counting);
+        waits
+            .into_iter()
+            .map(|wait| Alike {
+                value_s: wait.span_s / wait.tokens as f64,
+                times: wait.tokens,
+            })
+            .collect()
+    }
+
+    /// From the start of the request to its first token, and from there the waits for what came next, without a break.
+    /// An answer whose events brought no token has waited for the last of them.
+    pub(super) fn waits(&self, counting: Counting) -> (f64, Vec<Wait>) {
         if counting == Counting::Events {
-            return self.itls_s.iter().copied().map(Alike::once).collect();
+            let each = |&span_s: &f64| Wait { span_s, tokens: 1 };
+            return (self.ttft_s, self.itls_s.iter().map(each).collect());
         }
-        let mut gaps = Vec::with_capacity(self.itls_s.len());
+        let mut waits = Vec::with_capacity(self.itls_s.len());
+        let mut first_s = self.ttft_s;
         let mut has_begun = self.tokens_of_event(0) > 0;
-        let mut waited = 0.0;
+        let mut span_s = 0.0;
         for (event, span) in (1..).zip(&self.itls_s) {
-            waited += span;
+            span_s += span;
             let tokens = self.tokens_of_event(event);
             if tokens == 0 {
                 continue;
             }
             if has_begun {
-                gaps.push(Alike {
-                    value_s: waited / tokens as f64,
-                    times: tokens,
-                });
+                waits.push(Wait { span_s, tokens });
+            } else {
+                first_s += span_s;
             }
             has_begun = true;
-            waited = 0.0;
+            span_s = 0.0;
         }
-        gaps
+        if !has_begun {
+            first_s += span_s;
+        }
+        (first_s, waits)
     }
 }
 
@@ -142,6 +166,11 @@ mod tests {
         assert_near(&gaps_s(&row, Counting::Tokens), &[0.3, 0.4]);
         let late = answer(2, &[0.2, 0.1, 0.4], EventTokens::Known(vec![0, 0, 1, 1]));
         assert_near(&gaps_s(&late, Counting::Tokens), &[0.4]);
+        assert_near(&[late.waits(Counting::Tokens).0], &[0.5 + 0.3]);
+        let silent = answer(0, &[0.2, 0.1], EventTokens::Known(vec![0, 0, 0]));
+        let (first_s, waits) = silent.waits(Counting::Tokens);
+        assert_near(&[first_s], &[0.8]);
+        assert_eq!(waits, []);
     }
 
     #[test]

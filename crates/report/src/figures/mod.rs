@@ -3,6 +3,9 @@
 //! Each is one self-contained file without scripts and other files, legible on light and dark screens. Opens nothing,
 //! and computes no metric.
 
+mod axes;
+mod bars;
+mod dataset_statistics;
 mod drawing;
 mod font;
 mod png;
@@ -10,7 +13,11 @@ mod scale;
 mod search_course;
 mod svg;
 mod theme;
+#[cfg(test)]
+mod within;
 
+pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
+pub use scale::Kind;
 pub use search_course::{SearchCourse, Stretch, search_course};
 pub use theme::Theme;
 

@@ -1,13 +1,28 @@
-//! Linear scales: from a quantity to a place in a drawing, and round values to mark on it.
+//! Scales: from a quantity to a place in a drawing, and round values to mark on it.
 //!
 //! Knows nothing of what is drawn.
 
 /// Values farther from 0 than this are not told apart.
 const FARTHEST: f64 = 1e15;
+/// The least value of a logarithmic scale.
+const LEAST: f64 = 1e-15;
+
+/// How values are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Equal differences are equally far apart.
+    #[default]
+    Linear,
+    /// Equal ratios are equally far apart. Values of 0 and less lie at the lower end.
+    Log,
+    /// Seconds, linear; marked at whole seconds, minutes and hours.
+    Time,
+}
 
 /// From values to places. Values beyond its ends lie on them, so that nothing leaves the drawing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
+    kind: Kind,
     values: [f64; 2],
     places: [f64; 2],
 }
@@ -15,9 +30,19 @@ pub(super) struct Scale {
 impl Scale {
     /// Values from the first to the second, at these places. Ends that are not numbers, or no range, are widened.
     pub(super) fn new(values: [f64; 2], places: [f64; 2]) -> Self {
+        Self::of(Kind::Linear, values, places)
+    }
+
+    /// The same of any kind.
+    pub(super) fn of(kind: Kind, values: [f64; 2], places: [f64; 2]) -> Self {
         let [low, high] = values.map(|value| known(value, 0.0));
-        let least = (low.abs() * 1e-9).max(1e-9);
+        let [low, high] = match kind {
+            Kind::Log => [low.max(LEAST), high.max(LEAST)],
+            Kind::Linear | Kind::Time => [low, high],
+        };
+        let least = (low.abs() * 1e-9).max(if kind == Kind::Log { 0.0 } else { 1e-9 });
         Self {
+            kind,
             values: [low, high.max(low + least)],
             places,
         }
@@ -27,8 +52,11 @@ impl Scale {
     pub(super) fn at(&self, value: f64) -> f64 {
         let ([low, high], [first, last]) = (self.values, self.places);
         let value = known(value, low);
-        let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
-        first + share * (last - first)
+        let share = match self.kind {
+            Kind::Linear | Kind::Time => (value - low) / (high - low),
+            Kind::Log => (value.max(LEAST) / low).ln() / (high / low).ln(),
+        };
+        first + share.clamp(0.0, 1.0) * (last - first)
     }
 
     /// Whether a value lies between the ends.
@@ -38,20 +66,135 @@ impl Scale {
 
     /// Values that are round, at least `least` apart, and no more than `most`.
     pub(super) fn ticks(&self, most: u32, least: f64) -> Vec<Tick> {
+        match self.kind {
+            Kind::Linear => self.even_ticks(most, least),
+            Kind::Time => self.time_ticks(most),
+            Kind::Log => self.log_ticks(most),
+        }
+    }
+
+    /// How the text of ticks is to be read, where it is not a plain number.
+    pub(super) fn form(&self) -> &'static str {
+        match self.kind {
+            Kind::Linear | Kind::Log => "",
+            Kind::Time => self.clock().form(),
+        }
+    }
+
+    fn even_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values;
         let step = round_step(((high - low) / f64::from(most.max(2) - 1)).max(least));
         let digits = (0..9)
             .find(|digits| step * 10f64.powi(*digits) >= 0.999)
             .unwrap_or(9);
-        let first = (low / step - 1e-9).ceil();
-        (0..most)
-            .map(|place| (first + f64::from(place)) * step)
-            .take_while(|value| *value <= high + step * 1e-9)
+        self.multiples(step, most)
             .map(|value| Tick {
                 value,
                 text: format!("{:.*}", usize::try_from(digits).unwrap_or(0), value + 0.0),
             })
             .collect()
+    }
+
+    /// All multiples of a step between the ends, the first `most` of them.
+    fn multiples(&self, step: f64, most: u32) -> impl Iterator<Item = f64> {
+        let [low, high] = self.values;
+        let first = (low / step - 1e-9).ceil();
+        (0..most)
+            .map(move |place| (first + f64::from(place)) * step)
+            .take_while(move |value| *value <= high + step * 1e-9)
+    }
+
+    fn clock(&self) -> Clock {
+        let longest = self.values[1].abs().max(self.values[0].abs());
+        match longest {
+            longest if longest >= 7200.0 => Clock::Hours,
+            longest if longest >= 120.0 => Clock::Minutes,
+            _ => Clock::Seconds,
+        }
+    }
+
+    fn time_ticks(&self, most: u32) -> Vec<Tick> {
+        let clock = self.clock();
+        if clock == Clock::Seconds {
+            return self.even_ticks(most, 0.0);
+        }
+        let [low, high] = self.values;
+        let wanted = (high - low) / f64::from(most.max(2) - 1);
+        let step = STEPS_S
+            .into_iter()
+            .find(|step| *step >= wanted)
+            .unwrap_or_else(|| round_step(wanted / 86400.0) * 86400.0);
+        self.multiples(step, most)
+            .map(|value| Tick {
+                value,
+                text: clock.text(value),
+            })
+            .collect()
+    }
+
+    /// Powers of ten and their double and fivefold, or powers of ten alone, or every so many of them; where there are hardly
+    /// any of these, even ticks.
+    fn log_ticks(&self, most: u32) -> Vec<Tick> {
+        let [low, high] = self.values.map(f64::log10);
+        let powers = |every: i32| (low.floor() as i32..=high.ceil() as i32).step_by(every as usize);
+        let marks = |factors: &[f64], every: i32| -> Vec<Tick> {
+            let values = powers(every).flat_map(|power| {
+                let of_power = move |factor: &f64| factor * 10f64.powi(power);
+                factors.iter().map(of_power).collect::<Vec<_>>()
+            });
+            values
+                .filter(|value| self.holds(*value))
+                .map(|value| Tick {
+                    value,
+                    text: short(value),
+                })
+                .collect()
+        };
+        let fine = marks(&[1.0, 2.0, 5.0], 1);
+        if fine.len() < 3 {
+            return self.even_ticks(most, 0.0);
+        }
+        if fine.len() <= most as usize {
+            return fine;
+        }
+        (1..40)
+            .map(|every| marks(&[1.0], every))
+            .find(|ticks| ticks.len() <= most as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// Round steps of minutes and hours, in seconds.
+const STEPS_S: [f64; 18] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+    10800.0, 21600.0, 43200.0, 86400.0,
+];
+
+/// How times are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    Seconds,
+    Minutes,
+    Hours,
+}
+
+impl Clock {
+    fn form(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Minutes => "min:s",
+            Self::Hours => "h:min",
+        }
+    }
+
+    fn text(self, seconds: f64) -> String {
+        let sign = if seconds <= -0.5 { "-" } else { "" };
+        let whole = seconds.abs().round() as u64;
+        match self {
+            Self::Seconds => format!("{sign}{whole}"),
+            Self::Minutes => format!("{sign}{}:{:02}", whole / 60, whole % 60),
+            Self::Hours => format!("{sign}{}:{:02}", whole / 3600, whole / 60 % 60),
+        }
     }
 }
 
@@ -62,6 +205,20 @@ pub(super) struct Tick {
     pub(super) value: f64,
     /// As it is written.
     pub(super) text: String,
+}
+
+/// A round value in few letters: `0.02`, `500`, `20k`, `1M`.
+fn short(value: f64) -> String {
+    let (scaled, unit) = match value {
+        value if value >= 0.999e9 => (value / 1e9, "G"),
+        value if value >= 0.999e6 => (value / 1e6, "M"),
+        value if value >= 0.999e4 => (value / 1e3, "k"),
+        value => (value, ""),
+    };
+    if scaled < 1e-6 {
+        return format!("{scaled:.0e}");
+    }
+    format!("{}{unit}", crate::number::significant(scaled, 3))
 }
 
 /// The value within what can be told apart; `otherwise` where it is not a number.
@@ -87,10 +244,14 @@ fn round_step(step: f64) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Scale;
+    use super::{Kind, Scale};
 
     fn texts(values: [f64; 2], most: u32, least: f64) -> Vec<String> {
-        let ticks = Scale::new(values, [0.0, 1.0]).ticks(most, least);
+        texts_of(Kind::Linear, values, most, least)
+    }
+
+    fn texts_of(kind: Kind, values: [f64; 2], most: u32, least: f64) -> Vec<String> {
+        let ticks = Scale::of(kind, values, [0.0, 1.0]).ticks(most, least);
         ticks.into_iter().map(|tick| tick.text).collect()
     }
 
@@ -107,6 +268,46 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_ratios_are_powers_of_ten_and_what_has_room_between_them() {
+        let log = |values, most| texts_of(Kind::Log, values, most, 0.0);
+        assert_eq!(log([0.9, 60.0], 9), ["1", "2", "5", "10", "20", "50"]);
+        assert_eq!(
+            log([0.01, 20_000.0], 8),
+            ["0.01", "0.1", "1", "10", "100", "1000", "10k"]
+        );
+        assert_eq!(log([1.0, 1e12], 5), ["1", "1000", "1M", "1G", "1000G"]);
+        // Within one power of ten there are other round numbers.
+        assert_eq!(log([110.0, 190.0], 6), ["120", "140", "160", "180"]);
+    }
+
+    #[test]
+    fn marks_of_times_are_whole_seconds_minutes_and_hours() {
+        let time = |values, most| texts_of(Kind::Time, values, most, 0.0);
+        assert_eq!(time([0.0, 60.0], 5), ["0", "20", "40", "60"]);
+        assert_eq!(
+            time([0.0, 300.0], 6),
+            ["0:00", "1:00", "2:00", "3:00", "4:00", "5:00"]
+        );
+        assert_eq!(
+            time([0.0, 150.0], 6),
+            ["0:00", "0:30", "1:00", "1:30", "2:00", "2:30"]
+        );
+        assert_eq!(time([0.0, 10_800.0], 4), ["0:00", "1:00", "2:00", "3:00"]);
+        let form = |end| Scale::of(Kind::Time, [0.0, end], [0.0, 1.0]).form();
+        assert_eq!(
+            [form(9.0), form(200.0), form(9000.0)],
+            ["s", "min:s", "h:min"]
+        );
+    }
+
+    #[test]
+    fn equal_ratios_are_equally_far_apart() {
+        let scale = Scale::of(Kind::Log, [1.0, 100.0], [0.0, 200.0]);
+        let found = [0.0, 1.0, 10.0, 100.0].map(|value| scale.at(value).round());
+        assert_eq!(found.map(|at| at as i64), [0, 0, 100, 200]);
+    }
+
+    #[test]
     fn a_scale_may_be_upside_down() {
         let scale = Scale::new([0.0, 10.0], [300.0, 100.0]);
         assert_eq!(
@@ -115,14 +316,31 @@ mod tests {
         );
     }
 
+    fn any_kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![Just(Kind::Linear), Just(Kind::Log), Just(Kind::Time)]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn every_value_has_a_place(low in any::<f64>(), high in any::<f64>(), value in any::<f64>()) {
-            let scale = Scale::new([low, high], [20.0, 90.0]);
+        fn every_value_has_a_place(kind in any_kind(), low in any::<f64>(), high in any::<f64>(), value in any::<f64>()) {
+            let scale = Scale::of(kind, [low, high], [20.0, 90.0]);
             prop_assert!((20.0..=90.0).contains(&scale.at(value)), "{}", scale.at(value));
             prop_assert!(scale.ticks(6, 0.0).len() <= 6);
+        }
+
+        #[test]
+        fn marks_lie_between_the_ends_and_rise(kind in any_kind(), low in 0.001..1e4_f64, more in 0.01..1e6_f64, most in 3..12_u32) {
+            let scale = Scale::of(kind, [low, low + more], [0.0, 1.0]);
+            let ticks = scale.ticks(most, 0.0);
+            prop_assert!(ticks.len() <= most as usize);
+            for pair in ticks.windows(2) {
+                prop_assert!(pair[0].value < pair[1].value && pair[0].text != pair[1].text, "{pair:?}");
+            }
+            for tick in &ticks {
+                prop_assert!(tick.value >= low * 0.999 && tick.value <= (low + more) * 1.001, "{tick:?}");
+            }
         }
     }
 }

@@ -1,0 +1,177 @@
+//! A part of a figure with two axes: its room, its ticks and its words, all measured before anything is drawn.
+//!
+//! What stands between the axes is drawn by others, with the scales that come back.
+
+use super::drawing::{Anchor, Drawing, Frame, point};
+use super::scale::{Kind, Scale, Tick};
+use super::theme::{STRONG, TEXT};
+
+/// Room of a line of text.
+const LINE: f64 = 18.0;
+/// Between a tick and its text, and between texts.
+const GAP: f64 = 7.0;
+/// Room that the text of a tick has at most on the left.
+const WIDEST: f64 = 90.0;
+/// Between ticks of the left axis at least.
+const ROW: f64 = 34.0;
+
+/// One axis as it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Axis<'a> {
+    pub(super) label: &'a str,
+    pub(super) kind: Kind,
+    pub(super) values: [f64; 2],
+    /// Ticks are no closer than this.
+    pub(super) least_step: f64,
+}
+
+/// What stands above a part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Heading<'a> {
+    pub(super) title: &'a str,
+    /// Behind the title, as far as there is room.
+    pub(super) note: &'a str,
+}
+
+/// A part that is ready to be drawn in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Panel {
+    pub(super) frame: Frame,
+    pub(super) x: Scale,
+    pub(super) y: Scale,
+}
+
+/// Draws everything around a part.
+pub(super) fn panel(
+    drawing: &mut Drawing,
+    room: Frame,
+    heading: Heading<'_>,
+    [x, y]: [&Axis<'_>; 2],
+) -> Panel {
+    let head = if heading.title.is_empty() { 8.0 } else { 28.0 };
+    let bottom = room.bottom - 2.0 * LINE - 6.0;
+    let top = (room.top + head).min(bottom);
+    let rows = y.scale([bottom, top]);
+    let ticks = rows.ticks((((bottom - top) / ROW) as u32).clamp(2, 9), y.least_step);
+    let ticks: Vec<Tick> = ticks
+        .into_iter()
+        .map(|tick| Tick {
+            text: TEXT.fitted(&tick.text, WIDEST),
+            ..tick
+        })
+        .collect();
+    let widest = ticks.iter().map(|tick| TEXT.width(&tick.text));
+    let left = room.left + LINE + 2.0 * GAP + widest.fold(0.0, f64::max);
+    let panel = Panel {
+        frame: Frame {
+            left,
+            top,
+            right: (room.right - 16.0).max(left),
+            bottom,
+        },
+        x: x.scale([left, (room.right - 16.0).max(left)]),
+        y: rows,
+    };
+    drawing.rect("plot", panel.frame);
+    write_heading(drawing, panel.frame, room, heading);
+    left_axis(drawing, &panel, room, (y, &ticks));
+    bottom_axis(drawing, &panel, room, x);
+    panel
+}
+
+impl Axis<'_> {
+    fn scale(&self, places: [f64; 2]) -> Scale {
+        Scale::of(self.kind, self.values, places)
+    }
+
+    /// The label with the form of the ticks, where that must be said.
+    fn words(&self, scale: Scale) -> String {
+        match scale.form() {
+            "" => self.label.to_owned(),
+            form => format!("{} ({form})", self.label),
+        }
+    }
+}
+
+fn write_heading(drawing: &mut Drawing, frame: Frame, room: Frame, heading: Heading<'_>) {
+    let y = room.top + 16.0;
+    let title = STRONG.fitted(heading.title, room.right - frame.left);
+    if title.is_empty() {
+        return;
+    }
+    drawing.text("strong", point(frame.left, y), Anchor::Start, &title);
+    let from = frame.left + STRONG.width(&title) + 2.0 * GAP;
+    if room.right - from > 60.0 && !heading.note.is_empty() {
+        let note = TEXT.fitted(heading.note, room.right - from);
+        drawing.text("quiet", point(from, y), Anchor::Start, &note);
+    }
+}
+
+fn left_axis(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    room: Frame,
+    (axis, ticks): (&Axis<'_>, &[Tick]),
+) {
+    let frame = panel.frame;
+    for tick in ticks {
+        let y = panel.y.at(tick.value);
+        drawing.line("grid", &[point(frame.left, y), point(frame.right, y)]);
+        let place = point(frame.left - GAP, y + TEXT.size * 0.36);
+        drawing.text("quiet", place, Anchor::End, &tick.text);
+    }
+    let words = TEXT.fitted(&axis.words(panel.y), room.height());
+    let half = TEXT.width(&words) / 2.0;
+    let middle = f64::midpoint(frame.top, frame.bottom)
+        .min(room.bottom - half)
+        .max(room.top + half);
+    drawing.upright_text("quiet", point(room.left + TEXT.size, middle), &words);
+}
+
+fn bottom_axis(drawing: &mut Drawing, panel: &Panel, room: Frame, axis: &Axis<'_>) {
+    let frame = panel.frame;
+    drawing.line(
+        "axis",
+        &[
+            point(frame.left, frame.bottom),
+            point(frame.right, frame.bottom),
+        ],
+    );
+    for tick in apart(panel.x, frame.width(), axis.least_step) {
+        let x = panel.x.at(tick.value);
+        let mark = [point(x, frame.bottom), point(x, frame.bottom + 4.0)];
+        drawing.line("axis", &mark);
+        let half = TEXT.width(&tick.text) / 2.0;
+        let middle = x.min(room.right - half).max(room.left + half);
+        let place = point(middle, frame.bottom + LINE);
+        drawing.text("quiet", place, Anchor::Middle, &tick.text);
+    }
+    let words = TEXT.fitted(&axis.words(panel.x), room.width());
+    let half = TEXT.width(&words) / 2.0;
+    let middle = f64::midpoint(frame.left, frame.right)
+        .min(room.right - half)
+        .max(room.left + half);
+    drawing.text(
+        "quiet",
+        point(middle, frame.bottom + 2.0 * LINE),
+        Anchor::Middle,
+        &words,
+    );
+}
+
+/// As many ticks as have room beside each other.
+fn apart(scale: Scale, room: f64, least_step: f64) -> Vec<Tick> {
+    let most = ((room / 46.0) as u32).clamp(2, 12);
+    let has_room = |ticks: &[Tick]| {
+        ticks.windows(2).all(|pair| {
+            let halves = pair.iter().map(|tick| TEXT.width(&tick.text) / 2.0);
+            let distance = scale.at(pair[1].value) - scale.at(pair[0].value);
+            halves.sum::<f64>() + 2.0 * GAP <= distance.abs()
+        })
+    };
+    (2..=most)
+        .rev()
+        .map(|most| scale.ticks(most, least_step))
+        .find(|ticks| has_room(ticks))
+        .unwrap_or_default()
+}
