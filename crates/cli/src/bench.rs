@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod beside;
 pub(crate) mod dotted;
+mod pictures;
 mod plan;
 mod result_json;
 mod run_figures;

@@ -1,8 +1,9 @@
-//! Tables and figures of results: values in, text out.
+//! Tables, figures and pages of results: values in, files out.
 //!
 //! Prints nothing, opens nothing, and computes no metric: figures come from `crestline_core::summary`.
 
 pub mod figures;
+pub mod html;
 pub mod load_tables;
 pub mod number;
 pub mod search_tables;

@@ -9,7 +9,7 @@ mod results;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 pub(crate) use dataset::{DatasetArgs, DatasetName};
-pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
+pub(crate) use results::{Compat, ResultArgs, TIMELINE_THRESHOLDS, UnsupportedArgs};
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]

@@ -7,6 +7,7 @@ mod address;
 mod buckets;
 mod dataset;
 mod load;
+mod pictures;
 mod report;
 mod request;
 
@@ -20,6 +21,7 @@ use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
 use crestline_load::target::{Secret, Target};
 use crestline_workload::Workload;
 
+pub(crate) use pictures::Pictures;
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
 
 use super::args::{ConnectionArgs, ServeArgs};
@@ -65,7 +67,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         Problem::usage("--model is required")
             .hint("give the name that the service knows the model by; GET /v1/models lists them")
     })?;
-    let report = report::plan(args, &model, address.endpoint)?;
+    let report = report::plan(args, &model, address.endpoint, &mut notes)?;
     let point = load::point(args)?;
     let subject = match &address.place {
         address::Place::Live(url) => {

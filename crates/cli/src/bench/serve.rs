@@ -19,7 +19,7 @@ use super::args::ServeArgs;
 use super::beside::{self, Beside};
 use super::plan::{self, Surroundings, Translation};
 use super::run_figures::{Run, Sent, Stored};
-use super::{result_json, table};
+use super::{pictures, result_json, table};
 use crate::client_health::health;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -104,15 +104,22 @@ fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Prob
 fn dry_run(translation: &Translation) -> String {
     let plan = &translation.plan;
     let point = &plan.points[0];
-    let file = translation.report.file(&moment::result_stamp());
+    let report = &translation.report;
+    let stamp = moment::result_stamp();
+    let file = report.file(&stamp);
     let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let pictures = report.pictures.files(&report.place(&stamp));
+    let pictures = pictures
+        .iter()
+        .map(|file| format!("\nPicture: {}", file.display()));
     format!(
-        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\nResults: {file}\nPlan: {}",
+        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\nResults: {file}{}\nPlan: {}",
         plan.shown_url(),
         plan.model,
         tables::load_name(&point.load),
         point.requests,
         point.warmup,
+        pictures.collect::<String>(),
         serde_json::to_string(plan).expect("a plan has a JSON form"),
     )
 }
@@ -220,6 +227,7 @@ fn close(
         console::tell(&warning);
     }
     let stamp = moment::result_stamp();
+    let pictures = pictures::write(&run, translation, &report.place(&stamp));
     if let Some(file) = report.file(&stamp) {
         let client = health(&result.health, &result.summary);
         let document = Value::Object(result_json::document(&run, report, client, &stamp));
@@ -239,6 +247,9 @@ fn close(
             )
         });
         written.map_err(|error| {
+            if let Err(other) = &pictures {
+                console::tell(&other.to_string());
+            }
             Problem::failed("the results cannot be written")
                 .because(&error)
                 .cause(format!("{}: {error}", file.display()))
@@ -248,7 +259,7 @@ fn close(
                 ))
         })?;
     }
-    Ok(run)
+    pictures.map(|()| run)
 }
 
 fn stored(folder: &Path, plan: &Plan) -> Result<Stored, Problem> {

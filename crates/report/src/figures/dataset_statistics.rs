@@ -60,9 +60,12 @@ pub fn dataset_statistics(it: &DatasetStatistics<'_>) -> Picture {
             bins,
             class,
         };
-        histogram(&mut drawing, quarter(place), &part);
-        if is_zero(bins) && !lengths.is_empty() {
-            none(&mut drawing, quarter(place));
+        if is_zero(bins) {
+            let bins = &Bins::of(&[], 1);
+            histogram(&mut drawing, quarter(place), &Histogram { bins, ..part });
+            none(&mut drawing, quarter(place), title);
+        } else {
+            histogram(&mut drawing, quarter(place), &part);
         }
     }
     each_request(&mut drawing, quarter(3), lengths);
@@ -121,21 +124,13 @@ fn is_zero(bins: &Bins) -> bool {
     bins.mean <= 0.0
 }
 
-fn none(drawing: &mut Drawing, room: Frame) {
+fn none(drawing: &mut Drawing, room: Frame, what: &str) {
     let middle = point(
         f64::midpoint(room.left, room.right),
         f64::midpoint(room.top, room.bottom),
     );
-    let words = "none: these requests have no text here";
-    let half = TEXT.width(words) / 2.0 + 8.0;
-    let behind = Frame {
-        left: middle.x - half,
-        top: middle.y - 18.0,
-        right: middle.x + half,
-        bottom: middle.y + 10.0,
-    };
-    drawing.rect("plot", behind);
-    drawing.text("", middle, Anchor::Middle, words);
+    let words = format!("no request has {}", what.to_lowercase());
+    drawing.text("", middle, Anchor::Middle, &words);
 }
 
 /// One of four parts, by rows.
@@ -246,8 +241,9 @@ mod tests {
     #[test]
     fn answers_without_tokens_are_told() {
         let svg = picture(vec![(10, 0), (12, 0)], 0).svg();
-        assert_eq!(svg.matches("none: these requests").count(), 1);
-        assert_eq!(bars(&svg, "fill-1"), 1 + 1);
+        assert_eq!(svg.matches("no request has output tokens").count(), 1);
+        // What is left is the sign in the key.
+        assert_eq!(bars(&svg, "fill-1"), 1);
     }
 
     #[test]

@@ -19,7 +19,9 @@ mod within;
 pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
 pub use scale::Kind;
 pub use search_course::{SearchCourse, Stretch, search_course};
+pub(crate) use svg::escaped;
 pub use theme::Theme;
+pub(crate) use theme::{COURSE, Shades, hex};
 
 /// A figure that is done, and can be written in several forms.
 #[derive(Debug, Clone, PartialEq)]

@@ -109,6 +109,16 @@ pub(crate) const SERIES: [Shades; 6] = [
     [0x56_b4e9, 0x9c_d8ff],
 ];
 
+/// Colours of a request's course, by what it waits for.
+pub(crate) const COURSE: [(&str, Shades); 6] = [
+    ("slot", [0xd0_d7de, 0x3d_444d]),
+    ("send", [0x8c_959f, 0x7d_8590]),
+    ("first", [0x3b_6fd4, 0x3f_7fe8]),
+    ("short", [0x8f_d6b4, 0x1f_7a5c]),
+    ("middle", [0xe6_9500, 0xf2_b93b]),
+    ("long", [0xa3_0f3c, 0xff_6b81]),
+];
+
 /// The first is that of all texts.
 const RULES: [(&str, Look); 25] = [
     (

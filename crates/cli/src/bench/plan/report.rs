@@ -6,6 +6,7 @@ use crestline_core::serving::{Limits, Quantity};
 use crestline_load::client::endpoint::Endpoint;
 
 use super::super::args::{Compat, LoadArgs, RampUp, ResultArgs, ServeArgs};
+use super::pictures::{self, Pictures};
 use crate::problem::Problem;
 
 /// A metric that has lines and fields of its own.
@@ -108,6 +109,7 @@ pub(crate) struct ReportPlan {
     /// Further fields of the JSON.
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) saving: Saving,
+    pub(crate) pictures: Pictures,
     pub(crate) backend: String,
     pub(crate) label: Option<String>,
     pub(crate) model_id: String,
@@ -155,9 +157,11 @@ impl ReportPlan {
 
     /// The file of a run that ended at `stamp` (`YYYYmmdd-HHMMSS`); `None` where none is written.
     pub(crate) fn file(&self, stamp: &str) -> Option<PathBuf> {
-        if !self.saving.save && !self.saving.append {
-            return None;
-        }
+        (self.saving.save || self.saving.append).then(|| self.place(stamp))
+    }
+
+    /// Where that file is, or would be: pictures have its name too.
+    pub(crate) fn place(&self, stamp: &str) -> PathBuf {
         let name = self.saving.file_name.clone().unwrap_or_else(|| {
             let limit = self
                 .max_concurrency
@@ -176,10 +180,10 @@ impl ReportPlan {
             let model = self.model_id.rsplit('/').next().unwrap_or_default();
             format!("{}-{rate}{limit}-{model}-{stamp}.json", self.name())
         });
-        Some(match &self.saving.folder {
+        match &self.saving.folder {
             Some(folder) => folder.join(name),
             None => PathBuf::from(name),
-        })
+        }
     }
 }
 
@@ -195,6 +199,7 @@ pub(super) fn plan(
     args: &ServeArgs,
     model: &str,
     endpoint: Endpoint,
+    notes: &mut Vec<String>,
 ) -> Result<ReportPlan, Problem> {
     let is_pooled = !endpoint.generates();
     let results = &args.results;
@@ -206,6 +211,7 @@ pub(super) fn plan(
         compat: results.compat,
         metadata: metadata(&results.metadata)?,
         saving: saving(results),
+        pictures: pictures::plan(results, notes)?,
         backend: args.connection.backend.clone(),
         label: results.label.clone(),
         model_id: model.to_owned(),

@@ -99,6 +99,11 @@ fn colours_of_series_can_be_told_apart_by_all() {
 }
 
 #[test]
+fn the_parts_of_a_course_can_be_told_apart_by_all() {
+    check("course", &COURSE.map(|(_, shades)| shades), 11.0);
+}
+
+#[test]
 fn what_is_filled_or_stroked_is_so_on_both_screens() {
     let sheet = style(|_| true);
     let (light, dark) = sheet.split_once("@media").unwrap();

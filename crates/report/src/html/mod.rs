@@ -1,0 +1,9 @@
+//! Pages: one HTML file each, which opens without any network.
+//!
+//! [`page`] is the frame of any page, and [`waterfall`] a part of one. Opens nothing, and computes no metric.
+
+mod page;
+mod waterfall;
+
+pub use page::{Page, Part};
+pub use waterfall::{FirstWait, MOST_SEGMENTS, Waterfall};
