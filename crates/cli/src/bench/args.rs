@@ -4,12 +4,14 @@
 //! that are refused, so that the refusal can name it.
 
 mod dataset;
+mod pictures;
 mod results;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 pub(crate) use dataset::{DatasetArgs, DatasetName};
-pub(crate) use results::{Compat, ResultArgs, TIMELINE_THRESHOLDS, UnsupportedArgs};
+pub(crate) use pictures::{PictureArgs, TIMELINE_THRESHOLDS};
+pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
@@ -43,6 +45,8 @@ pub(crate) struct ServeArgs {
     pub(crate) dataset: DatasetArgs,
     #[command(flatten, next_help_heading = "Metrics and results")]
     pub(crate) results: ResultArgs,
+    #[command(flatten, next_help_heading = "Pictures")]
+    pub(crate) pictures: PictureArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
     pub(crate) unsupported: UnsupportedArgs,
 }

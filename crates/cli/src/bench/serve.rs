@@ -228,38 +228,52 @@ fn close(
     }
     let stamp = moment::result_stamp();
     let pictures = pictures::write(&run, translation, &report.place(&stamp));
-    if let Some(file) = report.file(&stamp) {
-        let client = health(&result.health, &result.summary);
-        let document = Value::Object(result_json::document(&run, report, client, &stamp));
-        let written = if report.saving.append {
-            append(&file, &document)
-        } else {
-            write(&file, &document)
-        };
-        let written = written.and_then(|()| {
-            let is_wanted = std::env::var_os(PYTORCH).is_some_and(|value| !value.is_empty());
-            if !is_wanted {
-                return Ok(());
-            }
-            write(
-                &file.with_extension("pytorch.json"),
-                &result_json::pytorch(&document, report),
-            )
-        });
-        written.map_err(|error| {
-            if let Err(other) = &pictures {
-                console::tell(&other.to_string());
-            }
-            Problem::failed("the results cannot be written")
-                .because(&error)
-                .cause(format!("{}: {error}", file.display()))
-                .hint(format!(
-                    "the records of the run are in {}",
-                    result.folder.join(DATABASE).display()
-                ))
-        })?;
+    match (save(&run, translation, result, &stamp), pictures) {
+        (Err(problem), Err(other)) => {
+            console::tell(&other.to_string());
+            Err(problem)
+        }
+        (saved, drawn) => saved.and(drawn).map(|()| run),
     }
-    pictures.map(|()| run)
+}
+
+/// Writes the JSON of a run, where one is asked for.
+fn save(
+    run: &Run,
+    translation: &Translation,
+    result: &PointResult,
+    stamp: &str,
+) -> Result<(), Problem> {
+    let report = &translation.report;
+    let Some(file) = report.file(stamp) else {
+        return Ok(());
+    };
+    let client = health(&result.health, &result.summary);
+    let document = Value::Object(result_json::document(run, report, client, stamp));
+    let written = if report.saving.append {
+        append(&file, &document)
+    } else {
+        write(&file, &document)
+    };
+    let written = written.and_then(|()| {
+        let is_wanted = std::env::var_os(PYTORCH).is_some_and(|value| !value.is_empty());
+        if !is_wanted {
+            return Ok(());
+        }
+        write(
+            &file.with_extension("pytorch.json"),
+            &result_json::pytorch(&document, report),
+        )
+    });
+    written.map_err(|error| {
+        Problem::failed("the results cannot be written")
+            .because(&error)
+            .cause(format!("{}: {error}", file.display()))
+            .hint(format!(
+                "the records of the run are in {}",
+                result.folder.join(DATABASE).display()
+            ))
+    })
 }
 
 fn stored(folder: &Path, plan: &Plan) -> Result<Stored, Problem> {

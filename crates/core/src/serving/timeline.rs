@@ -173,7 +173,9 @@ mod tests {
             output_tokens: 4,
             ..row(0.0, 0.5, &[0.0625])
         };
-        let last = |counting| timeline(&[answer.clone()], counting, [25.0, 50.0])[0].segments[1];
+        let last = |counting| {
+            timeline(std::slice::from_ref(&answer), counting, [25.0, 50.0])[0].segments[1]
+        };
         let by_token = last(Counting::Tokens);
         assert_eq!(by_token.kind, SegmentKind::Next(GapClass::Short));
         assert_eq!(

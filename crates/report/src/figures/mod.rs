@@ -5,6 +5,7 @@
 
 mod axes;
 mod bars;
+mod curves;
 mod dataset_statistics;
 mod drawing;
 mod font;
@@ -16,6 +17,7 @@ mod theme;
 #[cfg(test)]
 mod within;
 
+pub use curves::{Curve, CurveAxis, CurvePart, Curves, curves};
 pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
 pub use scale::Kind;
 pub use search_course::{SearchCourse, Stretch, search_course};

@@ -6,6 +6,12 @@
 const FARTHEST: f64 = 1e15;
 /// The least value of a logarithmic scale.
 const LEAST: f64 = 1e-15;
+/// The highest percentile that is told apart.
+const MOST_PERCENT: f64 = 99.999_99;
+/// Percentiles that people speak of.
+const PERCENTILES: [f64; 10] = [
+    0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999, 99.9999,
+];
 
 /// How values are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +23,8 @@ pub enum Kind {
     Log,
     /// Seconds, linear; marked at whole seconds, minutes and hours.
     Time,
+    /// Percent, 0 to below 100: 90, 99 and 99.9 are equally far apart. Higher ones than 99.99999 lie there.
+    Percentile,
 }
 
 /// From values to places. Values beyond its ends lie on them, so that nothing leaves the drawing.
@@ -38,12 +46,17 @@ impl Scale {
         let [low, high] = values.map(|value| known(value, 0.0));
         let [low, high] = match kind {
             Kind::Log => [low.max(LEAST), high.max(LEAST)],
+            Kind::Percentile => [low, high].map(|value| value.clamp(0.0, MOST_PERCENT)),
             Kind::Linear | Kind::Time => [low, high],
         };
         let least = (low.abs() * 1e-9).max(if kind == Kind::Log { 0.0 } else { 1e-9 });
+        let [low, high] = match kind {
+            Kind::Percentile => [low.min(MOST_PERCENT - 1e-3), high.max(low + 1e-3)],
+            _ => [low, high.max(low + least)],
+        };
         Self {
             kind,
-            values: [low, high.max(low + least)],
+            values: [low, high],
             places,
         }
     }
@@ -55,6 +68,7 @@ impl Scale {
         let share = match self.kind {
             Kind::Linear | Kind::Time => (value - low) / (high - low),
             Kind::Log => (value.max(LEAST) / low).ln() / (high / low).ln(),
+            Kind::Percentile => (nines(value) - nines(low)) / (nines(high) - nines(low)),
         };
         first + share.clamp(0.0, 1.0) * (last - first)
     }
@@ -70,20 +84,28 @@ impl Scale {
             Kind::Linear => self.even_ticks(most, least),
             Kind::Time => self.time_ticks(most),
             Kind::Log => self.log_ticks(most),
+            Kind::Percentile => self.percentile_ticks(most),
         }
     }
 
     /// How the text of ticks is to be read, where it is not a plain number.
     pub(super) fn form(&self) -> &'static str {
         match self.kind {
-            Kind::Linear | Kind::Log => "",
+            Kind::Linear | Kind::Log | Kind::Percentile => "",
             Kind::Time => self.clock().form(),
         }
     }
 
     fn even_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values;
-        let step = round_step(((high - low) / f64::from(most.max(2) - 1)).max(least));
+        let most = most.max(2);
+        let count = |step: f64| (high / step + 1e-9).floor() - (low / step - 1e-9).ceil() + 1.0;
+        let fine = round_step(((high - low) / f64::from(most)).max(least));
+        let step = if count(fine) <= f64::from(most) {
+            fine
+        } else {
+            round_step(((high - low) / f64::from(most - 1)).max(least))
+        };
         let digits = (0..9)
             .find(|digits| step * 10f64.powi(*digits) >= 0.999)
             .unwrap_or(9);
@@ -129,6 +151,25 @@ impl Scale {
                 value,
                 text: clock.text(value),
             })
+            .collect()
+    }
+
+    /// Percentiles that people speak of, as many of them as there may be.
+    fn percentile_ticks(&self, most: u32) -> Vec<Tick> {
+        let is_main = |value: f64| ![75.0, 95.0].contains(&value);
+        let held = || PERCENTILES.into_iter().filter(|value| self.holds(*value));
+        let tick = |value: f64| Tick {
+            value,
+            text: format!("{value}"),
+        };
+        let all: Vec<Tick> = held().map(tick).collect();
+        if all.len() <= most as usize {
+            return all;
+        }
+        held()
+            .filter(|value| is_main(*value))
+            .take(most as usize)
+            .map(tick)
             .collect()
     }
 
@@ -230,6 +271,11 @@ fn known(value: f64, otherwise: f64) -> f64 {
     }
 }
 
+/// How many nines a percentile has: 1 of 90, 2 of 99.
+fn nines(percent: f64) -> f64 {
+    -(1.0 - percent.clamp(0.0, MOST_PERCENT) / 100.0).log10()
+}
+
 /// The smallest of 1, 2 and 5 times a power of ten that is not below `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
@@ -308,6 +354,16 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_are_as_far_apart_as_their_nines() {
+        let scale = Scale::of(Kind::Percentile, [0.0, 99.9], [0.0, 300.0]);
+        let found = [0.0, 90.0, 99.0, 99.9, 100.0].map(|value| scale.at(value).round() as i64);
+        assert_eq!(found, [0, 100, 200, 300, 300]);
+        let texts = |most| texts_of(Kind::Percentile, [0.0, 99.9], most, 0.0);
+        assert_eq!(texts(9), ["0", "50", "75", "90", "95", "99", "99.9"]);
+        assert_eq!(texts(6), ["0", "50", "90", "99", "99.9"]);
+    }
+
+    #[test]
     fn a_scale_may_be_upside_down() {
         let scale = Scale::new([0.0, 10.0], [300.0, 100.0]);
         assert_eq!(
@@ -317,7 +373,12 @@ mod tests {
     }
 
     fn any_kind() -> impl Strategy<Value = Kind> {
-        prop_oneof![Just(Kind::Linear), Just(Kind::Log), Just(Kind::Time)]
+        prop_oneof![
+            Just(Kind::Linear),
+            Just(Kind::Log),
+            Just(Kind::Time),
+            Just(Kind::Percentile)
+        ]
     }
 
     proptest! {
@@ -339,7 +400,7 @@ mod tests {
                 prop_assert!(pair[0].value < pair[1].value && pair[0].text != pair[1].text, "{pair:?}");
             }
             for tick in &ticks {
-                prop_assert!(tick.value >= low * 0.999 && tick.value <= (low + more) * 1.001, "{tick:?}");
+                prop_assert!(kind == Kind::Percentile || tick.value >= low * 0.999 && tick.value <= (low + more) * 1.001, "{tick:?}");
             }
         }
     }

@@ -166,7 +166,8 @@ const RULES: [(&str, Look); 25] = [
     (".stage-5", filled(0xf6_cfdc, 0x70_304a)),
 ];
 
-/// All rules there are: the fixed ones, and those of each colour of a series: a line, an area, a light band, a point.
+/// All rules there are: the fixed ones, and those of each colour of a series: a line, a dashed one, an
+/// area, a light band, a point.
 fn rules() -> Vec<(String, Look)> {
     let series = SERIES
         .iter()
@@ -174,6 +175,10 @@ fn rules() -> Vec<(String, Look)> {
         .flat_map(|(place, [light, dark])| {
             [
                 (format!(".line-{place}"), stroked(2.0, *light, *dark)),
+                (
+                    format!(".dash-{place}"),
+                    stroked(2.0, *light, *dark).dashed(6.0, 4.0),
+                ),
                 (format!(".fill-{place}"), filled(*light, *dark)),
                 (
                     format!(".band-{place}"),

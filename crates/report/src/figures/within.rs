@@ -21,7 +21,7 @@ fn covered(document: &roxmltree::Document<'_>) -> Vec<(String, [f64; 4])> {
                     let [x, y, radius] = ["cx", "cy", "r"].map(|name| number(name).unwrap());
                     [x - radius, y - radius, x + radius, y + radius]
                 }
-                "polyline" => around(node.attribute("points").unwrap()),
+                "polyline" | "polygon" => around(node.attribute("points").unwrap()),
                 "text" => written(&node, number("x").unwrap(), number("y").unwrap()),
                 _ => return None,
             };

@@ -4,7 +4,7 @@
 "use strict";
 (() => {
   const LEFT = 72, TOP = 30, RIGHT = 14, BOTTOM = 8;
-  const LEAST_SPAN = 50, LEAST_ROWS = 3, TALLEST = 26, DENSE = 2;
+  const LEAST_SPAN = 50, TALLEST = 26, DENSE = 2;
   const KINDS = ["first", "short", "middle", "long"];
 
   // A row of the data as it is drawn: edges between its segments, their classes and how many tokens came with each.
@@ -83,21 +83,34 @@
       const length = Math.min(high - low, Math.max(LEAST_SPAN, view.t1 - view.t0));
       view.t0 = Math.min(high - length, Math.max(low, view.t0));
       view.t1 = view.t0 + length;
-      const count = Math.min(tallest(), Math.max(Math.min(LEAST_ROWS, tallest()), view.r1 - view.r0));
+      const count = Math.min(tallest(), Math.max(room().height / TALLEST, view.r1 - view.r0));
       view.r0 = Math.min(tallest() - count, Math.max(0, view.r0));
       view.r1 = view.r0 + count;
       draw();
     }
 
-    function zoomTime(factor, at) {
-      view.t0 = at - (at - view.t0) * factor;
-      view.t1 = at + (view.t1 - at) * factor;
+    // Around a time and a row, which stay where they are; `null` leaves times or rows as they are.
+    function zoom(factor, t, row) {
+      if (t !== null) {
+        view.t0 = t - (t - view.t0) * factor;
+        view.t1 = t + (view.t1 - t) * factor;
+      }
+      if (row !== null) {
+        const most = room().height / TALLEST / (view.r1 - view.r0);
+        const lines = Math.max(factor, Math.min(1, most));
+        view.r0 = row - (row - view.r0) * lines;
+        view.r1 = row + (view.r1 - row) * lines;
+      }
       settle();
     }
 
-    function zoomRows(factor, at) {
-      view.r0 = at - (at - view.r0) * factor;
-      view.r1 = at + (view.r1 - at) * factor;
+    // The rows of requests that are under way in the times that are shown.
+    function rowsHere() {
+      const isHere = (row) => row.end >= view.t0 && row.start <= view.t1;
+      const first = rows.findIndex(isHere);
+      if (first < 0) return;
+      view.r0 = first;
+      view.r1 = rows.findLastIndex(isHere) + 1;
       settle();
     }
 
@@ -350,10 +363,16 @@
       if (!rows.length) return;
       chosen = Math.max(0, Math.min(rows.length - 1, index));
       const lines = describe(chosen, null);
-      const count = Math.min(view.r1 - view.r0, 40);
+      const count = Math.min(view.r1 - view.r0, room().height / 14);
       if (chosen < view.r0 || chosen + 1 > view.r1 || view.r1 - view.r0 > count) {
         view.r0 = chosen - count / 2;
         view.r1 = view.r0 + count;
+      }
+      const { start, end } = rows[chosen];
+      if (end < view.t0 || start > view.t1) {
+        const half = (view.t1 - view.t0) / 2;
+        view.t0 = (start + end) / 2 - half;
+        view.t1 = (start + end) / 2 + half;
       }
       settle();
       said.textContent = lines.join(". ");
@@ -393,8 +412,7 @@
       const [left, top] = [event.clientX - box.left, event.clientY - box.top];
       const factor = Math.exp(Math.max(-1, Math.min(1, event.deltaY / 300)));
       if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) / 800, 0);
-      else if (left < LEFT || event.altKey) zoomRows(factor, rowAt(Math.max(TOP, top)));
-      else zoomTime(factor, time(left));
+      else zoom(factor, left < LEFT ? null : time(left), top < TOP ? null : rowAt(top));
     }, { passive: false });
 
     const middleTime = () => (view.t0 + view.t1) / 2;
@@ -404,17 +422,20 @@
       return index >= 0 ? index : rows.findIndex((row) => row.failure);
     };
     const keys = {
-      "+": () => zoomTime(0.7, middleTime()),
-      "=": () => zoomTime(0.7, middleTime()),
-      "-": () => zoomTime(1 / 0.7, middleTime()),
-      "]": () => zoomRows(0.7, middleRow()),
-      "[": () => zoomRows(1 / 0.7, middleRow()),
+      "+": () => zoom(0.7, middleTime(), middleRow()),
+      "=": () => zoom(0.7, middleTime(), middleRow()),
+      "-": () => zoom(1 / 0.7, middleTime(), middleRow()),
+      ".": () => zoom(0.7, middleTime(), null),
+      ",": () => zoom(1 / 0.7, middleTime(), null),
+      "]": () => zoom(0.7, null, middleRow()),
+      "[": () => zoom(1 / 0.7, null, middleRow()),
       ArrowLeft: () => pan(-0.1, 0),
       ArrowRight: () => pan(0.1, 0),
       ArrowUp: () => pan(0, -0.1),
       ArrowDown: () => pan(0, 0.1),
       PageUp: () => pan(0, -0.9),
       PageDown: () => pan(0, 0.9),
+      r: rowsHere,
       Home: fit,
       0: fit,
       n: () => choose(chosen + 1),

@@ -39,19 +39,7 @@ pub(crate) struct ResultArgs {
     /// Beginning of that name, in place of the backend.
     #[arg(long, value_name = "NAME")]
     pub(crate) label: Option<String>,
-    /// Draw the course of each request as a page, beside where the JSON is or would be.
-    #[arg(long)]
-    pub(crate) plot_timeline: bool,
-    /// Milliseconds at which the colour of a wait for the next token changes, in that page.
-    #[arg(long, value_name = "MS,MS", default_value = TIMELINE_THRESHOLDS)]
-    pub(crate) timeline_itl_thresholds: String,
-    /// Draw how the lengths of prompts and answers are spread, as a PNG beside it.
-    #[arg(long)]
-    pub(crate) plot_dataset_stats: bool,
 }
-
-/// Where nothing else is asked for.
-pub(crate) const TIMELINE_THRESHOLDS: &str = "25,50";
 
 /// Ways to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::super::args::{ResultArgs, TIMELINE_THRESHOLDS};
+use super::super::args::{PictureArgs, TIMELINE_THRESHOLDS};
 use crate::problem::Problem;
 
 /// The pictures that are asked for.
@@ -49,7 +49,7 @@ fn beside(results: &Path, ending: &str) -> PathBuf {
     results.with_file_name(name)
 }
 
-pub(super) fn plan(args: &ResultArgs, notes: &mut Vec<String>) -> Result<Pictures, Problem> {
+pub(super) fn plan(args: &PictureArgs, notes: &mut Vec<String>) -> Result<Pictures, Problem> {
     let thresholds = thresholds(&args.timeline_itl_thresholds)?;
     if !args.plot_timeline && args.timeline_itl_thresholds != TIMELINE_THRESHOLDS {
         notes.push("--timeline-itl-thresholds has no effect without --plot-timeline".to_owned());

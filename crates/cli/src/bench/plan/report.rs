@@ -211,7 +211,7 @@ pub(super) fn plan(
         compat: results.compat,
         metadata: metadata(&results.metadata)?,
         saving: saving(results),
-        pictures: pictures::plan(results, notes)?,
+        pictures: pictures::plan(&args.pictures, notes)?,
         backend: args.connection.backend.clone(),
         label: results.label.clone(),
         model_id: model.to_owned(),

@@ -57,6 +57,7 @@ fn refuses(flags: &str, expected: &Expect) {
 }
 
 mod load;
+mod pictures;
 mod request;
 mod results;
 mod wrong;

@@ -46,7 +46,7 @@ fn data(page: &str) -> Value {
 
 #[test]
 fn each_request_is_embedded_in_microseconds_from_the_first_start() {
-    let rows = [row(10.0, 0.1, &[0.02, 0.0300004]), row(10.5, 0.25, &[])];
+    let rows = [row(10.0, 0.1, &[0.02, 0.030_000_4]), row(10.5, 0.25, &[])];
     let data = data(&page(&rows, &[None, None], 100));
     assert_eq!(
         data["rows"],

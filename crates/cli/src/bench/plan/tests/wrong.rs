@@ -207,16 +207,9 @@ fn the_report_cannot_be() {
 #[test]
 fn flags_that_are_not_supported_are_named() {
     refuses(
-        "--plot-timeline",
-        &expect![[r"
-        error: --plot-timeline is not supported yet
-          hint: the JSON of --save-detailed has the figures of each request"]],
-    );
-    refuses(
         "--lora-modules a b",
         &expect![[r"
             error: --lora-modules is not supported yet
               hint: give one name with --model"]],
     );
-    changes("--timeline-itl-thresholds 25,50", &expect![[r""]]);
 }
