@@ -126,6 +126,26 @@ fn it_loads_nothing_from_anywhere() {
 }
 
 #[test]
+fn every_button_has_a_key_that_the_script_knows() {
+    let page = page(&[row(0.0, 0.1, &[0.02])], &[None], 100);
+    let (_, keys) = page.split_once("const keys = {").unwrap();
+    let (keys, _) = keys.split_once("};").unwrap();
+    let buttons: Vec<&str> = page
+        .split("data-key=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .collect();
+    assert!(buttons.len() > 5, "{buttons:?}");
+    for key in buttons {
+        let named = [format!("\"{key}\": ()"), format!(" {key}: ")];
+        assert!(
+            named.iter().any(|name| keys.contains(name)),
+            "{key} in {keys}"
+        );
+    }
+}
+
+#[test]
 fn a_thousand_requests_of_128_tokens_take_less_than_two_megabytes() {
     let gaps: Vec<f64> = (0..127)
         .map(|place| 0.0201 + f64::from(place) * 1e-5)
