@@ -23,7 +23,7 @@ pub use scale::Kind;
 pub use search_course::{SearchCourse, Stretch, search_course};
 pub(crate) use svg::escaped;
 pub use theme::Theme;
-pub(crate) use theme::{COURSE, Shades, hex};
+pub(crate) use theme::{COURSE, Shades, hex, page_style};
 
 /// A figure that is done, and can be written in several forms.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,11 @@ impl Picture {
     /// As an SVG file, light or dark as the screen it is seen on.
     pub fn svg(&self) -> String {
         svg::write(&self.0)
+    }
+
+    /// As an element of a page that has the rules of [`page_style`].
+    pub(crate) fn element(&self) -> String {
+        svg::write_bare(&self.0)
     }
 
     /// As a PNG file with so many pixels an inch, 10 to 2400, in the embedded font.

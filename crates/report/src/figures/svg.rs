@@ -9,16 +9,24 @@ use super::theme;
 
 /// The whole file.
 pub(super) fn write(drawing: &Drawing) -> String {
-    let [width, height] = [drawing.size.x, drawing.size.y].map(number);
     let used: BTreeSet<&str> = drawing.shapes.iter().map(|it| it.class.as_str()).collect();
+    let style = theme::style(|class| used.contains(class));
+    with(drawing, &format!("<style>\n{style}</style>\n"))
+}
+
+/// The element alone, for a page that has the rules of [`theme::page_style`].
+pub(super) fn write_bare(drawing: &Drawing) -> String {
+    with(drawing, "")
+}
+
+fn with(drawing: &Drawing, style: &str) -> String {
+    let [width, height] = [drawing.size.x, drawing.size.y].map(number);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{}\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<desc>{}</desc>\n\
-         <style>\n{}</style>\n",
+         viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<desc>{}</desc>\n{style}",
         theme::ROOT,
         escaped(&drawing.title),
         escaped(&drawing.description),
-        theme::style(|class| used.contains(class)),
     );
     for shape in &drawing.shapes {
         out.push_str(&element(shape));

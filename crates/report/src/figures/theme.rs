@@ -197,25 +197,35 @@ fn rules() -> Vec<(String, Look)> {
         .collect()
 }
 
-/// The rules of classes that are used, and that of all texts, as a style sheet.
+/// The rules of classes that are used, and that of all texts, as a style sheet of a file of its own: light or dark as the
+/// screen is.
 pub(super) fn style(is_used: impl Fn(&str) -> bool) -> String {
     let mut rules = rules();
     rules.retain(|(class, _)| class.strip_prefix('.').is_none_or(&is_used));
-    let sheet = |part: fn(&Look) -> String| -> String {
-        rules
-            .iter()
-            .fold(String::new(), |all, (class, look)| match part(look) {
-                looks if looks.is_empty() => all,
-                looks => format!("{all}.{ROOT} {class}{{{looks}}}\n"),
-            })
-    };
-    let light = sheet(|look| {
-        let parts = [look.form(), look.colours(Theme::Light)];
-        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        parts.join(";")
-    });
-    let dark = sheet(|look| look.colours(Theme::Dark));
+    let light = sheet(&rules, "", Look::all_light);
+    let dark = sheet(&rules, "", |look| look.colours(Theme::Dark));
     format!("{light}@media (prefers-color-scheme:dark){{\n{dark}}}\n")
+}
+
+/// All rules, as a part of a page's style sheet: dark as the screen is, unless the page's root has a `data-theme`.
+pub(crate) fn page_style() -> String {
+    let rules = rules();
+    let dark = |root: &str| sheet(&rules, root, |look| look.colours(Theme::Dark));
+    format!(
+        "{}@media (prefers-color-scheme:dark){{\n{}}}\n{}",
+        sheet(&rules, "", Look::all_light),
+        dark(":root:not([data-theme=light]) "),
+        dark(":root[data-theme=dark] ")
+    )
+}
+
+fn sheet(rules: &[(String, Look)], root: &str, part: impl Fn(&Look) -> String) -> String {
+    rules
+        .iter()
+        .fold(String::new(), |all, (class, look)| match part(look) {
+            looks if looks.is_empty() => all,
+            looks => format!("{all}{root}.{ROOT} {class}{{{looks}}}\n"),
+        })
 }
 
 impl Look {
@@ -242,6 +252,13 @@ impl Look {
             out.push(format!("stroke-dasharray:{on} {off}"));
         }
         out.join(";")
+    }
+
+    /// Everything, on light screens.
+    fn all_light(&self) -> String {
+        let parts = [self.form(), self.colours(Theme::Light)];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(";")
     }
 
     fn colours(&self, theme: Theme) -> String {

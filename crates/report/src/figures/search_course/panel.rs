@@ -5,7 +5,7 @@ use crestline_core::search::{Answer, Interval};
 use super::layout::{COLUMN, LOAD_TICKS, Labels, Layout, Panel};
 use super::{SearchCourse, Stretch, letter};
 use crate::figures::drawing::{Anchor, Drawing, Frame, point};
-use crate::figures::theme::TEXT;
+use crate::figures::theme::{STRONG, TEXT};
 use crate::search_tables::load_text;
 
 /// The least distance of two labels.
@@ -190,7 +190,8 @@ fn labels(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel, answe
             .max(free);
         free = y + LABEL_LINE;
         below -= 1.0;
-        let text = TEXT.fitted(&text, super::layout::WIDTH - left);
+        let letters = if class == "strong" { STRONG } else { TEXT };
+        let text = letters.fitted(&text, super::layout::WIDTH - left);
         drawing.text(class, point(left, y + 4.0), Anchor::Start, &text);
     }
 }
