@@ -2,42 +2,41 @@
 //!
 //! Whole tokens in, counts out; draws nothing.
 
-/// Lengths counted in bins of equal width.
+/// Lengths counted in bins of equal width: so many whole tokens that no bin can hold more different lengths than another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bins {
-    /// Where the first bin begins.
+    /// Where the first bin begins: half a token below the least length.
     pub low: f64,
-    /// Where the last bin ends.
+    /// Where the last bin ends: half a token above the greatest length that it can hold.
     pub high: f64,
-    /// Lengths in each bin. A bin holds its lower end and not its upper one, but for the last, which holds both.
+    /// Lengths in each bin.
     pub counts: Vec<u64>,
     /// Mean length; 0 without lengths.
     pub mean: f64,
 }
 
 impl Bins {
-    /// From the least length to the greatest. A single length, and none, has a span of 1 around it (NumPy's rule for
-    /// histograms).
+    /// From the least length to the greatest, in as many bins as there may be. Without lengths there is one empty bin.
     ///
-    /// Panics where `bins` is 0.
-    pub fn of(lengths: &[u64], bins: usize) -> Self {
-        assert!(bins > 0, "a histogram has at least one bin");
-        let least = lengths.iter().min().copied();
-        let most = lengths.iter().max().copied();
-        let (low, high) = match (least, most) {
-            (Some(least), Some(most)) if least < most => (least as f64, most as f64),
-            (Some(only), _) => (only as f64 - 0.5, only as f64 + 0.5),
-            _ => (0.0, 1.0),
-        };
-        let mut counts = vec![0; bins];
+    /// With bins of parts of a token, as histograms of other quantities have them, some bins would hold two lengths and
+    /// others one, and equal shares would look like a comb.
+    ///
+    /// Panics where `most` is 0.
+    pub fn of(lengths: &[u64], most: usize) -> Self {
+        assert!(most > 0, "a histogram has at least one bin");
+        let least = lengths.iter().min().copied().unwrap_or(0);
+        let greatest = lengths.iter().max().copied().unwrap_or(0);
+        let different = (greatest - least).saturating_add(1);
+        let width = different.div_ceil(most as u64);
+        let mut counts = vec![0; different.div_ceil(width) as usize];
         for &length in lengths {
-            let place = (length as f64 - low) / (high - low) * bins as f64;
-            counts[(place as usize).min(bins - 1)] += 1;
+            counts[((length - least) / width) as usize] += 1;
         }
+        let low = least as f64 - 0.5;
         let sum: u64 = lengths.iter().sum();
         Self {
             low,
-            high,
+            high: low + (counts.len() as u64 * width) as f64,
             counts,
             mean: sum as f64 / lengths.len().max(1) as f64,
         }
@@ -65,7 +64,7 @@ pub struct LengthStatistics {
 }
 
 impl LengthStatistics {
-    /// Of prompts and answers, each in so many bins.
+    /// Of prompts and answers, each in so many bins at most.
     pub fn of(lengths: Vec<(u64, u64)>, bins: usize) -> Self {
         let part = |of: fn(&(u64, u64)) -> u64| -> Bins {
             let values: Vec<u64> = lengths.iter().map(of).collect();
@@ -87,35 +86,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greatest_length_is_in_the_last_bin() {
+    fn bins_are_whole_tokens_wide() {
+        // Nine different lengths in four bins: three each, so that three bins are enough.
         let bins = Bins::of(&[0, 1, 2, 3, 4, 4, 8], 4);
-        // 0..2, 2..4, 4..6, 6..=8.
-        assert_eq!(bins.counts, [2, 2, 2, 1]);
-        assert_eq!(bins.edges(2), (4.0, 6.0));
+        assert_eq!((bins.low, bins.high), (-0.5, 8.5));
+        assert_eq!(bins.counts, [3, 3, 1]);
+        assert_eq!(bins.edges(1), (2.5, 5.5));
         assert!((bins.mean - 22.0 / 7.0).abs() < 1e-12);
     }
 
     #[test]
-    fn equal_lengths_and_no_lengths_have_a_span_of_one() {
-        let equal = Bins::of(&[7, 7, 7], 2);
+    fn equal_shares_have_equal_bars() {
+        let lengths: Vec<u64> = (0..50).collect();
+        let counts = Bins::of(&lengths, 30).counts;
+        assert_eq!(counts, [2; 25]);
+    }
+
+    #[test]
+    fn equal_lengths_are_one_bin_around_them() {
+        let equal = Bins::of(&[7, 7, 7], 30);
         assert_eq!((equal.low, equal.high), (6.5, 7.5));
-        assert_eq!(equal.counts, [0, 3]);
+        assert_eq!(equal.counts, [3]);
         let none = Bins::of(&[], 3);
-        assert_eq!(
-            (none.low, none.high, none.counts),
-            (0.0, 1.0, vec![0, 0, 0])
-        );
+        assert_eq!((none.low, none.high, none.counts), (-0.5, 0.5, vec![0]));
     }
 
     #[test]
     fn the_total_of_a_request_is_prompt_and_answer() {
         let statistics = LengthStatistics::of(vec![(10, 5), (20, 1)], 2);
-        assert_eq!(
-            (statistics.prompt.low, statistics.prompt.high),
-            (10.0, 20.0)
-        );
-        assert_eq!((statistics.output.low, statistics.output.high), (1.0, 5.0));
-        assert_eq!((statistics.total.low, statistics.total.high), (15.0, 21.0));
+        assert_eq!((statistics.prompt.low, statistics.prompt.high), (9.5, 21.5));
+        assert_eq!((statistics.output.low, statistics.output.high), (0.5, 6.5));
+        assert_eq!((statistics.total.low, statistics.total.high), (14.5, 22.5));
         assert_eq!(statistics.lengths, [(10, 5), (20, 1)]);
     }
 
@@ -128,6 +129,7 @@ mod tests {
         ) {
             let bins = Bins::of(&lengths, count);
             prop_assert_eq!(bins.counts.iter().sum::<u64>(), lengths.len() as u64);
+            prop_assert!(bins.counts.len() <= count);
             let mut sorted = lengths.clone();
             sorted.sort_unstable();
             let mut before = 0;

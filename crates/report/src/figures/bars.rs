@@ -6,6 +6,8 @@ use super::scale::Kind;
 use super::theme::TEXT;
 use crestline_core::serving::Bins;
 
+/// A histogram of fewer bins has room for so many.
+const FEW: usize = 9;
 /// Bars below this width touch each other.
 const NARROW: f64 = 3.0;
 
@@ -29,7 +31,7 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
     let x = Axis {
         label: it.label,
         kind: Kind::Linear,
-        values: [bins.low, bins.high],
+        values: ends(bins),
         least_step: 1.0,
     };
     let y = counts_axis(it.counted, most as f64);
@@ -51,6 +53,14 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
     if bins.counts.iter().any(|count| *count > 0) {
         mark(drawing, &panel, bins.mean);
     }
+}
+
+/// Ends of the axis: a few bins do not fill it, and nothing is less than 0.
+fn ends(bins: &Bins) -> [f64; 2] {
+    let (low, high) = bins.edges(0);
+    let missing = FEW.saturating_sub(bins.counts.len()) as f64 * (high - low);
+    let left = (missing / 2.0).min((low + 0.5).max(0.0));
+    [bins.low - left, bins.high + missing - left]
 }
 
 fn counts_axis(label: &str, most: f64) -> Axis<'_> {

@@ -64,7 +64,8 @@ pub fn dataset_statistics(it: &DatasetStatistics<'_>) -> Picture {
         };
         if is_zero(bins) {
             let bins = &Bins::of(&[], 1);
-            histogram(&mut drawing, quarter(place), &Histogram { bins, ..part });
+            let empty = Histogram { bins, ..part };
+            histogram(&mut drawing, quarter(place), &empty);
             none(&mut drawing, quarter(place), title);
         } else {
             histogram(&mut drawing, quarter(place), &part);
