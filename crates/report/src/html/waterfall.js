@@ -3,7 +3,7 @@
 // Times are whole microseconds since the first start. Nothing is loaded and nothing is kept.
 "use strict";
 (() => {
-  const LEFT = 72, TOP = 30, RIGHT = 14, BOTTOM = 8;
+  const LEFT = 84, TOP = 30, RIGHT = 14, BOTTOM = 8;
   const LEAST_SPAN = 50, TALLEST = 26, DENSE = 2;
   const KINDS = ["first", "short", "middle", "long"];
 
