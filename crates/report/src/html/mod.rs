@@ -1,6 +1,6 @@
 //! Pages: one HTML file each, which opens without any network.
 //!
-//! [`page`] is the frame of any page, and [`waterfall`] a part of one. Opens nothing, and computes no metric.
+//! [`Page`] is the frame of any page, and [`Waterfall`] a part of one. Opens nothing, and computes no metric.
 
 mod page;
 mod waterfall;
