@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::service::{Service, Truth, Witness};
 use crate::table::{Table, mean, median, quantile, verdict};
-use peers::{Peer, Report};
+use peers::{Peer, Report, TOKENIZER};
 
 /// Turns of each client.
 const TURNS: usize = 3;
@@ -89,8 +89,13 @@ fn closed_loops(peers: &[Peer]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A service that counts tokens as its clients do.
+fn service(profile: &str) -> anyhow::Result<Service> {
+    Service::start_with(profile, Witness::Requests, &["--tokenizer-path", TOKENIZER])
+}
+
 fn measure(peer: &Peer, case: &Case) -> anyhow::Result<Judged> {
-    let service = Service::start("constant-20ms", Witness::Requests)?;
+    let service = service("constant-20ms")?;
     let report = peer.run(
         &service,
         &[
@@ -204,7 +209,7 @@ fn open_loops(peers: &[Peer]) -> anyhow::Result<()> {
     );
     for rate in RATES {
         for peer in peers {
-            let service = Service::start("full-speed", Witness::Requests)?;
+            let service = service("full-speed")?;
             let requests = rate * 10;
             let report = peer.run(
                 &service,

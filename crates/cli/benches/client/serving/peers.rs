@@ -16,12 +16,17 @@ use crate::service::{BINARY, Service};
 /// The variable that names a virtual environment with vLLM.
 const VLLM: &str = "CRESTLINE_PEER_VLLM";
 
+/// The tokenizer of the service and of all clients.
+pub(super) const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tokenizer");
+
 /// A client that takes the flags of `vllm bench serve`.
 pub(super) struct Peer {
     /// As tables call it.
     pub(super) name: &'static str,
     program: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    /// Beside those that all clients get.
+    flags: &'static [&'static str],
 }
 
 /// What a client wrote of a run.
@@ -36,6 +41,7 @@ impl Peer {
             name: "crestline",
             program: BINARY.into(),
             environment: Vec::new(),
+            flags: &[],
         }];
         let Some(place) = env::var_os(VLLM).map(PathBuf::from) else {
             return Ok(peers);
@@ -50,11 +56,14 @@ impl Peer {
             name: "vLLM, Python",
             program: python,
             environment: vec![("VLLM_USE_RUST_BENCH", "0".into())],
+            flags: &[],
         });
         peers.extend(native(&place)?.map(|program| Self {
             name: "vLLM, Rust",
             program,
             environment: Vec::new(),
+            // It refuses to start where a prompt of this small tokenizer's tokens is a token longer as text.
+            flags: &["--prompt-token-ids"],
         }));
         Ok(peers)
     }
@@ -62,7 +71,6 @@ impl Peer {
     /// Runs it to its end on the clients' core, with these flags of load.
     pub(super) fn run(&self, service: &Service, load: &[(&str, String)]) -> anyhow::Result<Report> {
         let folder = TempDir::new()?;
-        let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tokenizer");
         let mut command = Command::new("taskset");
         command
             .args(["-c", CORE])
@@ -76,8 +84,7 @@ impl Peer {
                 "crestline-sim",
             ])
             .args(["--base-url", &format!("http://{}", service.address)])
-            .arg("--tokenizer")
-            .arg(tokenizer)
+            .args(["--tokenizer", TOKENIZER])
             .args(["--dataset-name", "random", "--random-input-len", "32"])
             .args([
                 "--ignore-eos",
@@ -92,6 +99,7 @@ impl Peer {
             .envs(self.environment.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        command.args(self.flags);
         for (flag, value) in load {
             command.args([flag, value.as_str()]);
         }
