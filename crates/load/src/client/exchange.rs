@@ -60,12 +60,12 @@ impl Desk {
         }
     }
 
-    /// What was read at `at` has been handled: so many socket reads and events. The lag of each eighth is taken: a look
+    /// What was read at `seen` has been handled: so many socket reads and events. The lag of each eighth is taken: a look
     /// at the clock costs as much as the handling itself.
-    pub fn count(&self, reads: u64, events: u64, at: Nanos) {
+    pub fn count(&self, reads: u64, events: u64, seen: Nanos) {
         let turn = self.counts.replace(self.counts.get().wrapping_add(1));
         if turn.is_multiple_of(LAG_EVERY) {
-            let lag = self.clock.now().saturating_sub(at);
+            let lag = self.clock.now().saturating_sub(seen);
             self.read_lag.borrow_mut().add(lag.0);
         }
         self.reads.set(self.reads.get() + reads);
@@ -221,19 +221,19 @@ impl<'a> Exchange<'a> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
         let desk = self.parts.desk;
         let buffer = &mut **desk.buffer.borrow_mut();
-        let read = ready!(self.parts.wire.poll_read_into(cx, buffer));
-        let at = desk.clock.now();
-        Poll::Ready(match read {
-            Ok(0) => Some(self.closed(at, "the server closed the connection")),
-            Err(error) => Some(self.closed(at, &error.to_string())),
-            Ok(length) => {
-                self.watch.hear(at);
-                let events = self.parts.answer.events();
-                let end = self.take(&buffer[..length], at);
-                desk.count(1, self.parts.answer.events() - events, at);
-                end
-            }
-        })
+        let length = match ready!(self.parts.wire.poll_read_into(cx, buffer)) {
+            Ok(0) => return Poll::Ready(Some(self.closed("the server closed the connection"))),
+            Err(error) => return Poll::Ready(Some(self.closed(&error.to_string()))),
+            Ok(length) => length,
+        };
+        let read = desk.clock.read(self.parts.wire.came());
+        // Never before what was heard last, whatever the stamp says.
+        let at = read.came.max(self.watch.heard());
+        self.watch.hear(at);
+        let events = self.parts.answer.events();
+        let end = self.take(&buffer[..length], at);
+        desk.count(1, self.parts.answer.events() - events, read.seen);
+        Poll::Ready(end)
     }
 
     fn take(&mut self, bytes: &[u8], at: Nanos) -> Option<End> {
@@ -262,7 +262,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// The connection is at its end.
-    fn closed(&mut self, at: Nanos, why: &str) -> End {
+    fn closed(&mut self, why: &str) -> End {
+        let at = self.parts.desk.clock.now();
         let why = self.write_error.as_ref().map_or(why.to_owned(), |error| {
             format!("{why}; writing failed: {error}")
         });

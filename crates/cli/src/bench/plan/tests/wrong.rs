@@ -213,3 +213,13 @@ fn flags_that_are_not_supported_are_named() {
               hint: give one name with --model"]],
     );
 }
+
+#[test]
+fn a_trace_s_own_times_need_a_trace() {
+    refuses(
+        "--self-timed",
+        &expect![[r"
+        error: --self-timed needs --dataset-name timed_trace
+          hint: leave it out; burstgpt has --burstgpt-timestamps"]],
+    );
+}
