@@ -15,6 +15,8 @@ pub struct Read {
     pub came: Nanos,
     /// When the program read them.
     pub seen: Nanos,
+    /// The system says when they came.
+    pub is_stamped: bool,
 }
 
 /// The start of a run; all times of the run are offsets from it.
@@ -43,6 +45,7 @@ impl Clock {
         Read {
             came: Nanos(seen.0 - age.unwrap_or_default()),
             seen,
+            is_stamped: age.is_some(),
         }
     }
 

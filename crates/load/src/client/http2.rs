@@ -253,7 +253,7 @@ impl<'a> StreamExchange<'a> {
                 let end = self.take(frame, at);
                 let events = self.answer.events() - events;
                 let reads = self.sent.link.reads.uncounted.take();
-                self.desk.count(reads, events, read.seen);
+                self.desk.count(reads, events, read);
                 end
             }
             Err(error) => Some(self.broken(&error, at)),
