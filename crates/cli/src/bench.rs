@@ -4,10 +4,14 @@
 
 pub(crate) mod args;
 mod beside;
+mod closing;
 pub(crate) mod dotted;
+mod measure;
+mod place;
 mod plan;
 mod result_json;
 mod run_figures;
+mod runs;
 mod serve;
 mod table;
 

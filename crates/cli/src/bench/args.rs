@@ -154,9 +154,14 @@ pub(crate) struct LoadArgs {
     /// Seed of all that is drawn.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Whole runs, one after the other; their means and deviations are printed.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) num_runs: u32,
+    /// Whole runs, one after the other, each with prompts of its own; how their figures differ is printed after the last.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
+    pub(crate) num_runs: i64,
     /// Print what would be done, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

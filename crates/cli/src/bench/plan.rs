@@ -20,7 +20,7 @@ use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
 use crestline_load::target::{Secret, Target};
 use crestline_workload::Workload;
 
-pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
+pub(crate) use report::{Metric, RampUpPlan, ReportPlan, Saving, python_float};
 
 use super::args::{ConnectionArgs, ServeArgs};
 use super::serve::FLAGS;
@@ -157,10 +157,6 @@ pub(crate) fn fit_to_samples(
 
 /// Flags that are known and not supported.
 fn refuse(args: &ServeArgs) -> Result<(), Problem> {
-    if args.load.num_runs != 1 {
-        return Err(Problem::usage("--num-runs is not supported yet")
-            .hint("repeat the command with --append-result"));
-    }
     let Some(first) = args.unsupported.given.first() else {
         return Ok(());
     };

@@ -28,6 +28,25 @@ pub(super) fn document(
     client: Value,
     stamp: &str,
 ) -> Map<String, Value> {
+    let mut out = header(report, stamp);
+    for (name, value) in figures(run, report) {
+        out.insert(name, value);
+    }
+    let keeps_more = report.compat == Compat::Vllm;
+    if !report.saving.detailed {
+        for name in DETAILS {
+            out.shift_remove(name);
+        }
+        for name in MORE_DETAILS.iter().filter(|_| !keeps_more) {
+            out.shift_remove(*name);
+        }
+    }
+    out.extend(own(run, report, client));
+    out
+}
+
+/// What was asked for, at the beginning of a document that was made at `stamp`.
+pub(super) fn header(report: &ReportPlan, stamp: &str) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
     put("date", stamp.into());
@@ -63,19 +82,6 @@ pub(super) fn document(
         put("ramp_up_start_rps", ramp.start.into());
         put("ramp_up_end_rps", ramp.end.into());
     }
-    for (name, value) in figures(run, report) {
-        put(&name, value);
-    }
-    let keeps_more = report.compat == Compat::Vllm;
-    if !report.saving.detailed {
-        for name in DETAILS {
-            out.shift_remove(name);
-        }
-        for name in MORE_DETAILS.iter().filter(|_| !keeps_more) {
-            out.shift_remove(*name);
-        }
-    }
-    out.extend(own(run, report, client));
     out
 }
 
@@ -149,7 +155,7 @@ pub(super) fn error(record: &crestline_core::record::RequestRecord) -> String {
 }
 
 /// Vectors and scores have other fields than texts.
-fn belongs(name: &str, report: &ReportPlan) -> bool {
+pub(super) fn belongs(name: &str, report: &ReportPlan) -> bool {
     const POOLED: [&str; 2] = ["total_input_sequences", "input_sequence_throughput"];
     const GENERATED: [&str; 11] = [
         "total_output_tokens",

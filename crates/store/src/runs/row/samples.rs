@@ -82,8 +82,10 @@ fn any_times() -> impl Strategy<Value = RequestRecord> {
     let moments = proptest::array::uniform4(any_span());
     let gaps = proptest::collection::vec(any_span(), 0..20);
     let tokens = proptest::collection::vec(any::<u32>(), 0..20);
-    (moments, events, gaps, tokens).prop_map(|(moments, events, gaps, tokens)| RequestRecord {
+    let bare = proptest::collection::vec(any_span(), 0..5);
+    (moments, events, gaps, tokens, bare).prop_map(|(moments, events, gaps, tokens, bare)| RequestRecord {
         chunk_tokens: tokens,
+        bare_events: bare,
         due: moments[0],
         slot_wait: moments[1],
         sent: moments[2],

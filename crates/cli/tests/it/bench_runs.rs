@@ -1,0 +1,221 @@
+//! `crestline bench serve` with several runs in one command, and with what goes on beside a run.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::harness::{Place, Ran, Sim, rows, signal, wait_until};
+
+const RUN: &str = "bench serve --backend vllm --model m --tokenizer builtin --random-input-len 16 --random-output-len 8";
+const VIRTUAL: &str = "--base-url sim:constant-20ms";
+
+/// The folder of the records.
+fn folder(place: &Place) -> String {
+    let names = place.list("");
+    let found = names
+        .into_iter()
+        .find(|name| name.starts_with("crestline-"));
+    found.expect("the records are kept")
+}
+
+/// The bodies that were sent in a run.
+fn bodies(place: &Place, run: u32, load: &str) -> Vec<String> {
+    let path = place.path(&format!(
+        "{}/run{run}/{load}/benchmark_data.db",
+        folder(place)
+    ));
+    let database = Connection::open(path).unwrap();
+    let mut select = database
+        .prepare("SELECT request FROM result ORDER BY request_index")
+        .unwrap();
+    let bodies = select.query_map([], |row| row.get(0)).unwrap();
+    bodies.map(Result::unwrap).collect()
+}
+
+#[test]
+fn each_run_has_prompts_a_file_and_a_seed_of_its_own() {
+    let place = Place::new();
+    let line = format!(
+        "{RUN} {VIRTUAL} --num-prompts 5 --max-concurrency 2 --seed 7 --num-runs 3 --save-result --result-filename r.json"
+    );
+    let ran = place.run(&line).done();
+    assert!(ran.out.contains("Run 3 of 3\n"), "{}", ran.out);
+    assert!(ran.out.contains(" Spread over 3 Runs "), "{}", ran.out);
+    let seeds = [1, 2, 3].map(|run| {
+        let json = place.json(&format!("r-run{run}.json"));
+        assert_eq!(json["crestline_run"], run);
+        json["crestline_seed"].as_u64().unwrap()
+    });
+    assert_eq!(seeds, [7, 8, 9]);
+    let [first, second] = [1, 2].map(|run| bodies(&place, run, "parallel_2_number_5"));
+    assert_eq!(first.len(), 5);
+    assert!(first.iter().all(|body| !second.contains(body)));
+    let spread = place.json("r-runs.json");
+    assert_eq!(spread["num_runs"], 3);
+    assert_eq!(spread["seeds"], serde_json::json!([7, 8, 9]));
+    let figure = &spread["figures"]["mean_ttft_ms"];
+    assert_eq!(
+        figure["values"][1],
+        place.json("r-run2.json")["mean_ttft_ms"]
+    );
+}
+
+#[test]
+fn the_spread_is_that_of_the_values_in_the_files() {
+    let place = Place::new();
+    let line = format!(
+        "{RUN} --base-url sim:gpu-small --random-range-ratio 0.5 --num-prompts 12 --request-rate 20 --num-runs 4 --save-result --result-filename r.json \
+         --percentile-metrics ttft,e2el --metric-percentiles 90 --goodput e2el:60000"
+    );
+    place.run(&line).done();
+    let spread = place.json("r-runs.json");
+    let figures = spread["figures"].as_object().unwrap();
+    for key in [
+        "request_throughput",
+        "p90_ttft_ms",
+        "median_e2el_ms",
+        "request_goodput",
+    ] {
+        let figure = &figures[key];
+        let values: Vec<f64> = (1..=4)
+            .map(|run| {
+                place.json(&format!("r-run{run}.json"))[key]
+                    .as_f64()
+                    .unwrap()
+            })
+            .collect();
+        let mean = values.iter().sum::<f64>() / 4.0;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (squares / 3.0).sqrt();
+        for (name, expected) in [("mean", mean), ("std", deviation), ("cv", deviation / mean)] {
+            let found = figure[name].as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-9, "{key} {name}: {figure}");
+        }
+        assert!(
+            deviation > 0.0,
+            "{key}: the runs have prompts and times of their own"
+        );
+    }
+    assert!(figures.get("mean_itl_ms").is_none(), "not asked for");
+    assert!(
+        figures.get("input_sequence_throughput").is_none(),
+        "not of text"
+    );
+}
+
+#[test]
+fn the_way_of_vllm_sends_the_same_again() {
+    let place = Place::new();
+    let line = format!(
+        "{RUN} {VIRTUAL} --num-prompts 3 --num-runs 2 --compat vllm --save-result --result-filename r.json"
+    );
+    place.run(&line).done();
+    let load = "parallel_0_number_3";
+    assert_eq!(bodies(&place, 1, load), bodies(&place, 2, load));
+}
+
+#[test]
+fn appended_runs_are_lines_of_one_file_and_their_spread_is_in_another() {
+    let place = Place::new();
+    for _ in 0..2 {
+        let line = format!(
+            "{RUN} {VIRTUAL} --num-prompts 3 --num-runs 2 --append-result --result-filename r.json"
+        );
+        place.run(&line).done();
+    }
+    let lines = |name: &str| -> Vec<Value> {
+        let text = fs::read_to_string(place.path(name)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let runs: Vec<_> = lines("r.json")
+        .iter()
+        .map(|line| line["crestline_run"].as_u64().unwrap())
+        .collect();
+    assert_eq!(runs, [1, 2, 1, 2]);
+    assert_eq!(lines("r-runs.json").len(), 2);
+}
+
+#[test]
+fn a_prefix_cache_that_is_reset_before_each_run_helps_none_of_them() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile prefix-cache");
+    let line = |more: &str| {
+        format!(
+            "{RUN} --random-input-len 256 --base-url {} --num-prompts 4 --num-runs 2 --compat vllm --save-result --result-filename r.json {more}",
+            sim.root()
+        )
+    };
+    let share = |run: u32| {
+        let json = place.json(&format!("r-run{run}.json"));
+        json["crestline_prefix_cache_hit_share"].as_f64().unwrap()
+    };
+    place.run(&line("--reset-prefix-cache")).done();
+    assert!(
+        share(1) < 0.01 && share(2) < 0.01,
+        "{} {}",
+        share(1),
+        share(2)
+    );
+    place.run(&line("")).done();
+    assert!(share(2) > 0.5, "the same prompts again: {}", share(2));
+}
+
+#[test]
+fn an_interrupted_second_run_is_kept_and_the_spread_is_over_the_first() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    let line = format!(
+        "{RUN} --base-url {} --num-prompts 30 --request-rate 20 --num-runs 3 --save-result --result-filename r.json",
+        sim.root()
+    );
+    let child = place
+        .command(&line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let second = |place: &Place| {
+        let names = place.list("");
+        let found = names
+            .into_iter()
+            .find(|name| name.starts_with("crestline-"));
+        let found = found.unwrap_or_default();
+        let file = format!("{found}/run2/rate_20.0_number_30/benchmark_data.db");
+        Path::new(&place.path(&file)).to_owned()
+    };
+    wait_until("a row of the second run", || rows(&second(&place)) > 0);
+    signal(&child, Signal::SIGINT);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, Some(130), "{ran:#?}");
+    assert!(ran.out.contains(" Spread over 1 Run "), "{}", ran.out);
+    let spread = place.json("r-runs.json");
+    assert_eq!(spread["complete_runs"], serde_json::json!([1]));
+    assert_eq!(spread["figures"]["duration"]["std"], Value::Null);
+    let second = place.json("r-run2.json");
+    let completed = second["completed"].as_u64().unwrap();
+    assert!((1..30).contains(&completed), "{completed}");
+    assert!(!place.path("r-run3.json").exists());
+}
+
+#[test]
+fn runs_without_an_answer_have_no_spread() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms --fault http-500=1.0");
+    let ran = place.run(&format!(
+        "{RUN} --base-url {} --num-prompts 2 --num-runs 2 --save-result --result-filename r.json",
+        sim.root()
+    ));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.err.contains("there is no spread over runs"),
+        "{}",
+        ran.err
+    );
+    assert!(place.path("r-run2.json").exists() && !place.path("r-runs.json").exists());
+}
