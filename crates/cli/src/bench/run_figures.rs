@@ -45,16 +45,16 @@ impl Run {
             sent,
         } = stored;
         records.sort_by_key(|record| record.index);
-        let (counting, clock) = match report.compat {
-            Compat::None => (Counting::Tokens, RequestClock::Sent),
-            Compat::Vllm => (Counting::Events, RequestClock::Dispatched),
+        let counting = match report.compat {
+            Compat::None => Counting::Tokens,
+            Compat::Vllm => Counting::Events,
         };
         let rows: Vec<Row> = records
             .iter()
             .map(|record| Row {
                 audio_s: sent.audio_s.get(&record.index).copied().unwrap_or(0.0),
                 input_sequences: sent.sequences,
-                ..Row::of_record(record, clock)
+                ..row(record, report.compat)
             })
             .collect();
         let basis = Basis {
@@ -179,6 +179,14 @@ fn has_tokens(record: &RequestRecord) -> bool {
     record
         .output_tokens
         .is_some_and(|tokens| tokens.source != TokenSource::Chunks)
+}
+
+/// The row of a request as it is right, or as vLLM has it.
+pub(super) fn row(record: &RequestRecord, compat: Compat) -> Row {
+    match compat {
+        Compat::None => Row::of_record(record, RequestClock::Sent),
+        Compat::Vllm => Row::of_choices(record, RequestClock::Dispatched),
+    }
 }
 
 /// The row of a user who waits from when the request was due.

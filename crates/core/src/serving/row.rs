@@ -128,6 +128,33 @@ impl Row {
         }
     }
 
+    /// The same, where every event with a choice is taken for a token, also one without content, such as the first with the
+    /// role alone or the last with the reason of the end: for comparing with figures of tools that know no better.
+    ///
+    /// The first, the last and the spans between are those of all such events; how many tokens an event brought is not known.
+    pub fn of_choices(record: &RequestRecord, clock: RequestClock) -> Self {
+        let row = Self::of_record(record, clock);
+        let times = choices(record);
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return row;
+        };
+        let since_start = |at: &Nanos| (at.as_secs_f64() - row.start_s).max(0.0);
+        let spans = times.windows(2);
+        Self {
+            ttft_s: since_start(first),
+            itls_s: spans
+                .map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64())
+                .collect(),
+            event_tokens: EventTokens::One,
+            latency_s: if record.succeeded() {
+                since_start(last)
+            } else {
+                row.latency_s
+            },
+            ..row
+        }
+    }
+
     /// When the last token came or the request failed.
     pub fn served_s(&self) -> f64 {
         self.start_s + self.latency_s
@@ -143,6 +170,24 @@ impl Row {
         (self.output_tokens > 1)
             .then(|| (self.latency_s - self.ttft_s) / (self.output_tokens - 1) as f64)
     }
+}
+
+/// When the events with a choice came, in order; none of an answer that came whole.
+fn choices(record: &RequestRecord) -> Vec<Nanos> {
+    if !record.streamed {
+        return Vec::new();
+    }
+    let with_content = record.first_token.map(|first| {
+        let next = |at: &mut Nanos, gap: Nanos| {
+            *at = at.saturating_add(gap);
+            Some(*at)
+        };
+        std::iter::once(first).chain(record.gaps.iter().scan(first, next))
+    });
+    let mut times: Vec<Nanos> = with_content.into_iter().flatten().collect();
+    times.extend(&record.bare_events);
+    times.sort_unstable();
+    times
 }
 
 /// Length of the answer. One of unknown length has the one token that it has at least; one without content, such as an
