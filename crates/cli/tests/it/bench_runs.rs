@@ -1,5 +1,7 @@
 //! `crestline bench serve` with several runs in one command, and with what goes on beside a run.
 
+mod script;
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -7,6 +9,8 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::Value;
+
+use script::{Say, Script, event};
 
 use crate::harness::{Place, Ran, Sim, rows, signal, wait_until};
 
@@ -218,4 +222,59 @@ fn runs_without_an_answer_have_no_spread() {
         ran.err
     );
     assert!(place.path("r-run2.json").exists() && !place.path("r-runs.json").exists());
+}
+
+const CHAT: &str = "bench serve --backend openai-chat --endpoint /v1/chat/completions --model m --tokenizer builtin --random-input-len 16 \
+                    --random-output-len 2 --save-result --save-detailed --result-filename r.json --percentile-metrics ttft,itl,e2el";
+
+/// The role alone, after a while two tokens, then the reason of the end, and counts.
+fn with_a_role_first() -> Script {
+    let choice = |delta: &str, reason: &str| {
+        event(&format!(
+            r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":{reason}}}]}}"#
+        ))
+    };
+    Script::start(move |asked, _| {
+        (asked.path == "/v1/chat/completions").then(|| {
+            vec![
+                choice(r#"{"role":"assistant","content":""}"#, "null"),
+                Say::Wait(60),
+                choice(r#"{"content":"a"}"#, "null"),
+                Say::Wait(20),
+                choice(r#"{"content":"b"}"#, "null"),
+                Say::Wait(20),
+                choice("{}", r#""length""#),
+                event(r#"{"choices":[],"usage":{"prompt_tokens":16,"completion_tokens":2}}"#),
+                event("[DONE]"),
+            ]
+        })
+    })
+}
+
+#[test]
+fn the_way_of_vllm_takes_any_choice_for_a_token() {
+    let place = Place::new();
+    let script = with_a_role_first();
+    let run = |more: &str| {
+        let line = format!("{CHAT} --base-url {} --num-prompts 2 {more}", script.root());
+        place.run(&line).done();
+        place.json("r.json")
+    };
+    let seconds = |list: &Value| -> Vec<f64> {
+        let list = list.as_array().unwrap();
+        list.iter().map(|span| span.as_f64().unwrap()).collect()
+    };
+    let right = run("");
+    assert!(seconds(&right["ttfts"])[0] >= 0.06, "{right}");
+    assert_eq!(seconds(&right["itls"][0]).len(), 1);
+    let compat = run("--compat vllm");
+    let spans = seconds(&compat["itls"][0]);
+    assert_eq!(spans.len(), 3);
+    assert!(
+        spans[0] >= 0.06,
+        "from the role to the first text: {spans:?}"
+    );
+    let [ttft, latency] = ["ttfts", "latencies"].map(|key| seconds(&compat[key])[0]);
+    assert!((latency - ttft - spans.iter().sum::<f64>()).abs() < 1e-9);
+    assert_eq!(compat["output_lens"], serde_json::json!([2, 2]));
 }
