@@ -9,6 +9,8 @@ pub(crate) mod dotted;
 mod measure;
 mod place;
 mod plan;
+mod probes;
+mod profile;
 mod result_json;
 mod run_figures;
 mod runs;

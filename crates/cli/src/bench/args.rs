@@ -148,6 +148,15 @@ pub(crate) struct LoadArgs {
         allow_negative_numbers = true
     )]
     pub(crate) ready_check_timeout_sec: i64,
+    /// Ask for one token so many times a second while the load goes on, over connections of its own, and tell how long that
+    /// took; 0 does not.
+    #[arg(
+        long,
+        value_name = "PER_SECOND",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    pub(crate) probe_request_rate: f64,
     /// No bar of progress.
     #[arg(long)]
     pub(crate) disable_tqdm: bool,
@@ -180,6 +189,12 @@ pub(crate) struct ServerArgs {
     /// Have the service profile itself during the run: `/start_profile` and `/stop_profile`.
     #[arg(long)]
     pub(crate) profile: bool,
+    /// Begin the profile when so many requests are running, as the service's `/metrics` say.
+    #[arg(long, value_name = "REQUESTS", allow_negative_numbers = true)]
+    pub(crate) profile_batch_threshold: Option<i64>,
+    /// Length of such a profile [default: 5].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) profile_duration: Option<f64>,
     /// Have it forget its prefix cache before the run: `/reset_prefix_cache`.
     #[arg(long)]
     pub(crate) reset_prefix_cache: bool,

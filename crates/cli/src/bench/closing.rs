@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::measure::Measured;
 use super::plan::{ReportPlan, Translation};
+use super::probes::Probes;
 use super::run_figures::{Run, Sent, Stored};
 use super::runs::Turn;
 use super::{beside, result_json, table};
@@ -64,8 +65,10 @@ pub(super) fn close(
     let Translation { plan, report, .. } = translation;
     let Measured { result, counted } = measured;
     let stored = stored(&result.folder, plan)?;
+    let probed = plan.probe_rate.is_some();
     let run = Run {
         counted,
+        probes: probed.then(|| Probes::of(&result.probes, report.compat)),
         ..Run::of(stored, result.summary.point(), plan.workload.seed, report)
     };
     show(&run, report, &result);

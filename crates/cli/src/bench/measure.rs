@@ -39,11 +39,20 @@ pub(super) fn measure(
         is_quiet: args.load.disable_tqdm,
         stage: Stage::SetUp,
     };
-    let beside = match &translation.plan.subject {
-        SubjectPlan::Live(target) => Some(Beside::begin(target, &args.server)?),
+    let mut beside = match &translation.plan.subject {
+        SubjectPlan::Live(target) => {
+            Some(Beside::begin(target, &args.server, translation.profile)?)
+        }
         SubjectPlan::Virtual(_) => None,
     };
-    let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
+    let outcome = run_plan(&translation.plan, stop, &mut |event| match event {
+        Event::Counting => {
+            if let Some(beside) = &mut beside {
+                beside.begin_counting();
+            }
+        }
+        event => show.see(event),
+    });
     let counted = beside.and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");

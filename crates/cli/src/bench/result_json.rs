@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::args::Compat;
 use super::beside;
 use super::plan::ReportPlan;
+use super::probes::Probes;
 use super::run_figures::Run;
 use crate::moment;
 
@@ -133,15 +134,26 @@ fn figures(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
     .filter(|(name, _)| belongs(name, report))
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    out.extend(further(run, report));
+    out
+}
+
+/// Figures that some runs have, and the spread of each metric.
+fn further(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
+    let mut out = Vec::new();
+    out.extend(run.probes.iter().flat_map(Probes::fields));
     if report.ramp_up.is_some() {
         out.push(("rps_change_events".to_owned(), rate_changes(run)));
     }
     out.extend(run.counted.iter().flat_map(beside::drafts));
+    let duration_s = run.figures.duration_s;
+    let diffusion = |counted| beside::diffusion(counted, duration_s);
+    out.extend(run.counted.iter().flat_map(diffusion));
     for metric in &report.metrics {
         out.extend(spread(
             metric.key(),
             "",
-            figures.spread(metric.quantity()),
+            run.figures.spread(metric.quantity()),
             report,
         ));
     }

@@ -15,6 +15,7 @@ use crestline_workload::plan::{Dataset, Pairing, SampleSource};
 
 use super::args::Compat;
 use super::plan::ReportPlan;
+use super::probes::Probes;
 
 /// One run: its requests in the order in which they were planned, and what they come to.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Run {
     pub(super) rates: Vec<f64>,
     /// What the service counted of itself meanwhile.
     pub(super) counted: Option<ServerCounters>,
+    /// What came of the small requests beside the load, where such were sent.
+    pub(super) probes: Option<Probes>,
     /// Output tokens are known, from the service or by a tokenizer.
     pub(super) has_tokens: bool,
 }
@@ -78,6 +81,7 @@ impl Run {
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
             counted: None,
+            probes: None,
             epoch,
             rates: rates(point, records.len()),
             records,

@@ -122,6 +122,7 @@ impl<'a> Session<'a> {
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
+            Event::Counting => {}
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
                     self.tell(&format!("pause of {span} before the next load"));
@@ -511,6 +512,7 @@ mod tests {
             health,
             folder: PathBuf::new(),
             interrupted: false,
+            probes: Vec::new(),
             loss: None,
         }
     }

@@ -1,5 +1,6 @@
-//! `crestline bench serve` with several runs in one command, and with what goes on beside a run.
+//! `crestline bench serve` with several runs in one command.
 
+mod beside;
 mod script;
 
 use std::fs;

@@ -42,7 +42,7 @@ impl Script {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
-                thread::spawn(move || serve(stream, &seen, &*answer));
+                thread::spawn(move || serve(&stream, &seen, &*answer));
             }
         });
         Self { address, asked }
@@ -61,17 +61,17 @@ impl Script {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: &TcpStream,
     seen: &Mutex<Vec<Asked>>,
     answer: &(impl Fn(&Asked, usize) -> Option<Vec<Say>> + ?Sized),
 ) {
-    let Some(asked) = read(&stream) else { return };
+    let Some(asked) = read(stream) else { return };
     let mut seen = seen.lock().unwrap();
     let before = seen.iter().filter(|one| one.path == asked.path).count();
     let said = answer(&asked, before);
     seen.push(asked);
     drop(seen);
-    let mut out = &stream;
+    let mut out = stream;
     let Some(said) = said else {
         drop(out.write_all(
             b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
