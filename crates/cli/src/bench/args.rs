@@ -132,7 +132,7 @@ pub(crate) struct LoadArgs {
     /// Rate at the last request.
     #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     pub(crate) ramp_up_end_rps: Option<i64>,
-    /// Requests sent before and not counted; each has a prompt of its own.
+    /// Requests sent before and not counted; each has a prompt of its own, or with `--warmup-copies` the first counted one's.
     #[arg(
         long,
         value_name = "N",
@@ -140,6 +140,9 @@ pub(crate) struct LoadArgs {
         allow_negative_numbers = true
     )]
     pub(crate) num_warmups: i64,
+    /// Make the requests of `--num-warmups` copies of the first counted one, as vLLM does; `--compat vllm` implies it.
+    #[arg(long)]
+    pub(crate) warmup_copies: bool,
     /// Wait at most so long for the first answer; 0 does not ask.
     #[arg(
         long,

@@ -143,11 +143,13 @@ pub(crate) fn fit_to_samples(
     let workload = Workload::open(&plan.workload)
         .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
     let point = &mut plan.points[0];
+    let apart = if load::warms_up_with_copies(args) {
+        0
+    } else {
+        point.warmup
+    };
     if let Some(samples) = workload.len() {
-        point.requests = point
-            .requests
-            .min(samples.saturating_sub(point.warmup))
-            .max(1);
+        point.requests = point.requests.min(samples.saturating_sub(apart)).max(1);
         let of_samples = format!("{samples} samples, {} requests", point.requests);
         translation.notes.push(of_samples);
     }

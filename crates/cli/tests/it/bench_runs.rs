@@ -279,3 +279,34 @@ fn the_way_of_vllm_takes_any_choice_for_a_token() {
     assert!((latency - ttft - spans.iter().sum::<f64>()).abs() < 1e-9);
     assert_eq!(compat["output_lens"], serde_json::json!([2, 2]));
 }
+
+#[test]
+fn warm_up_requests_are_prompts_of_their_own_or_copies_of_the_first() {
+    let place = Place::new();
+    let prompts = |more: &str| -> Vec<Value> {
+        let script = Script::start(|asked, _| {
+            let answer = r#"{"choices":[{"index":0,"text":"a","finish_reason":"length"}]}"#;
+            (asked.path == "/v1/completions").then(|| vec![event(answer), event("[DONE]")])
+        });
+        let line = format!(
+            "{RUN} --base-url {} --num-prompts 2 --num-warmups 3 --max-concurrency 1 {more}",
+            script.root()
+        );
+        place.run(&line).done();
+        let bodies = script.bodies("/v1/completions");
+        let prompt = |body: &String| serde_json::from_str::<Value>(body).unwrap()["prompt"].take();
+        bodies.iter().map(prompt).collect()
+    };
+    let own = prompts("");
+    assert_eq!(own.len(), 5);
+    assert!((1..5).all(|at| !own[..at].contains(&own[at])), "{own:?}");
+    for flag in ["--warmup-copies", "--compat vllm"] {
+        let copied = prompts(flag);
+        assert_eq!(copied[..3], vec![copied[3].clone(); 3][..], "{flag}");
+        assert_eq!(
+            copied[3..],
+            own[..2],
+            "{flag}: the first samples are counted"
+        );
+    }
+}

@@ -92,3 +92,21 @@ fn what_goes_on_beside_a_load_cannot_be() {
           hint: start crestline sim, and give its address with --base-url"]],
     );
 }
+
+#[test]
+fn warm_up_requests_may_be_copies_and_are_as_vllm_has_them() {
+    changes(
+        "--num-warmups 3 --warmup-copies",
+        &expect![[r"
+        points.0.warmup = 3
+        workload.dataset.sampled.copies = 3"]],
+    );
+    changes(
+        "--num-warmups 3",
+        &expect![[r"
+        points.0.warmup = 3
+        workload.dataset.sampled.requests = 1003"]],
+    );
+    let copies = changed("--num-warmups 3 --warmup-copies");
+    assert_eq!(changed("--num-warmups 3 --compat vllm"), copies);
+}
