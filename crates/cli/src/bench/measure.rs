@@ -17,7 +17,7 @@ use super::table;
 use crate::console;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
-use crate::progress::{Screen, Watch};
+use crate::progress::{Answers, Screen, Watch};
 
 /// What was measured, as it was stored.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) fn measure(
 ) -> Result<Option<Measured>, Problem> {
     console::say(&table::before(&translation.report));
     let mut show = Show {
-        watch: Watch::new(screen()),
+        watch: Watch::new(screen(), Answers::of(&translation.plan.generation)),
         is_quiet: args.load.disable_tqdm,
         stage: Stage::SetUp,
     };

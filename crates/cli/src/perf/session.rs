@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
-use crate::progress::{Screen, Watch};
+use crate::progress::{Answers, Screen, Watch};
 use crate::{console, moment};
 
 /// Failures whose text is shown of a load, without `--debug`.
@@ -65,13 +65,14 @@ impl<'a> Session<'a> {
         } else {
             Screen::Log
         };
+        let answers = Answers::of(&translation.plan.generation);
         Self {
             args,
             translation,
             stop,
             told_of_stop: false,
-            watch: Watch::new(screen),
-            log_watch: Watch::new(Screen::Log),
+            watch: Watch::new(screen, answers),
+            log_watch: Watch::new(Screen::Log, answers),
             log: files::Log::default(),
             tracker: None,
             requests_before: 0,
