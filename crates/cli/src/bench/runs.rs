@@ -85,6 +85,26 @@ fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     file.with_file_name(name)
 }
 
+/// The files that a command would write, in words.
+pub(super) fn files(report: &ReportPlan, stamp: &str) -> String {
+    let Some(file) = report.file(stamp) else {
+        return "none".to_owned();
+    };
+    let of = report.turns;
+    if of == 1 {
+        return file.display().to_string();
+    }
+    let spread = with_suffix(&file, "-runs");
+    let run = |number| Turn { number, of }.file(file.clone(), &report.saving);
+    let (first, last) = (run(1), run(of));
+    let last = if report.saving.append {
+        String::new()
+    } else {
+        format!(" to {}", last.display())
+    };
+    format!("{}{last}, {}", first.display(), spread.display())
+}
+
 /// Prints and writes how the figures differ from run to run. A run that was stopped, or in which nothing was answered, is not
 /// among them.
 pub(super) fn conclude(runs: &[Closed], report: &ReportPlan, stamp: &str) -> Result<(), Problem> {

@@ -169,14 +169,13 @@ fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Prob
 fn dry_run(translation: &Translation) -> String {
     let Translation { plan, report, .. } = translation;
     let point = &plan.points[0];
-    let file = report.file(&moment::result_stamp());
-    let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let files = runs::files(report, &moment::result_stamp());
     let runs = match report.turns {
         1 => String::new(),
         turns => format!("Runs: {turns}\n"),
     };
     format!(
-        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\n{runs}Results: {file}\nPlan: {}",
+        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\n{runs}Results: {files}\nPlan: {}",
         plan.shown_url(),
         plan.model,
         tables::load_name(&point.load),
@@ -184,4 +183,64 @@ fn dry_run(translation: &Translation) -> String {
         point.warmup,
         serde_json::to_string(plan).expect("a plan has a JSON form"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::BenchCommand;
+    use super::*;
+    use crate::command::{Parsed, Sub, parse};
+    use crate::plan_lines::words;
+
+    fn flags(line: &str) -> ServeArgs {
+        let args = ["crestline", "bench", "serve"]
+            .into_iter()
+            .chain(words(line));
+        match parse(args.map(Into::into).collect()).unwrap() {
+            Parsed::Command(Sub::Bench(args)) => match args.command {
+                BenchCommand::Serve(args) => *args,
+            },
+            other => panic!("not a bench command: {other:?}"),
+        }
+    }
+
+    const RUN: &str = "--model m --tokenizer builtin --random-input-len 8 --random-output-len 4 --base-url sim:constant-20ms --num-prompts 3";
+
+    #[test]
+    fn a_command_in_process_gives_back_its_documents_and_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("results");
+        let line = format!(
+            "{RUN} --num-runs 2 --save-result --result-filename r.json --result-dir {}",
+            results.display()
+        );
+        let served = serve(&flags(&line), folder.path(), &Stop::default()).unwrap();
+        assert_eq!(served.exit(), Exit::Done);
+        let files = served.runs.iter().map(|run| run.file.clone().unwrap());
+        let files: Vec<_> = files.collect();
+        assert_eq!(
+            files,
+            [results.join("r-run1.json"), results.join("r-run2.json")]
+        );
+        for (run, file) in served.runs.iter().zip(files) {
+            assert_eq!(run.document["completed"], 3);
+            assert!(run.is_complete && !run.has_failed());
+            assert_eq!(fs::read_to_string(file).unwrap(), run.document.to_string());
+        }
+    }
+
+    #[test]
+    fn a_document_is_there_without_a_file_and_a_stop_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let served = serve(&flags(RUN), folder.path(), &Stop::default()).unwrap();
+        assert_eq!(served.runs.len(), 1);
+        assert_eq!(served.runs[0].file, None);
+        assert_eq!(served.runs[0].document["num_prompts"], 3);
+        let stop = Stop::default();
+        stop.ask();
+        let other = tempfile::tempdir().unwrap();
+        let served = serve(&flags(RUN), other.path(), &stop).unwrap();
+        assert_eq!(served.exit(), Exit::Interrupted);
+        assert!(served.runs.is_empty());
+    }
 }

@@ -113,6 +113,25 @@ fn the_spread_is_that_of_the_values_in_the_files() {
 }
 
 #[test]
+fn a_dry_run_tells_the_files_of_all_runs() {
+    let place = Place::new();
+    let told = |saving: &str| {
+        let line =
+            format!("{RUN} {VIRTUAL} --num-runs 3 --result-filename r.json --dry-run {saving}");
+        let out = place.run(&line).done().out;
+        let told = out.lines().find_map(|line| line.strip_prefix("Results: "));
+        assert!(out.contains("Runs: 3\n"), "{out}");
+        told.unwrap().to_owned()
+    };
+    assert_eq!(
+        told("--save-result"),
+        "r-run1.json to r-run3.json, r-runs.json"
+    );
+    assert_eq!(told("--append-result"), "r.json, r-runs.json");
+    assert_eq!(told(""), "none");
+}
+
+#[test]
 fn the_way_of_vllm_sends_the_same_again() {
     let place = Place::new();
     let line = format!(
@@ -176,7 +195,7 @@ fn an_interrupted_second_run_is_kept_and_the_spread_is_over_the_first() {
     let place = Place::new();
     let sim = Sim::start(&place, "--profile constant-20ms");
     let line = format!(
-        "{RUN} --base-url {} --num-prompts 30 --request-rate 20 --num-runs 3 --save-result --result-filename r.json",
+        "{RUN} --base-url {} --num-prompts 60 --request-rate 20 --num-runs 3 --save-result --result-filename r.json",
         sim.root()
     );
     let child = place
@@ -191,7 +210,7 @@ fn an_interrupted_second_run_is_kept_and_the_spread_is_over_the_first() {
             .into_iter()
             .find(|name| name.starts_with("crestline-"));
         let found = found.unwrap_or_default();
-        let file = format!("{found}/run2/rate_20.0_number_30/benchmark_data.db");
+        let file = format!("{found}/run2/rate_20.0_number_60/benchmark_data.db");
         Path::new(&place.path(&file)).to_owned()
     };
     wait_until("a row of the second run", || rows(&second(&place)) > 0);
@@ -204,7 +223,7 @@ fn an_interrupted_second_run_is_kept_and_the_spread_is_over_the_first() {
     assert_eq!(spread["figures"]["duration"]["std"], Value::Null);
     let second = place.json("r-run2.json");
     let completed = second["completed"].as_u64().unwrap();
-    assert!((1..30).contains(&completed), "{completed}");
+    assert!((1..60).contains(&completed), "{completed}");
     assert!(!place.path("r-run3.json").exists());
 }
 
@@ -271,12 +290,14 @@ fn the_way_of_vllm_takes_any_choice_for_a_token() {
     let compat = run("--compat vllm");
     let spans = seconds(&compat["itls"][0]);
     assert_eq!(spans.len(), 3);
-    assert!(
-        spans[0] >= 0.06,
-        "from the role to the first text: {spans:?}"
-    );
     let [ttft, latency] = ["ttfts", "latencies"].map(|key| seconds(&compat[key])[0]);
     assert!((latency - ttft - spans.iter().sum::<f64>()).abs() < 1e-9);
+    assert!(ttft + spans[0] >= 0.06, "to the first text: {compat}");
+    let mean = |key: &str| compat[key].as_f64().unwrap();
+    assert!(
+        mean("mean_ttft_ms") < mean("crestline_mean_ttft_from_due_ms"),
+        "the role came before the first text: {compat}"
+    );
     assert_eq!(compat["output_lens"], serde_json::json!([2, 2]));
 }
 
