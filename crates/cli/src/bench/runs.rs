@@ -146,26 +146,53 @@ fn document(runs: &[&Closed], across: &[(Figure, Across)], names: &Names<'_>) ->
     put("seeds", each("crestline_seed"));
     let files = runs.iter().map(|run| json!(run.file));
     put("files", files.collect());
-    let figures: Map<String, Value> = across
-        .iter()
-        .filter_map(|(figure, across)| {
-            let key = names.key(*figure)?;
+    let mut figures = Map::new();
+    for (figure, across) in across {
+        if let Some(key) = names.key(*figure) {
             let values = each(&key);
-            let spread = json!({
-                "mean": across.mean,
-                "std": across.deviation,
-                "min": across.min,
-                "max": across.max,
-                "cv": across.cv,
-                "values": values,
-            });
-            Some((key, spread))
-        })
-        .collect();
-    put("figures", figures.into());
-    put("crestline_version", env!("CARGO_PKG_VERSION").into());
+            figures.insert(key, spread(across, &values));
+        }
+    }
+    let known = |key: &str| out.contains_key(key) || figures.contains_key(key);
+    let further = further(runs, known);
+    figures.extend(further);
+    out.insert("figures".to_owned(), figures.into());
+    out.insert(
+        "crestline_version".to_owned(),
+        env!("CARGO_PKG_VERSION").into(),
+    );
     out.into()
 }
+
+fn spread(across: &Across, values: &Value) -> Value {
+    json!({
+        "mean": across.mean,
+        "std": across.deviation,
+        "min": across.min,
+        "max": across.max,
+        "cv": across.cv,
+        "values": values,
+    })
+}
+
+/// The other numbers in the documents of the runs, such as those of small requests, of drafts and of the steady part.
+fn further(runs: &[&Closed], known: impl Fn(&str) -> bool) -> Vec<(String, Value)> {
+    let names = runs.first().and_then(|run| run.document.as_object());
+    let names = names.into_iter().flat_map(Map::keys);
+    let is_figure = |key: &&String| !known(key) && !IDENTITY.contains(&key.as_str());
+    names
+        .filter(is_figure)
+        .filter_map(|key| {
+            let values = runs.iter().map(|run| run.document[key].as_f64());
+            let known: Vec<f64> = values.flatten().collect();
+            let all = runs.iter().map(|run| run.document[key].clone());
+            Some((key.clone(), spread(&Across::of(&known)?, &all.collect())))
+        })
+        .collect()
+}
+
+/// Numbers that say which run it was.
+const IDENTITY: [&str; 2] = ["crestline_run", "crestline_seed"];
 
 /// Width of a label, and of each number behind it.
 const LABEL: usize = 40;

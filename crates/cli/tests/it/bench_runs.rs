@@ -105,6 +105,9 @@ fn the_spread_is_that_of_the_values_in_the_files() {
             "{key}: the runs have prompts and times of their own"
         );
     }
+    let steady = &figures["crestline_steady_request_throughput"];
+    assert_eq!(steady["values"].as_array().unwrap().len(), 4);
+    assert!(figures.get("num_prompts").is_none() && figures.get("crestline_seed").is_none());
     assert!(figures.get("mean_itl_ms").is_none(), "not asked for");
     assert!(
         figures.get("input_sequence_throughput").is_none(),
