@@ -4,11 +4,13 @@
 //! of the load. They are in no summary and no database, and the load does not wait for them.
 
 use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use crestline_core::record::RequestRecord;
 use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::units::Rate;
 use crestline_load::client::endpoint::Endpoint;
+use crestline_load::clock;
 use crestline_load::engine::{Engine, EngineError, Happening, Setup, Stop};
 use crestline_load::target::Target;
 use crestline_workload::Workload;
@@ -18,6 +20,8 @@ use crate::error::RunError;
 use crate::plan::Plan;
 use crate::subject::redacted;
 
+/// Between two looks at whether all has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What is asked.
 const PROMPT: &str = "Hi";
 /// Fields of a body that would make its answer longer than the one token.
@@ -147,15 +151,73 @@ impl<'scope, 'a: 'scope> Probing<'scope, 'a> {
             .map(|probe| scope.spawn(move || probe.run(&ended)));
     }
 
-    /// The load has ended: so does this. `is_urgent` gives up what is in flight.
-    pub(crate) fn end(self, stop: &Stop) -> Result<Vec<RequestRecord>, EngineError> {
-        self.ended.ask();
-        if stop.is_urgent() {
+    /// Someone may have asked to stop the load, or not even to wait for what is in flight.
+    pub(crate) fn follow(&self, stop: &Stop) {
+        if stop.is_asked() && !self.ended.is_asked() {
             self.ended.ask();
         }
-        let Some(thread) = self.thread else {
-            return Ok(Vec::new());
-        };
-        thread.join().map_err(|_| EngineError::WorkerLost)?
+        if stop.is_urgent() && !self.ended.is_urgent() {
+            self.ended.ask();
+        }
+    }
+
+    /// The load has ended: so does this.
+    pub(crate) fn end(self, stop: &Stop) -> Result<Vec<RequestRecord>, EngineError> {
+        if !self.ended.is_asked() {
+            self.ended.ask();
+        }
+        while self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            self.follow(stop);
+            clock::sleep(LOOK_EVERY);
+        }
+        match self.thread.map(ScopedJoinHandle::join) {
+            None => Ok(Vec::new()),
+            Some(Ok(records)) => records,
+            Some(Err(_)) => Err(EngineError::WorkerLost),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_a_text_alone_can_be_probed() {
+        for endpoint in [
+            Endpoint::OpenAiChat,
+            Endpoint::OpenAiEmbeddings,
+            Endpoint::TgiGenerate,
+            Endpoint::Pooling,
+        ] {
+            assert!(can_probe(endpoint), "{endpoint:?}");
+        }
+        for endpoint in [
+            Endpoint::OpenAiTranscription,
+            Endpoint::Rerank,
+            Endpoint::Vlm2VecEmbeddings,
+        ] {
+            assert!(!can_probe(endpoint), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn a_stop_of_the_load_is_one_of_the_probe_and_asked_again_is_urgent() {
+        let probing = Probing::of(None);
+        let stop = Stop::default();
+        probing.follow(&stop);
+        assert!(!probing.ended.is_asked());
+        stop.ask();
+        probing.follow(&stop);
+        probing.follow(&stop);
+        assert!(probing.ended.is_asked() && !probing.ended.is_urgent());
+        stop.ask();
+        probing.follow(&stop);
+        assert!(probing.ended.is_urgent());
+        assert_eq!(probing.end(&stop).unwrap(), []);
     }
 }

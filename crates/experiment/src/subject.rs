@@ -172,7 +172,10 @@ impl Subject {
                                     record.failure.map(|failure| redacted(failure, target));
                                 to.record(*record);
                             }
-                            Happening::Tick(live) => to.tick(now.now(), live),
+                            Happening::Tick(live) => {
+                                probing.follow(stop);
+                                to.tick(now.now(), live);
+                            }
                         });
                     let probes = probing.end(stop);
                     let applied = applied?;

@@ -61,6 +61,20 @@ pub enum RequestClock {
     Dispatched,
 }
 
+impl RequestClock {
+    /// When the clock of a request starts, and how long the request waited before.
+    fn start_and_queue(self, record: &RequestRecord) -> (Nanos, Nanos) {
+        match self {
+            Self::Sent => (record.sent, record.slot_wait),
+            Self::Dispatched => {
+                let connect = record.connect.unwrap_or_default();
+                let start = record.sent.saturating_sub(connect).max(record.due);
+                (start, start.saturating_sub(record.due))
+            }
+        }
+    }
+}
+
 impl Default for Row {
     /// A failed request of which nothing is known.
     fn default() -> Self {
@@ -98,14 +112,7 @@ impl Row {
     /// [at once](crate::request::Arrivals::AtOnce) has the wait for a slot in it. Speech and input sequences are not in
     /// a record: they are the item's.
     pub fn of_record(record: &RequestRecord, clock: RequestClock) -> Self {
-        let (start, queue) = match clock {
-            RequestClock::Sent => (record.sent, record.slot_wait),
-            RequestClock::Dispatched => {
-                let connect = record.connect.unwrap_or_default();
-                let start = record.sent.saturating_sub(connect).max(record.due);
-                (start, start.saturating_sub(record.due))
-            }
-        };
+        let (start, queue) = clock.start_and_queue(record);
         let since_start = |at: Nanos| at.saturating_sub(start).as_secs_f64();
         let succeeded = record.succeeded();
         let last_token = record.last_token.filter(|_| record.streamed && succeeded);
@@ -138,7 +145,8 @@ impl Row {
         let (Some(first), Some(last)) = (times.first(), times.last()) else {
             return row;
         };
-        let since_start = |at: &Nanos| (at.as_secs_f64() - row.start_s).max(0.0);
+        let (start, _) = clock.start_and_queue(record);
+        let since_start = |at: &Nanos| at.saturating_sub(start).as_secs_f64();
         let spans = times.windows(2);
         Self {
             ttft_s: since_start(first),

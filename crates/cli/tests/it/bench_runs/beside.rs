@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::RUN;
 use super::script::{Say, Script, event};
-use crate::harness::{Place, Sim};
+use crate::harness::{Place, Sim, rows};
 
 /// A service whose three canvases of 8 places become final in 15 steps.
 fn canvases() -> Script {
@@ -106,6 +106,10 @@ fn probes_go_on_beside_the_load_at_their_own_rate() {
     assert!(number("probe_median_e2el_ms") >= 20.0, "{json}");
     assert!(number("probe_median_e2el_ms") <= number("probe_max_e2el_ms"));
     assert_eq!(json["completed"], 4, "probes are not among the requests");
+    let names = place.list("");
+    let folder = names.iter().find(|name| name.starts_with("crestline-"));
+    let database = format!("{}/parallel_2_number_4/benchmark_data.db", folder.unwrap());
+    assert_eq!(rows(&place.path(&database)), 4, "nor in the database");
     let keys: Vec<&str> = json
         .as_object()
         .unwrap()

@@ -208,6 +208,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
+    fn whatever_is_a_token_the_spans_between_make_up_the_time_from_the_first_to_the_last(
+        bare in proptest::collection::vec(1_250_000_000..2_000_000_000_u64, 0..6),
+        gaps in proptest::collection::vec(0..80_000_000_u64, 0..9),
+    ) {
+        let first = Nanos::from_millis(1550);
+        let record = RequestRecord {
+            last_token: Some(first + Nanos(gaps.iter().sum())),
+            gaps: gaps.iter().copied().map(Nanos).collect(),
+            bare_events: bare.iter().copied().map(Nanos).collect(),
+            end: Nanos::from_secs(3),
+            ..streamed()
+        };
+        for clock in [RequestClock::Sent, RequestClock::Dispatched] {
+            let row = Row::of_choices(&record, clock);
+            prop_assert_eq!(row.itls_s.len(), gaps.len() + bare.len());
+            prop_assert!(row.itls_s.iter().all(|span| *span >= 0.0));
+            let spans: f64 = row.itls_s.iter().sum();
+            prop_assert!((row.latency_s - row.ttft_s - spans).abs() < 1e-9);
+            prop_assert!(row.ttft_s <= Row::of_record(&record, clock).ttft_s);
+        }
+    }
+
+    #[test]
     fn a_user_who_asks_on_at_once_is_never_two(
         users in 1..6_u64, begin in 0..1_000_000_000_u64, spans in proptest::collection::vec(1..3_000_000_000_u64, 12..80),
     ) {
