@@ -100,9 +100,10 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
             break;
         }
         ended = translated(args, &around, turn)
-            .and_then(|translation| runs.add(turn, &translation, &mut served));
+            .and_then(|translation| runs.add(turn, &translation, &mut served))
+            .map_err(Problem::after_a_load);
     }
-    if turn.of > 1 {
+    if turn.of > 1 && !served.runs.is_empty() {
         runs::conclude(&served.runs, &first.report, &runs.begun)?;
     }
     // What the runs before came to is kept where one cannot be carried through.

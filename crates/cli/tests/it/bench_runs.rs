@@ -334,3 +334,28 @@ fn warm_up_requests_are_prompts_of_their_own_or_copies_of_the_first() {
         );
     }
 }
+
+#[test]
+fn a_second_run_that_cannot_begin_takes_nothing_from_the_first() {
+    let place = Place::new();
+    let script = Script::start(|asked, before| {
+        let answer = r#"{"choices":[{"index":0,"text":"a","finish_reason":"length"}]}"#;
+        // One request to see that the service is ready, and the two of the first run.
+        (asked.path == "/v1/completions" && before < 3)
+            .then(|| vec![event(answer), event("[DONE]")])
+    });
+    let line = format!(
+        "{RUN} --base-url {} --num-prompts 2 --num-runs 3 --ready-check-timeout-sec 1 --save-result --result-filename r.json",
+        script.root()
+    );
+    let ran = place.run(&line);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.err.contains("error: "), "{}", ran.err);
+    assert!(ran.out.contains(" Spread over 1 Run "), "{}", ran.out);
+    assert_eq!(place.json("r-run1.json")["completed"], 2);
+    assert_eq!(
+        place.json("r-runs.json")["complete_runs"],
+        serde_json::json!([1])
+    );
+    assert!(!ran.out.contains("Run 3 of 3"), "{}", ran.out);
+}
