@@ -196,7 +196,7 @@ const IDENTITY: [&str; 2] = ["crestline_run", "crestline_seed"];
 
 /// Width of a label, and of each number behind it.
 const LABEL: usize = 40;
-const NUMBER: usize = 11;
+const NUMBER: usize = 13;
 
 /// A line for each figure that the table of a run has.
 fn table(across: &[(Figure, Across)], names: &Names<'_>) -> String {
@@ -314,5 +314,39 @@ impl Names<'_> {
             _ => return None,
         };
         Some(format!("{label}:"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_goes_before_the_ending() {
+        let check = |file: &str, expected: &str| {
+            assert_eq!(with_suffix(Path::new(file), "-runs"), Path::new(expected));
+        };
+        check("out/x.json", "out/x-runs.json");
+        check("a-5.0qps-m.json", "a-5.0qps-m-runs.json");
+        check("x", "x-runs");
+        check("x.jsonl", "x.jsonl-runs");
+    }
+
+    #[test]
+    fn a_single_run_has_the_file_and_the_fields_that_it_always_had() {
+        let saving = Saving::default();
+        let file = |number, of, append| {
+            let saving = Saving {
+                append,
+                ..saving.clone()
+            };
+            Turn { number, of }.file(PathBuf::from("x.json"), &saving)
+        };
+        assert_eq!(file(1, 1, false), Path::new("x.json"));
+        assert_eq!(file(2, 3, false), Path::new("x-run2.json"));
+        assert_eq!(file(2, 3, true), Path::new("x.json"));
+        assert!(Turn { number: 1, of: 1 }.fields(7).is_empty());
+        let fields = Turn { number: 2, of: 3 }.fields(8);
+        assert_eq!(fields[1], ("crestline_seed".to_owned(), 8.into()));
     }
 }

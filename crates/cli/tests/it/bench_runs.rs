@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use expect_test::expect;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -143,6 +144,47 @@ fn the_way_of_vllm_sends_the_same_again() {
     place.run(&line).done();
     let load = "parallel_0_number_3";
     assert_eq!(bodies(&place, 1, load), bodies(&place, 2, load));
+}
+
+#[test]
+fn the_table_of_the_runs_has_a_line_for_each_figure_of_a_run() {
+    let place = Place::new();
+    let line = format!(
+        "{RUN} {VIRTUAL} --num-prompts 6 --max-concurrency 2 --num-runs 2 --percentile-metrics ttft,e2el --metric-percentiles 50,99.9 --goodput ttft:60000"
+    );
+    let out = place.run(&line).done().out;
+    let table: Vec<&str> = out
+        .lines()
+        .skip_while(|line| !line.contains(" Spread over "))
+        .collect();
+    expect![[r"
+        ========================================== Spread over 2 Runs ===========================================
+                                                         Mean          Std          Min          Max       CV (%)
+        Successful requests:                             6.00         0.00         6.00         6.00         0.00
+        Failed requests:                                 0.00         0.00         0.00         0.00            -
+        Benchmark duration (s):                          0.48         0.00         0.48         0.48         0.00
+        Total input tokens:                             96.00         0.00        96.00        96.00         0.00
+        Total generated tokens:                         48.00         0.00        48.00        48.00         0.00
+        Request throughput (req/s):                     12.50         0.00        12.50        12.50         0.00
+        Output token throughput (tok/s):               100.00         0.00       100.00       100.00         0.00
+        Total token throughput (tok/s):                300.00         0.00       300.00       300.00         0.00
+        Peak output token throughput (tok/s):           48.00         0.00        48.00        48.00         0.00
+        Peak concurrent requests:                        2.00         0.00         2.00         2.00         0.00
+        Request goodput (req/s):                        12.50         0.00        12.50        12.50         0.00
+        Mean TTFT (ms):                                 20.00         0.00        20.00        20.00         0.00
+        Median TTFT (ms):                               20.00         0.00        20.00        20.00         0.00
+        P50 TTFT (ms):                                  20.00         0.00        20.00        20.00         0.00
+        P99.9 TTFT (ms):                                20.00         0.00        20.00        20.00         0.00
+        Mean E2EL (ms):                                160.00         0.00       160.00       160.00         0.00
+        Median E2EL (ms):                              160.00         0.00       160.00       160.00         0.00
+        P50 E2EL (ms):                                 160.00         0.00       160.00       160.00         0.00
+        P99.9 E2EL (ms):                               160.00         0.00       160.00       160.00         0.00
+        ========================================================================================================="]].assert_eq(&table.join("\n"));
+    let widths: Vec<usize> = table.iter().map(|line| line.chars().count()).collect();
+    assert!(
+        widths.windows(2).all(|pair| pair[0] == pair[1]),
+        "{widths:?}"
+    );
 }
 
 #[test]
