@@ -84,6 +84,33 @@ fn where_any_choice_is_a_token_the_role_is_the_first_and_the_reason_of_the_end_t
 }
 
 #[test]
+fn events_without_content_are_in_the_peak_of_events_and_not_in_that_of_tokens() {
+    let record = RequestRecord {
+        bare_events: [1350, 1753].map(Nanos::from_millis).into(),
+        ..streamed()
+    };
+    let peak = |row: Row, counting| {
+        let basis = Basis {
+            duration_s: 1.0,
+            counting,
+            percentiles: Vec::new(),
+            limits: Limits::default(),
+        };
+        Figures::of(&[row], &basis).peak_output_per_s
+    };
+    let any = Row::of_choices(&record, RequestClock::Sent);
+    let row = Row::of_record(&record, RequestClock::Sent);
+    assert_near(
+        &[
+            peak(any, Counting::Events),
+            peak(row.clone(), Counting::Events),
+            peak(row, Counting::Tokens),
+        ],
+        &[5.0, 3.0, 5.0],
+    );
+}
+
+#[test]
 fn without_bare_events_and_without_a_stream_any_choice_changes_no_time() {
     for record in [
         streamed(),
