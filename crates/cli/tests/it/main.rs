@@ -4,6 +4,7 @@
 
 mod bench_runs;
 mod bench_serve;
+mod bench_truth;
 mod faults;
 mod harness;
 mod interruption;
