@@ -6,6 +6,8 @@ pub(crate) mod args;
 mod beside;
 mod closing;
 pub(crate) mod dotted;
+#[cfg(test)]
+mod golden;
 mod measure;
 mod place;
 mod plan;
