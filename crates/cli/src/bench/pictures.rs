@@ -12,9 +12,10 @@ use crestline_report::figures::{DatasetStatistics, Theme, dataset_statistics};
 use crestline_report::html::{FirstWait, MOST_SEGMENTS, Waterfall};
 
 use super::args::Compat;
-use super::plan::{Pictures, Translation};
+use super::plan::{Pictures, ReportPlan, Translation};
 use super::result_json;
 use super::run_figures::Run;
+use super::runs::Turn;
 use crate::console;
 use crate::problem::Problem;
 
@@ -55,6 +56,26 @@ pub(super) fn write(run: &Run, translation: &Translation, results: &Path) -> Res
     Err(Problem::failed("the pictures cannot be written")
         .cause(causes.join("\n"))
         .hint("--result-dir says where they go"))
+}
+
+/// The files that a command would write, a line each.
+pub(super) fn files(report: &ReportPlan, stamp: &str) -> String {
+    let of_run = |number| {
+        let turn = Turn {
+            number,
+            of: report.turns,
+        };
+        report.pictures.files(&turn.own(&report.place(stamp)))
+    };
+    let (first, last) = (of_run(1), of_run(report.turns));
+    let lines = first.iter().zip(&last).map(|(first, last)| {
+        if first == last {
+            format!("Picture: {}\n", first.display())
+        } else {
+            format!("Pictures: {} to {}\n", first.display(), last.display())
+        }
+    });
+    lines.collect()
 }
 
 fn write_one(file: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -225,6 +225,32 @@ fn lengths_that_nobody_counted_are_told_and_not_drawn() {
 }
 
 #[test]
+fn each_of_several_runs_has_pictures_of_its_own() {
+    let place = Place::new();
+    let line = format!("{RUN} {VIRTUAL} {BOTH} --num-runs 2");
+    let dry = place.run(&format!("{line} --dry-run")).done();
+    assert!(
+        dry.out
+            .contains("Pictures: r-run1.timeline.html to r-run2.timeline.html\n"),
+        "{}",
+        dry.out
+    );
+    // What is appended to one file has pictures for each run too.
+    for more in ["", "--append-result"] {
+        place.run(&format!("{line} {more}")).done();
+        let drawn_files = [
+            "r-run1.dataset_stats.png",
+            "r-run1.timeline.html",
+            "r-run2.dataset_stats.png",
+            "r-run2.timeline.html",
+        ];
+        for file in drawn_files {
+            fs::remove_file(place.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+    }
+}
+
+#[test]
 fn a_dry_run_names_the_pictures() {
     let place = Place::new();
     let ran = place

@@ -60,4 +60,5 @@ mod load;
 mod pictures;
 mod request;
 mod results;
+mod runs;
 mod wrong;
