@@ -34,12 +34,14 @@
 //! | `failure_kind`, `failure_text` | why it failed; NULL is success |
 //! | `reconnects` | times it was sent again on a fresh connection |
 //! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
+//! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has
+//! where none fails; NULL for a request that stands alone. Since version 3 |
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 37] = [
+pub const RESULT_COLUMNS: [(&str, &str); 40] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -77,6 +79,9 @@ pub const RESULT_COLUMNS: [(&str, &str); 37] = [
     ("failure_text", "TEXT"),
     ("reconnects", "INTEGER"),
     ("chunk_tokens", "TEXT"),
+    ("conversation", "INTEGER"),
+    ("turn", "INTEGER"),
+    ("turns", "INTEGER"),
 ];
 
 /// The statement that makes `result`.
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 2
+            version 3
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -144,7 +149,10 @@ mod tests {
                 failure_kind TEXT,
                 failure_text TEXT,
                 reconnects INTEGER,
-                chunk_tokens TEXT
+                chunk_tokens TEXT,
+                conversation INTEGER,
+                turn INTEGER,
+                turns INTEGER
             );
             CREATE TABLE meta (
                 key TEXT PRIMARY KEY,

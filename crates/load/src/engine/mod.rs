@@ -4,6 +4,7 @@
 //! are in flight. Finished records go down one bounded channel to the caller's thread.
 
 mod check;
+mod conversation;
 mod crew;
 mod flight;
 mod head;

@@ -4,6 +4,7 @@ use super::*;
 use crate::runs::RunReader;
 use crate::runs::batch::{Batch, Step};
 use crate::runs::row::samples;
+use crestline_core::record::TurnPlace;
 
 fn options(commit_rows: usize) -> WriteOptions {
     WriteOptions {
@@ -246,27 +247,41 @@ fn only_a_run_can_be_taken_up() {
 }
 
 #[test]
-fn a_file_of_version_1_is_read_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.db");
-    let writer = RunWriter::create(&path, options(1), &header()).unwrap();
-    writer.write(samples::success(0));
-    writer.finish().unwrap();
-    let before = "ALTER TABLE result DROP COLUMN chunk_tokens;
-        UPDATE meta SET value = '1' WHERE key = 'format_version'";
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch(before)
-        .unwrap();
-    assert_eq!(records(&path), [samples::success(0)]);
-    let (writer, stored) = RunWriter::append(&path, options(1), header().start).unwrap();
-    assert_eq!(stored.rows, 1);
-    let known = RequestRecord {
-        chunk_tokens: vec![2, 2, 1],
-        ..samples::success(1)
-    };
-    writer.write(known.clone());
-    writer.finish().unwrap();
-    assert_eq!(records(&path), [samples::success(0), known]);
-    assert_eq!(RunReader::open(&path).unwrap().meta().format_version, 2);
+fn files_of_earlier_versions_are_read_and_go_on() {
+    const TURN: &str = "ALTER TABLE result DROP COLUMN turns;
+        ALTER TABLE result DROP COLUMN turn;
+        ALTER TABLE result DROP COLUMN conversation;";
+    const CHUNKS: &str = "ALTER TABLE result DROP COLUMN chunk_tokens;";
+    for (version, missing) in [(1, [TURN, CHUNKS].concat()), (2, TURN.to_owned())] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.db");
+        let writer = RunWriter::create(&path, options(1), &header()).unwrap();
+        writer.write(samples::success(0));
+        writer.finish().unwrap();
+        let before =
+            format!("{missing} UPDATE meta SET value = '{version}' WHERE key = 'format_version'");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&before)
+            .unwrap();
+        assert_eq!(records(&path), [samples::success(0)]);
+        let (writer, stored) = RunWriter::append(&path, options(1), header().start).unwrap();
+        assert_eq!(stored.rows, 1);
+        let known = RequestRecord {
+            chunk_tokens: vec![2, 2, 1],
+            turn: Some(TurnPlace {
+                conversation: 4,
+                turn: 1,
+                turns: 2,
+            }),
+            ..samples::success(1)
+        };
+        writer.write(known.clone());
+        writer.finish().unwrap();
+        assert_eq!(records(&path), [samples::success(0), known]);
+        assert_eq!(
+            RunReader::open(&path).unwrap().meta().format_version,
+            schema::FORMAT_VERSION
+        );
+    }
 }
