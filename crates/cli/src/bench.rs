@@ -4,6 +4,7 @@
 
 pub(crate) mod args;
 mod beside;
+mod conversations;
 pub(crate) mod dotted;
 mod plan;
 mod result_json;

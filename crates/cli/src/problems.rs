@@ -66,6 +66,7 @@ fn title(error: &RunError) -> &'static str {
         | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
             "the results cannot be written"
         }
+        RunError::VirtualConversations => "the load cannot be applied",
         RunError::NoSearch => "the search cannot be run",
         RunError::Journal(_) => "there is no search to go on with",
     }
@@ -96,6 +97,9 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         RunError::Engine(EngineError::Route(_)) => {
             Some(format!("check {url} and the proxy variables"))
         }
+        RunError::VirtualConversations => Some(format!(
+            "start `crestline sim` and give its address with {url}"
+        )),
         RunError::Engine(_) | RunError::NoSearch => None,
         RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
         RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),

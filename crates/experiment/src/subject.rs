@@ -14,7 +14,6 @@ use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, S
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
-use crestline_workload::tokenizer::Tokenizer;
 
 use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
@@ -27,11 +26,11 @@ pub(crate) enum Subject {
         engine: Box<Engine>,
         target: Box<Target>,
         wall: Nanos,
-        tokenizer: Option<Arc<Tokenizer>>,
+        workload: Arc<Workload>,
     },
     Virtual {
         session: Box<VirtualSession>,
-        tokenizer: Option<Arc<Tokenizer>>,
+        workload: Arc<Workload>,
     },
 }
 
@@ -53,7 +52,6 @@ impl Subject {
         workload: &Arc<Workload>,
         first_item: u64,
     ) -> Result<Self, RunError> {
-        let tokenizer = workload.tokenizer().cloned();
         match &plan.subject {
             SubjectPlan::Live(target) => {
                 let setup = Setup {
@@ -80,8 +78,11 @@ impl Subject {
                     engine: Box::new(engine),
                     target: Box::new(target.clone()),
                     wall,
-                    tokenizer,
+                    workload: Arc::clone(workload),
                 })
+            }
+            SubjectPlan::Virtual(_) if workload.most_turns().is_some() => {
+                Err(RunError::VirtualConversations)
             }
             SubjectPlan::Virtual(name) => {
                 let profile = Profile::load(name)?;
@@ -95,7 +96,7 @@ impl Subject {
                     VirtualSession::new(&profile, settings, source).with_due_times(due_times);
                 Ok(Self::Virtual {
                     session: Box::new(session),
-                    tokenizer,
+                    workload: Arc::clone(workload),
                 })
             }
         }
@@ -109,10 +110,10 @@ impl Subject {
         }
     }
 
-    /// Counts output tokens where the service does not.
-    pub(crate) fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
+    /// What is sent.
+    pub(crate) fn workload(&self) -> &Arc<Workload> {
         match self {
-            Self::Live { tokenizer, .. } | Self::Virtual { tokenizer, .. } => tokenizer.clone(),
+            Self::Live { workload, .. } | Self::Virtual { workload, .. } => workload,
         }
     }
 

@@ -3,11 +3,13 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that the tool knows is here, also those
 //! that are refused, so that the refusal can name it.
 
+mod conversations;
 mod dataset;
 mod results;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+pub(crate) use conversations::ConversationArgs;
 pub(crate) use dataset::{DatasetArgs, DatasetName};
 pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
 
@@ -41,6 +43,8 @@ pub(crate) struct ServeArgs {
     pub(crate) request: RequestArgs,
     #[command(flatten, next_help_heading = "Data set")]
     pub(crate) dataset: DatasetArgs,
+    #[command(flatten, next_help_heading = "Conversations of several turns")]
+    pub(crate) conversations: ConversationArgs,
     #[command(flatten, next_help_heading = "Metrics and results")]
     pub(crate) results: ResultArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]

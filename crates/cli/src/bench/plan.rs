@@ -5,6 +5,7 @@
 
 mod address;
 mod buckets;
+mod conversations;
 mod dataset;
 mod load;
 mod report;
@@ -61,6 +62,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
     refuse(args)?;
     let mut notes = Vec::new();
     let address = address::resolve(&args.connection)?;
+    conversations::check(args, &address)?;
     let model = args.connection.model.clone().ok_or_else(|| {
         Problem::usage("--model is required")
             .hint("give the name that the service knows the model by; GET /v1/models lists them")
@@ -141,8 +143,13 @@ pub(crate) fn fit_to_samples(
             .requests
             .min(samples.saturating_sub(point.warmup))
             .max(1);
-        let of_samples = format!("{samples} samples, {} requests", point.requests);
+        let (all, what) = match args.conversations.multi_turn {
+            true => ("conversations", "used"),
+            false => ("samples", "requests"),
+        };
+        let of_samples = format!("{samples} {all}, {} {what}", point.requests);
         translation.notes.push(of_samples);
+        conversations::fit(&mut point.load, point.requests);
     }
     let times = workload.due_times().filter(|_| dataset::has_times(args));
     if let Some(last) = times.and_then(<[Nanos]>::last) {

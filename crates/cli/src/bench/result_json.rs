@@ -4,9 +4,9 @@ use crestline_core::serving::{Quantity, Row, Spread};
 use serde_json::{Map, Value, json};
 
 use super::args::Compat;
-use super::beside;
 use super::plan::ReportPlan;
 use super::run_figures::Run;
+use super::{beside, conversations};
 use crate::moment;
 
 /// Fields that are only kept in detail. vLLM keeps the last two always, which makes long summaries.
@@ -234,6 +234,7 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    out.extend(run.conversations.iter().flat_map(conversations::fields));
     if let Some(steady) = &run.steady {
         let start = run
             .rows

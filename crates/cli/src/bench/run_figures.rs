@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, LoadPoint, Prompt};
-use crestline_core::serving::{Applied, Basis, Counting, Figures, RequestClock, Row, SteadyState};
+use crestline_core::serving::{
+    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState,
+};
 use crestline_core::units::Nanos;
 use crestline_experiment::plan::Plan;
 use crestline_load::client::endpoint::Endpoint;
@@ -26,6 +28,8 @@ pub(super) struct Run {
     pub(super) from_due: Figures,
     /// The part in which the load was fully applied.
     pub(super) steady: Option<SteadyState>,
+    /// Where requests are turns of conversations.
+    pub(super) conversations: Option<ConversationFigures>,
     /// When the records' times begin, since 1970.
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
@@ -72,7 +76,12 @@ impl Run {
             counting: Counting::Tokens,
             ..basis.clone()
         };
+        let turns = records
+            .iter()
+            .zip(&rows)
+            .filter_map(|(record, row)| Some((record.turn?, row)));
         Self {
+            conversations: ConversationFigures::of(turns, point.requests),
             figures: Figures::of(&rows, &basis),
             steady: SteadyState::of(&rows, applied(point), &basis),
             from_due: Figures::of(&due_rows, &due_basis),

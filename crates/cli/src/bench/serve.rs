@@ -19,7 +19,7 @@ use super::args::ServeArgs;
 use super::beside::{self, Beside};
 use super::plan::{self, Surroundings, Translation};
 use super::run_figures::{Run, Sent, Stored};
-use super::{result_json, table};
+use super::{conversations, result_json, table};
 use crate::client_health::health;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -207,6 +207,9 @@ fn close(
         console::say(&format!("Error {number}: {line}"));
     }
     console::say(&table::of_run(&run, report));
+    if let Some(conversations) = &run.conversations {
+        console::say(&conversations::lines(conversations));
+    }
     let verdict = result.health.verdict(&result.summary);
     console::tell(&tables::health_line(
         &result.summary,

@@ -12,7 +12,7 @@ use crestline_workload::plan::{
 use serde_json::Value;
 
 use super::super::args::{DatasetArgs, DatasetName, ServeArgs};
-use super::buckets;
+use super::{buckets, conversations};
 use crate::problem::Problem;
 use crate::values;
 
@@ -20,6 +20,9 @@ use crate::values;
 pub(super) fn source(args: &ServeArgs) -> Result<SampleSource, Problem> {
     let set = &args.dataset;
     check_trace_flags(set)?;
+    if args.conversations.multi_turn {
+        return conversations::source(args).map(SampleSource::Conversations);
+    }
     Ok(match set.dataset_name {
         DatasetName::Random => SampleSource::Random(random(args)?),
         DatasetName::RandomMm => SampleSource::RandomMedia(random_media(args)?),
@@ -89,13 +92,13 @@ fn check_trace_flags(set: &DatasetArgs) -> Result<(), Problem> {
     Ok(())
 }
 
-fn path(set: &DatasetArgs) -> Result<PathBuf, Problem> {
+pub(super) fn path(set: &DatasetArgs) -> Result<PathBuf, Problem> {
     set.dataset_path.as_ref().map(PathBuf::from).ok_or_else(|| {
         Problem::usage("this data set needs --dataset-path").hint("give its file, or its folder")
     })
 }
 
-fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
+pub(super) fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
     match &set.dataset_path {
         None => Ok(()),
         Some(path) => Err(Problem::usage(format!(
@@ -106,7 +109,7 @@ fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
 }
 
 /// Lengths of random prompts and answers, and how far they vary.
-fn around(args: &ServeArgs) -> Result<(AroundLength, AroundLength), Problem> {
+pub(super) fn around(args: &ServeArgs) -> Result<(AroundLength, AroundLength), Problem> {
     let set = &args.dataset;
     let (input, output) = ratios(&set.random_range_ratio)?;
     Ok((
@@ -206,7 +209,7 @@ fn repetition(args: &ServeArgs) -> Result<PrefixRepetition, Problem> {
     })
 }
 
-fn custom_length(args: &ServeArgs) -> Result<Option<u32>, Problem> {
+pub(super) fn custom_length(args: &ServeArgs) -> Result<Option<u32>, Problem> {
     if let Some(tokens) = args.request.output_len {
         return Ok(Some(tokens));
     }

@@ -1,0 +1,184 @@
+//! Figures of conversations of several turns: each turn number by itself, and how many conversations came to their end.
+//!
+//! A turn is a request: the figures of all of them are in [`super::Figures`].
+
+use std::collections::BTreeMap;
+
+use super::{Row, Spread};
+use crate::record::TurnPlace;
+
+/// What came of the conversations of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConversationFigures {
+    /// Conversations of which all turns were answered.
+    pub completed: u64,
+    /// Conversations that were begun and did not come to their end.
+    pub broken_off: u64,
+    /// Conversations that were planned and not begun.
+    pub not_begun: u64,
+    /// Turns of those that were broken off which were never sent.
+    pub unsent_turns: u64,
+    /// From when the first turn was due to the end of the last one, think times included, of those that were completed. In
+    /// milliseconds, with the 99th percentile.
+    pub duration: Spread,
+    /// By number of the turn, from 1; a number that no turn had is left out.
+    pub turns: Vec<TurnFigures>,
+}
+
+/// All turns of the same number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnFigures {
+    /// The number, from 1.
+    pub turn: u32,
+    /// Answered.
+    pub completed: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Time to first token of the answered ones, with the 99th percentile.
+    pub ttft: Spread,
+    /// Mean input length of the answered ones: the whole request, history included; 0 without any.
+    pub mean_input_tokens: f64,
+}
+
+/// One conversation as far as it came.
+#[derive(Debug, Default)]
+struct Course {
+    sent: u64,
+    answered: u64,
+    planned: u64,
+    from_s: f64,
+    to_s: f64,
+}
+
+impl ConversationFigures {
+    /// Of the turns of a run that was to have so many conversations; `None` where no request is a turn.
+    pub fn of<'a>(
+        turns: impl Iterator<Item = (TurnPlace, &'a Row)> + Clone,
+        planned: u64,
+    ) -> Option<Self> {
+        let mut courses: BTreeMap<u64, Course> = BTreeMap::new();
+        let mut by_number: BTreeMap<u32, Vec<&Row>> = BTreeMap::new();
+        for (place, row) in turns {
+            by_number.entry(place.turn).or_default().push(row);
+            let course = courses.entry(place.conversation).or_insert_with(|| Course {
+                from_s: f64::INFINITY,
+                ..Course::default()
+            });
+            course.take(place, row);
+        }
+        if courses.is_empty() {
+            return None;
+        }
+        let (whole, broken): (Vec<&Course>, Vec<&Course>) = courses
+            .values()
+            .partition(|course| course.answered == course.planned);
+        let durations: Vec<f64> = whole
+            .iter()
+            .map(|course| course.to_s - course.from_s)
+            .collect();
+        Some(Self {
+            completed: whole.len() as u64,
+            broken_off: broken.len() as u64,
+            not_begun: planned.saturating_sub(courses.len() as u64),
+            unsent_turns: broken.iter().map(|course| course.unsent()).sum(),
+            duration: Spread::of_seconds(&durations, &[99.0]),
+            turns: by_number
+                .into_iter()
+                .map(|(turn, rows)| TurnFigures::of(turn, &rows))
+                .collect(),
+        })
+    }
+}
+
+impl Course {
+    fn take(&mut self, place: TurnPlace, row: &Row) {
+        self.planned = u64::from(place.turns);
+        self.sent += 1;
+        self.answered += u64::from(row.succeeded);
+        self.from_s = self.from_s.min(row.due_s);
+        self.to_s = self.to_s.max(row.end_s);
+    }
+
+    fn unsent(&self) -> u64 {
+        self.planned.saturating_sub(self.sent)
+    }
+}
+
+impl TurnFigures {
+    fn of(turn: u32, rows: &[&Row]) -> Self {
+        let answered: Vec<&&Row> = rows.iter().filter(|row| row.succeeded).collect();
+        let ttfts: Vec<f64> = answered.iter().map(|row| row.ttft_s).collect();
+        let input: u64 = answered.iter().map(|row| row.prompt_tokens).sum();
+        Self {
+            turn,
+            completed: answered.len() as u64,
+            failed: (rows.len() - answered.len()) as u64,
+            ttft: Spread::of_seconds(&ttfts, &[99.0]),
+            mean_input_tokens: input as f64 / answered.len().max(1) as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(conversation: u64, turn: u32, turns: u32) -> TurnPlace {
+        TurnPlace {
+            conversation,
+            turn,
+            turns,
+        }
+    }
+
+    fn row(due_s: f64, ttft_s: f64, prompt_tokens: u64) -> Row {
+        Row {
+            due_s,
+            start_s: due_s,
+            ttft_s,
+            end_s: due_s + 1.0,
+            prompt_tokens,
+            succeeded: true,
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_conversation_is_complete_when_all_its_turns_are_answered_and_no_turn_is_lost_to_sight() {
+        let failed = Row {
+            succeeded: false,
+            ..row(5.0, 0.0, 0)
+        };
+        let rows = [
+            (turn(0, 1, 2), row(1.0, 0.1, 10)),
+            (turn(0, 2, 2), row(4.0, 0.3, 30)),
+            (turn(1, 1, 5), row(2.0, 0.2, 20)),
+            (turn(1, 2, 5), failed),
+            // Interrupted between two turns.
+            (turn(2, 1, 3), row(3.0, 0.6, 30)),
+        ];
+        let figures =
+            ConversationFigures::of(rows.iter().map(|(place, row)| (*place, row)), 10).unwrap();
+        assert_eq!(
+            (figures.completed, figures.broken_off, figures.not_begun),
+            (1, 2, 7)
+        );
+        assert_eq!(figures.unsent_turns, 3 + 2);
+        assert!((figures.duration.mean_ms - 4000.0).abs() < 1e-9);
+        assert_eq!(figures.duration.count, 1);
+        let [first, second] = &figures.turns[..] else {
+            panic!("{figures:?}")
+        };
+        assert_eq!((first.turn, first.completed, first.failed), (1, 3, 0));
+        assert!((first.ttft.mean_ms - 300.0).abs() < 1e-9);
+        assert!((first.ttft.median_ms - 200.0).abs() < 1e-9);
+        assert!((first.mean_input_tokens - 20.0).abs() < 1e-9);
+        assert_eq!((second.turn, second.completed, second.failed), (2, 1, 1));
+        assert!((second.mean_input_tokens - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn requests_that_stand_alone_make_no_conversation() {
+        assert_eq!(ConversationFigures::of(std::iter::empty(), 4), None);
+    }
+}
