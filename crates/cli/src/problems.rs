@@ -59,14 +59,15 @@ fn title(error: &RunError) -> &'static str {
         RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
             "the service cannot be reached"
         }
-        RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
+        RunError::Engine(_) | RunError::Files(_) | RunError::VirtualConversations => {
+            "the load cannot be applied"
+        }
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::Folder { .. }
         | RunError::Store(_)
         | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
             "the results cannot be written"
         }
-        RunError::VirtualConversations => "the load cannot be applied",
         RunError::NoSearch => "the search cannot be run",
         RunError::Journal(_) => "there is no search to go on with",
     }

@@ -7,6 +7,7 @@ use crestline_load::target::Target;
 use serde_json::Value;
 
 use super::args::ServerArgs;
+use super::run_figures::Run;
 use super::serve::FLAGS;
 use crate::console;
 use crate::problem::Problem;
@@ -90,16 +91,23 @@ impl Beside {
     }
 }
 
-/// A warning where prompts were not read because the service had seen them before.
-pub(super) fn warm_cache(counted: &ServerCounters) -> Option<String> {
-    let share = counted.prefix_cache?.hit_rate()?;
-    (share >= WARM).then(|| {
+/// What is told where prompts were not read because the service had seen them before: a warning, unless they are turns that
+/// begin with what was said before.
+pub(super) fn warm_cache(run: &Run) -> Option<String> {
+    let share = run.counted.as_ref()?.prefix_cache?.hit_rate()?;
+    let percent = 100.0 * share;
+    let told = if run.conversations.is_some() {
         format!(
-            "warning: the service took {:.1} % of the prompt tokens from its prefix cache: throughput and time to first token \
-             are better than for new prompts; give another --seed, or reset the cache",
-            100.0 * share
+            "Prefix cache: {percent:.1} % of the prompt tokens came from the service's prefix cache, where later turns find \
+             what was said before"
         )
-    })
+    } else {
+        format!(
+            "warning: the service took {percent:.1} % of the prompt tokens from its prefix cache: throughput and time to first \
+             token are better than for new prompts; give another --seed, or reset the cache"
+        )
+    };
+    (share >= WARM).then_some(told)
 }
 
 /// The fields of speculative decoding, where drafts were made.

@@ -3,10 +3,22 @@
 use std::fmt::Write as _;
 
 use crestline_core::serving::{ConversationFigures, TurnFigures};
+use crestline_experiment::plan::Plan;
+use crestline_workload::plan::{Dataset, SampleSource};
 use serde_json::{Value, json};
 
 /// Turn numbers that are printed; all of them are in the JSON.
 const TURNS_SHOWN: usize = 20;
+
+/// What the items of a plan are called.
+pub(super) fn items(plan: &Plan) -> &'static str {
+    match &plan.workload.dataset {
+        Dataset::Sampled(sampling) if matches!(sampling.source, SampleSource::Conversations(_)) => {
+            "Conversations"
+        }
+        _ => "Requests",
+    }
+}
 
 /// The lines behind the table of a run.
 pub(super) fn lines(figures: &ConversationFigures) -> String {

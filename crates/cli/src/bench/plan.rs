@@ -143,9 +143,10 @@ pub(crate) fn fit_to_samples(
             .requests
             .min(samples.saturating_sub(point.warmup))
             .max(1);
-        let (all, what) = match args.conversations.multi_turn {
-            true => ("conversations", "used"),
-            false => ("samples", "requests"),
+        let (all, what) = if args.conversations.multi_turn {
+            ("conversations", "used")
+        } else {
+            ("samples", "requests")
         };
         let of_samples = format!("{samples} {all}, {} {what}", point.requests);
         translation.notes.push(of_samples);

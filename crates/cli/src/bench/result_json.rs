@@ -76,6 +76,7 @@ pub(super) fn document(
         }
     }
     out.extend(own(run, report, client));
+    out.extend(run.conversations.iter().flat_map(conversations::fields));
     out
 }
 
@@ -234,7 +235,6 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    out.extend(run.conversations.iter().flat_map(conversations::fields));
     if let Some(steady) = &run.steady {
         let start = run
             .rows

@@ -107,10 +107,11 @@ fn dry_run(translation: &Translation) -> String {
     let file = translation.report.file(&moment::result_stamp());
     let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
     format!(
-        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\nResults: {file}\nPlan: {}",
+        "URL: {}\nModel: {}\nLoad: {}\n{}: {}, {} before them\nResults: {file}\nPlan: {}",
         plan.shown_url(),
         plan.model,
         tables::load_name(&point.load),
+        conversations::items(plan),
         point.requests,
         point.warmup,
         serde_json::to_string(plan).expect("a plan has a JSON form"),
@@ -207,9 +208,6 @@ fn close(
         console::say(&format!("Error {number}: {line}"));
     }
     console::say(&table::of_run(&run, report));
-    if let Some(conversations) = &run.conversations {
-        console::say(&conversations::lines(conversations));
-    }
     let verdict = result.health.verdict(&result.summary);
     console::tell(&tables::health_line(
         &result.summary,
@@ -219,7 +217,7 @@ fn close(
     if let Some(steady) = &run.steady {
         console::tell(&table::steady(steady, &run.figures));
     }
-    if let Some(warning) = run.counted.as_ref().and_then(beside::warm_cache) {
+    if let Some(warning) = beside::warm_cache(&run) {
         console::tell(&warning);
     }
     let stamp = moment::result_stamp();

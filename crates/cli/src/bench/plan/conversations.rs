@@ -48,38 +48,54 @@ pub(super) fn check(args: &ServeArgs, address: &Address) -> Result<(), Problem> 
     check_body(args)
 }
 
-/// The first flag that was given and means nothing without conversations.
+/// The first flag that asks for something and means nothing without conversations.
 fn stray(args: &ConversationArgs) -> Option<&'static str> {
+    let is_usual = |turns: u32| turns == USUAL_TURNS;
     [
         (
             "--multi-turn-num-turns",
-            args.multi_turn_num_turns.is_some(),
+            !args.multi_turn_num_turns.is_none_or(is_usual),
         ),
         (
             "--multi-turn-min-turns",
-            args.multi_turn_min_turns.is_some(),
+            given(args.multi_turn_min_turns).is_some(),
         ),
         (
             "--multi-turn-max-turns",
-            args.multi_turn_max_turns.is_some(),
+            given(args.multi_turn_max_turns).is_some(),
         ),
         (
             "--multi-turn-concurrency",
             args.multi_turn_concurrency.is_some(),
         ),
-        ("--multi-turn-delay-ms", args.multi_turn_delay_ms.is_some()),
+        ("--multi-turn-delay-ms", is_any(args.multi_turn_delay_ms)),
+    ]
+    .into_iter()
+    .chain(of_made_turns(args))
+    .find_map(|(flag, is_given)| is_given.then_some(flag))
+}
+
+/// Flags that say what is in turns that are made, and whether they ask for something.
+fn of_made_turns(args: &ConversationArgs) -> [(&'static str, bool); 3] {
+    [
         (
             "--multi-turn-prefix-global-ratio",
-            args.multi_turn_prefix_global_ratio.is_some(),
+            is_any(args.multi_turn_prefix_global_ratio),
         ),
         (
             "--multi-turn-prefix-conversation-ratio",
-            args.multi_turn_prefix_conversation_ratio.is_some(),
+            is_any(args.multi_turn_prefix_conversation_ratio),
         ),
-        ("--per-turn-input-len", args.per_turn_input_len.is_some()),
+        (
+            "--per-turn-input-len",
+            given(args.per_turn_input_len).is_some(),
+        ),
     ]
-    .into_iter()
-    .find_map(|(flag, is_given)| is_given.then_some(flag))
+}
+
+/// Neither left out nor zero.
+fn is_any(number: Option<f64>) -> bool {
+    number.is_some_and(|number| number != 0.0)
 }
 
 /// Fields of the body that would leave no history, or several of them.
@@ -165,11 +181,12 @@ pub(super) fn source(args: &ServeArgs) -> Result<ConversationSamples, Problem> {
             output_length: dataset::custom_length(args)?,
         }),
         _ => {
-            return Err(
-                Problem::usage("--multi-turn does not go with this data set")
-                    .cause("its requests stand alone")
-                    .hint("take --dataset-name random, sharegpt or custom"),
-            );
+            return Err(Problem::usage(format!(
+                "--multi-turn does not go with --dataset-name {}",
+                dataset::name(name)
+            ))
+            .cause("its requests stand alone")
+            .hint("take --dataset-name random, sharegpt or custom"));
         }
     };
     let is_made = name == DatasetName::Random;
@@ -237,27 +254,12 @@ fn in_order(least: u32, most: u32) -> Result<(), Problem> {
 
 /// Flags that say how turns are made.
 fn check_stored(args: &ConversationArgs) -> Result<(), Problem> {
-    let made = [
-        (
-            "--multi-turn-num-turns",
-            args.multi_turn_num_turns.is_some(),
-        ),
-        (
-            "--multi-turn-prefix-global-ratio",
-            args.multi_turn_prefix_global_ratio
-                .is_some_and(|share| share != 0.0),
-        ),
-        (
-            "--multi-turn-prefix-conversation-ratio",
-            args.multi_turn_prefix_conversation_ratio
-                .is_some_and(|share| share != 0.0),
-        ),
-        (
-            "--per-turn-input-len",
-            given(args.per_turn_input_len).is_some(),
-        ),
-    ];
-    match made.into_iter().find(|(_, is_given)| *is_given) {
+    let counted = [(
+        "--multi-turn-num-turns",
+        args.multi_turn_num_turns.is_some(),
+    )];
+    let mut made = counted.into_iter().chain(of_made_turns(args));
+    match made.find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => Err(
             Problem::usage(format!("{flag} is for conversations that are made: --dataset-name random")).hint(

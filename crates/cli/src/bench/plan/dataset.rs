@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::ValueEnum as _;
 use crestline_workload::plan::{
     AroundLength, BurstSamples, HubSamples, MediaSize, Pairing, PictureFiles, PictureSamples,
     PoemSamples, PrefixRepetition, PromptSamples, QuestionSamples, QuestionShape, RandomMedia,
@@ -69,6 +70,12 @@ pub(super) fn source(args: &ServeArgs) -> Result<SampleSource, Problem> {
         }
         DatasetName::Hf => SampleSource::Hub(hub(args)?),
     })
+}
+
+/// As it is typed.
+pub(super) fn name(name: DatasetName) -> String {
+    let value = name.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Requests are due when the data set says.
