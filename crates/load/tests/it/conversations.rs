@@ -19,7 +19,11 @@ use crestline_workload::plan::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::script::{Script, Step, answer, apply, check_times, closed, pause, plan, setup};
+use crate::certificate::Certificate;
+use crate::http2_script::{Http2Script, Manners, Reply};
+use crate::script::{
+    Script, Step, answer, apply, apply_by, check_times, closed, events, pause, plan, setup,
+};
 
 /// Conversations of random words.
 fn samples(turns: (u32, u32), pause: Nanos) -> ConversationSamples {
@@ -344,6 +348,64 @@ fn the_text_of_a_later_turn_is_kept_until_it_is_counted() {
     let counted = workload.tokens_of_body(body).unwrap();
     // Two messages of 12 tokens, an answer of two words, and what a template puts around them.
     assert!(counted >= first.count + 12 + 2, "{counted}");
+}
+
+#[test]
+fn only_the_content_of_an_answer_is_said_again() {
+    let delta = |delta: Value| {
+        let event = serde_json::json!({"choices": [{"delta": delta, "finish_reason": null}]});
+        format!("data: {event}\n\n")
+    };
+    let call = serde_json::json!([{"index": 0, "function": {"name": "look", "arguments": "{}"}}]);
+    let events = [
+        delta(serde_json::json!({"reasoning_content": "thinking"})),
+        delta(serde_json::json!({"content": "said"})),
+        delta(serde_json::json!({ "tool_calls": call })),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    let whole = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{events}",
+        events.len()
+    );
+    let script = Script::serve(move |_, _| Step::Send(vec![whole.clone()]));
+    let setup = conversing(&script, samples((2, 2), Nanos::ZERO));
+    let (records, _) = apply(setup, closed(1, 1), &Stop::default());
+    let exchange = records[0].exchange.as_deref().unwrap();
+    assert_eq!(exchange.reasoning, "thinking");
+    assert!(exchange.tool_calls.contains("look"));
+    let body: Value = serde_json::from_str(&script.bodies.lock().unwrap()[1]).unwrap();
+    assert_eq!(
+        body["messages"][1],
+        serde_json::json!({"role": "assistant", "content": "said"})
+    );
+}
+
+#[test]
+fn sessions_are_named_over_http_2_too() {
+    let certificate = Certificate::of("127.0.0.1");
+    let script = Http2Script::serve(&certificate, Manners::default(), |_, _| {
+        Reply::Send(events(2))
+    });
+    let setup = Setup {
+        workload: Arc::new(workload(samples((2, 2), Nanos::ZERO), 7)),
+        ..setup(&script.url)
+    };
+    let engine = Engine::new(setup, "test", &certificate.roots(), |_| None).unwrap();
+    let (records, _) = apply_by(&engine, closed(2, 3), &Stop::default());
+    assert!(records.len() == 6 && records.iter().all(RequestRecord::succeeded));
+    let received = script.received.lock().unwrap();
+    let mut names: Vec<(&str, usize)> = received
+        .iter()
+        .map(|request| {
+            let session = request.headers["x-session-id"].to_str().unwrap();
+            let body = std::str::from_utf8(&request.body).unwrap();
+            (session, messages(body).len())
+        })
+        .collect();
+    names.sort_unstable();
+    let expected = ["test-0", "test-1", "test-2"].map(|name| [(name, 1), (name, 3)]);
+    assert_eq!(names, expected.concat());
 }
 
 #[test]

@@ -87,3 +87,14 @@ fn version_1_is_read() {
     let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records, [answered(), refused()]);
 }
+
+#[test]
+fn version_2_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = read(&folder.path().join("run.db"), include_str!("version-2.sql"));
+    assert_eq!(reader.meta().format_version, 2);
+    let mut counted = answered();
+    counted.chunk_tokens = vec![1, 1, 1];
+    let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records, [counted, refused()]);
+}
