@@ -59,9 +59,7 @@ fn title(error: &RunError) -> &'static str {
         RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
             "the service cannot be reached"
         }
-        RunError::Engine(_) | RunError::Files(_) | RunError::VirtualConversations => {
-            "the load cannot be applied"
-        }
+        RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::Folder { .. }
         | RunError::Store(_)
@@ -98,9 +96,6 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         RunError::Engine(EngineError::Route(_)) => {
             Some(format!("check {url} and the proxy variables"))
         }
-        RunError::VirtualConversations => Some(format!(
-            "start `crestline sim` and give its address with {url}"
-        )),
         RunError::Engine(_) | RunError::NoSearch => None,
         RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
         RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),

@@ -48,11 +48,6 @@ pub enum RunError {
     /// The database of a load.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Conversations in virtual time.
-    #[error(
-        "conversations of several turns cannot be measured in virtual time: the simulated engine says nothing there"
-    )]
-    VirtualConversations,
     /// A search where the plan has none.
     #[error("the plan holds no search of this kind")]
     NoSearch,

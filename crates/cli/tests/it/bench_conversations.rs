@@ -270,6 +270,57 @@ fn rows_of(place: &Place) -> Vec<String> {
 }
 
 #[test]
+fn in_virtual_time_the_same_conversations_give_the_same_figures() {
+    let place = Place::new();
+    let run = |seed: u32| {
+        let line = format!(
+            "{RUN} --base-url sim:prefix-cache --num-prompts 30 --multi-turn-concurrency 5 --multi-turn-max-turns 6 \
+             --multi-turn-delay-ms 100 --seed {seed}"
+        );
+        let ran = place.run(&line).done();
+        let mut json = place.json("r.json");
+        json["date"] = Value::Null;
+        (ran.out, json)
+    };
+    let (out, json) = run(3);
+    assert_eq!(run(3), (out.clone(), json.clone()));
+    assert_ne!(run(4).1, json);
+    assert_eq!(json["crestline_conversations"]["completed"], 30);
+    assert_eq!(turns(&json, "completed")[..3], [30.0; 3]);
+    let input = turns(&json, "mean_input_tokens");
+    assert_eq!(input.len(), 6);
+    assert!(
+        input.windows(2).all(|pair| pair[1] >= pair[0] + 40.0),
+        "{input:?}"
+    );
+    let cached: i64 = database(&place)
+        .query_row(
+            "SELECT count(*) FROM result WHERE turn > 1 AND cached_tokens >= 32",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert!(cached > 30, "later turns find what was said before");
+    for body in rows_of(&place) {
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let roles: Vec<&str> = body["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["role"].as_str().unwrap())
+            .collect();
+        let said = roles.len();
+        assert!(said % 2 == 1 && roles[said - 1] == "user", "{roles:?}");
+        assert!(
+            roles[1..]
+                .iter()
+                .step_by(2)
+                .all(|role| *role == "assistant")
+        );
+    }
+}
+
+#[test]
 fn a_dry_run_tells_of_conversations() {
     let place = Place::new();
     let ran = place

@@ -4,7 +4,6 @@
 //! treats it as one long request. Later turns are written from what was prepared and from the answers that came, which takes
 //! no more than putting texts together.
 
-use std::collections::BTreeMap;
 use std::vec;
 
 use bytes::Bytes;
@@ -152,58 +151,6 @@ impl Thread {
     }
 }
 
-/// Conversations between two turns, by when the next one is due.
-#[derive(Debug, Default)]
-pub(crate) struct FollowUps {
-    waiting: BTreeMap<(Nanos, u64), Box<Thread>>,
-    /// Told apart by it where several are due at the same time.
-    turn: u64,
-    /// Nothing that is due then or later is sent.
-    until: Option<Nanos>,
-}
-
-impl FollowUps {
-    /// Ends with the phase.
-    pub(crate) fn until(until: Option<Nanos>) -> Self {
-        Self {
-            until,
-            ..Self::default()
-        }
-    }
-
-    /// The next turn is due then. False where nothing is sent any more at that time: the conversation is broken off.
-    pub(crate) fn add(&mut self, due: Nanos, thread: Box<Thread>) -> bool {
-        let goes_on = self.until.is_none_or(|until| due < until);
-        if goes_on {
-            self.turn += 1;
-            self.waiting.insert((due, self.turn), thread);
-        }
-        goes_on
-    }
-
-    /// When the next turn is due.
-    pub(crate) fn next_due(&self) -> Option<Nanos> {
-        self.waiting.first_key_value().map(|((due, _), _)| *due)
-    }
-
-    /// A turn that is due by now.
-    pub(crate) fn take(&mut self, now: Nanos) -> Option<(Nanos, Box<Thread>)> {
-        let first = self.waiting.first_entry()?;
-        let due = first.key().0;
-        (due <= now).then(|| (due, first.remove()))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Nothing more is sent. Gives the number of conversations that are broken off.
-    pub(crate) fn stop(&mut self) -> usize {
-        self.until = Some(Nanos::ZERO);
-        std::mem::take(&mut self.waiting).len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,20 +223,5 @@ mod tests {
                 (13, "run-3-2".to_owned(), 2, 2)
             ]
         );
-    }
-
-    #[test]
-    fn what_follows_comes_in_the_order_in_which_it_is_due_and_not_after_the_end() {
-        let thread = || Box::new(Thread::new((0, 1), History::Live, b"{}", Vec::new()));
-        let mut follow_ups = FollowUps::until(Some(Nanos(10)));
-        for due in [5, 3, 5] {
-            assert!(follow_ups.add(Nanos(due), thread()));
-        }
-        assert!(!follow_ups.add(Nanos(10), thread()));
-        assert_eq!(follow_ups.next_due(), Some(Nanos(3)));
-        assert!(follow_ups.take(Nanos(2)).is_none());
-        assert_eq!(follow_ups.take(Nanos(9)).unwrap().0, Nanos(3));
-        assert_eq!(follow_ups.stop(), 2);
-        assert!(follow_ups.is_empty() && !follow_ups.add(Nanos(1), thread()));
     }
 }

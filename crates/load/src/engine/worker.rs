@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use crestline_core::arrival;
+use crestline_core::follow_ups::FollowUps;
 use crestline_core::health::{ClientHealth, Starved, WorkerUse};
 use crestline_core::record::RequestRecord;
 use crestline_core::schedule::{Schedule, Start};
@@ -20,7 +21,7 @@ use crestline_core::units::Nanos;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::conversation::{FollowUps, Thread};
+use super::conversation::Thread;
 use super::flight::{Flight, into_text};
 use super::head::RequestHead;
 use super::ids::RequestIds;
@@ -76,7 +77,7 @@ struct Current {
     arrivals: Option<arrival::Shard>,
     schedule: Schedule<DueTimes>,
     /// Later turns of conversations, which have their slots already.
-    follow_ups: FollowUps,
+    follow_ups: FollowUps<Box<Thread>>,
     queue: Queue,
     held: Option<Prepared>,
     in_flight: u64,

@@ -11,7 +11,7 @@ use crestline_workload::plan::{
 };
 
 use super::super::args::{ConversationArgs, DatasetName, ServeArgs};
-use super::address::{Address, Place};
+use super::address::Address;
 use super::dataset;
 use crate::problem::Problem;
 use crate::values;
@@ -35,15 +35,6 @@ pub(super) fn check(args: &ServeArgs, address: &Address) -> Result<(), Problem> 
         ))
         .cause("a turn is sent with the messages before it, which only a chat takes")
         .hint("use --backend openai-chat --endpoint /v1/chat/completions"));
-    }
-    if matches!(address.place, Place::Virtual(_)) {
-        return Err(
-            Problem::usage("--multi-turn cannot be measured in virtual time")
-                .cause(
-                    "the simulated engine says nothing there that a next turn could be sent with",
-                )
-                .hint("start `crestline sim` and give its address with --base-url"),
-        );
     }
     check_body(args)
 }
