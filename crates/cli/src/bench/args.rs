@@ -110,7 +110,7 @@ pub(crate) enum TokenizerMode {
 /// How much load, and when.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
-    /// Requests to send.
+    /// Requests to send; with `--multi-turn`, conversations.
     #[arg(
         long,
         value_name = "N",

@@ -98,8 +98,8 @@ pub(super) fn warm_cache(run: &Run) -> Option<String> {
     let percent = 100.0 * share;
     let told = if run.conversations.is_some() {
         format!(
-            "Prefix cache: {percent:.1} % of the prompt tokens came from the service's prefix cache, where later turns find \
-             what was said before"
+            "Prefix cache: {percent:.1} % of the prompt tokens came from the service's prefix cache: turns have them in common \
+             with those before"
         )
     } else {
         format!(

@@ -6,7 +6,8 @@ use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, LoadPoint, Prompt};
 use crestline_core::serving::{
-    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState,
+    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState, Window,
+    conversation_spans,
 };
 use crestline_core::units::Nanos;
 use crestline_experiment::plan::Plan;
@@ -81,9 +82,9 @@ impl Run {
             .zip(&rows)
             .filter_map(|(record, row)| Some((record.turn?, row)));
         Self {
-            conversations: ConversationFigures::of(turns, point.requests),
+            conversations: ConversationFigures::of(turns.clone(), point.requests),
             figures: Figures::of(&rows, &basis),
-            steady: SteadyState::of(&rows, applied(point), &basis),
+            steady: steady(&rows, &conversation_spans(turns.clone()), point, &basis),
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
             counted: None,
@@ -162,6 +163,20 @@ fn sequences(dataset: &Dataset) -> u64 {
         },
         _ => 1,
     }
+}
+
+/// A load of conversations is applied in full while so many of them go on, although their users think in between.
+fn steady(
+    rows: &[Row],
+    conversations: &[Row],
+    point: &LoadPoint,
+    basis: &Basis,
+) -> Option<SteadyState> {
+    if conversations.is_empty() {
+        return SteadyState::of(rows, applied(point), basis);
+    }
+    let window = Window::of(conversations, applied(point))?;
+    Some(SteadyState::inside(window, rows, basis))
 }
 
 fn applied(point: &LoadPoint) -> Applied {

@@ -287,6 +287,10 @@ fn in_virtual_time_the_same_conversations_give_the_same_figures() {
     assert_ne!(run(4).1, json);
     assert_eq!(json["crestline_conversations"]["completed"], 30);
     assert_eq!(turns(&json, "completed")[..3], [30.0; 3]);
+    // Five conversations went on nearly all the time, although their users thought for most of it.
+    let steady = |key: &str| json[format!("crestline_steady_{key}")].as_f64().unwrap();
+    let share = (steady("to_s") - steady("from_s")) / json["duration"].as_f64().unwrap();
+    assert!(share > 0.8 && steady("mean_concurrency") < 5.0, "{json}");
     let input = turns(&json, "mean_input_tokens");
     assert_eq!(input.len(), 6);
     assert!(

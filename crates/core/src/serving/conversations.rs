@@ -90,6 +90,22 @@ impl ConversationFigures {
     }
 }
 
+/// Each conversation of a run as one long request, from its first turn to the end of its last: think times included, that is
+/// how long it has its slot.
+pub fn conversation_spans<'a>(turns: impl Iterator<Item = (TurnPlace, &'a Row)>) -> Vec<Row> {
+    let mut spans: BTreeMap<u64, Row> = BTreeMap::new();
+    for (place, row) in turns {
+        let span = spans
+            .entry(place.conversation)
+            .or_insert_with(|| row.clone());
+        if row.due_s < span.due_s {
+            (span.due_s, span.start_s, span.queue_s) = (row.due_s, row.start_s, row.queue_s);
+        }
+        span.end_s = span.end_s.max(row.end_s);
+    }
+    spans.into_values().collect()
+}
+
 impl Course {
     fn take(&mut self, place: TurnPlace, row: &Row) {
         self.planned = u64::from(place.turns);
@@ -175,6 +191,26 @@ mod tests {
         assert!((first.mean_input_tokens - 20.0).abs() < 1e-9);
         assert_eq!((second.turn, second.completed, second.failed), (2, 1, 1));
         assert!((second.mean_input_tokens - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_span_of_a_conversation_is_from_its_first_turn_to_the_end_of_its_last() {
+        let queued = Row {
+            queue_s: 0.25,
+            start_s: 1.25,
+            ..row(1.0, 0.1, 10)
+        };
+        let rows = [
+            (turn(7, 2, 2), row(9.0, 0.3, 30)),
+            (turn(7, 1, 2), queued),
+            (turn(4, 1, 1), row(2.0, 0.2, 20)),
+        ];
+        let spans = conversation_spans(rows.iter().map(|(place, row)| (*place, row)));
+        let found: Vec<[f64; 3]> = spans
+            .iter()
+            .map(|span| [span.admitted_s(), span.start_s, span.end_s])
+            .collect();
+        assert_eq!(found, [[2.0, 2.0, 3.0], [1.25, 1.25, 10.0]]);
     }
 
     #[test]
