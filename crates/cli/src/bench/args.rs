@@ -230,3 +230,6 @@ pub(crate) struct RequestArgs {
     #[arg(long)]
     pub(crate) prompt_token_ids: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 mod bench_conversations;
 mod bench_serve;
+mod bench_truth;
 mod faults;
 mod harness;
 mod interruption;

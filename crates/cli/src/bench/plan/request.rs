@@ -121,9 +121,7 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
         .cause("--top-p, --top-k, --min-p, --temperature and penalties are for OpenAI's APIs")
         .hint("leave them out, or put the service's own names into --extra-body"));
     }
-    // Random prompts mean nothing to a model, so that it may end at once.
-    if typed.ignore_eos || (args.dataset.dataset_name == DatasetName::Random && is_openai(endpoint))
-    {
+    if typed.ignore_eos || (means_nothing(args.dataset.dataset_name) && is_openai(endpoint)) {
         settings.extra.insert("ignore_eos".to_owned(), true.into());
     }
     if let Some(text) = &typed.extra_body {
@@ -136,6 +134,14 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
         chat_length: ChatLength::MaxCompletionTokens,
         ..settings
     })
+}
+
+/// Random prompts mean nothing to a model, so that it may end at once.
+fn means_nothing(name: DatasetName) -> bool {
+    matches!(
+        name,
+        DatasetName::Random | DatasetName::RandomMm | DatasetName::TimedTrace
+    )
 }
 
 /// The APIs that take the sampling flags.

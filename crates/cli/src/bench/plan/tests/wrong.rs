@@ -220,3 +220,13 @@ fn flags_that_are_not_supported_are_named() {
     );
     changes("--timeline-itl-thresholds 25,50", &expect![[r""]]);
 }
+
+#[test]
+fn a_trace_s_own_times_need_a_trace() {
+    refuses(
+        "--self-timed",
+        &expect![[r#"
+        error: --self-timed needs --dataset-name timed_trace
+          hint: leave it out; burstgpt has --burstgpt-timestamps"#]],
+    );
+}
