@@ -6,8 +6,8 @@ use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, LoadPoint, Prompt};
 use crestline_core::serving::{
-    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState, Window,
-    conversation_spans,
+    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState,
+    TurnRow, Window, conversation_spans,
 };
 use crestline_core::units::Nanos;
 use crestline_experiment::plan::Plan;
@@ -77,10 +77,13 @@ impl Run {
             counting: Counting::Tokens,
             ..basis.clone()
         };
-        let turns = records
-            .iter()
-            .zip(&rows)
-            .filter_map(|(record, row)| Some((record.turn?, row)));
+        let turns = records.iter().zip(&rows).filter_map(|(record, row)| {
+            Some(TurnRow {
+                place: record.turn?,
+                row,
+                cached_tokens: record.cached_tokens,
+            })
+        });
         Self {
             conversations: ConversationFigures::of(turns.clone(), point.requests),
             figures: Figures::of(&rows, &basis),

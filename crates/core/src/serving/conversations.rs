@@ -38,6 +38,20 @@ pub struct TurnFigures {
     pub ttft: Spread,
     /// Mean input length of the answered ones: the whole request, history included; 0 without any.
     pub mean_input_tokens: f64,
+    /// Mean part of it that the service took from its prefix cache, of the answered ones of which it said so; `None` where it
+    /// never did.
+    pub mean_cached_tokens: Option<f64>,
+}
+
+/// One turn of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct TurnRow<'a> {
+    /// Where it stands.
+    pub place: TurnPlace,
+    /// What came of it.
+    pub row: &'a Row,
+    /// Input that the service took from its prefix cache, where it says so.
+    pub cached_tokens: Option<u32>,
 }
 
 /// One conversation as far as it came.
@@ -52,14 +66,12 @@ struct Course {
 
 impl ConversationFigures {
     /// Of the turns of a run that was to have so many conversations; `None` where no request is a turn.
-    pub fn of<'a>(
-        turns: impl Iterator<Item = (TurnPlace, &'a Row)> + Clone,
-        planned: u64,
-    ) -> Option<Self> {
+    pub fn of<'a>(turns: impl Iterator<Item = TurnRow<'a>>, planned: u64) -> Option<Self> {
         let mut courses: BTreeMap<u64, Course> = BTreeMap::new();
-        let mut by_number: BTreeMap<u32, Vec<&Row>> = BTreeMap::new();
-        for (place, row) in turns {
-            by_number.entry(place.turn).or_default().push(row);
+        let mut by_number: BTreeMap<u32, Vec<TurnRow<'a>>> = BTreeMap::new();
+        for turn in turns {
+            let TurnRow { place, row, .. } = turn;
+            by_number.entry(place.turn).or_default().push(turn);
             let course = courses.entry(place.conversation).or_insert_with(|| Course {
                 from_s: f64::INFINITY,
                 ..Course::default()
@@ -92,9 +104,9 @@ impl ConversationFigures {
 
 /// Each conversation of a run as one long request, from its first turn to the end of its last: think times included, that is
 /// how long it has its slot.
-pub fn conversation_spans<'a>(turns: impl Iterator<Item = (TurnPlace, &'a Row)>) -> Vec<Row> {
+pub fn conversation_spans<'a>(turns: impl Iterator<Item = TurnRow<'a>>) -> Vec<Row> {
     let mut spans: BTreeMap<u64, Row> = BTreeMap::new();
-    for (place, row) in turns {
+    for TurnRow { place, row, .. } in turns {
         let span = spans
             .entry(place.conversation)
             .or_insert_with(|| row.clone());
@@ -121,18 +133,27 @@ impl Course {
 }
 
 impl TurnFigures {
-    fn of(turn: u32, rows: &[&Row]) -> Self {
-        let answered: Vec<&&Row> = rows.iter().filter(|row| row.succeeded).collect();
-        let ttfts: Vec<f64> = answered.iter().map(|row| row.ttft_s).collect();
-        let input: u64 = answered.iter().map(|row| row.prompt_tokens).sum();
+    fn of(number: u32, turns: &[TurnRow<'_>]) -> Self {
+        let answered: Vec<&TurnRow<'_>> = turns.iter().filter(|turn| turn.row.succeeded).collect();
+        let ttfts: Vec<f64> = answered.iter().map(|turn| turn.row.ttft_s).collect();
+        let input = answered.iter().map(|turn| turn.row.prompt_tokens as f64);
+        let cached = answered.iter().filter_map(|turn| turn.cached_tokens);
         Self {
-            turn,
+            turn: number,
             completed: answered.len() as u64,
-            failed: (rows.len() - answered.len()) as u64,
+            failed: (turns.len() - answered.len()) as u64,
             ttft: Spread::of_seconds(&ttfts, &[99.0]),
-            mean_input_tokens: input as f64 / answered.len().max(1) as f64,
+            mean_input_tokens: mean(input).unwrap_or_default(),
+            mean_cached_tokens: mean(cached.map(f64::from)),
         }
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, number) = values.fold((0.0, 0_u64), |(sum, number), value| {
+        (sum + value, number + 1)
+    });
+    (number > 0).then(|| sum / number as f64)
 }
 
 #[cfg(test)]
@@ -145,6 +166,14 @@ mod tests {
             turn,
             turns,
         }
+    }
+
+    fn all(rows: &[(TurnPlace, Row)]) -> impl Iterator<Item = TurnRow<'_>> {
+        rows.iter().map(|(place, row)| TurnRow {
+            place: *place,
+            row,
+            cached_tokens: (place.turn > 1).then_some(16),
+        })
     }
 
     fn row(due_s: f64, ttft_s: f64, prompt_tokens: u64) -> Row {
@@ -173,8 +202,7 @@ mod tests {
             // Interrupted between two turns.
             (turn(2, 1, 3), row(3.0, 0.6, 30)),
         ];
-        let figures =
-            ConversationFigures::of(rows.iter().map(|(place, row)| (*place, row)), 10).unwrap();
+        let figures = ConversationFigures::of(all(&rows), 10).unwrap();
         assert_eq!(
             (figures.completed, figures.broken_off, figures.not_begun),
             (1, 2, 7)
@@ -191,6 +219,10 @@ mod tests {
         assert!((first.mean_input_tokens - 20.0).abs() < 1e-9);
         assert_eq!((second.turn, second.completed, second.failed), (2, 1, 1));
         assert!((second.mean_input_tokens - 30.0).abs() < 1e-9);
+        assert_eq!(
+            (first.mean_cached_tokens, second.mean_cached_tokens),
+            (None, Some(16.0))
+        );
     }
 
     #[test]
@@ -205,7 +237,7 @@ mod tests {
             (turn(7, 1, 2), queued),
             (turn(4, 1, 1), row(2.0, 0.2, 20)),
         ];
-        let spans = conversation_spans(rows.iter().map(|(place, row)| (*place, row)));
+        let spans = conversation_spans(all(&rows));
         let found: Vec<[f64; 3]> = spans
             .iter()
             .map(|span| [span.admitted_s(), span.start_s, span.end_s])

@@ -16,7 +16,7 @@ mod steady;
 mod timeline;
 mod tokens;
 
-pub use conversations::{ConversationFigures, TurnFigures, conversation_spans};
+pub use conversations::{ConversationFigures, TurnFigures, TurnRow, conversation_spans};
 pub use figures::{Basis, Counting, Figures, Limits};
 pub use lengths::{Bins, LengthStatistics};
 pub use peak::{Second, seconds};
