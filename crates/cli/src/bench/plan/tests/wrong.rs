@@ -225,8 +225,8 @@ fn flags_that_are_not_supported_are_named() {
 fn a_trace_s_own_times_need_a_trace() {
     refuses(
         "--self-timed",
-        &expect![[r#"
+        &expect![[r"
         error: --self-timed needs --dataset-name timed_trace
-          hint: leave it out; burstgpt has --burstgpt-timestamps"#]],
+          hint: leave it out; burstgpt has --burstgpt-timestamps"]],
     );
 }
