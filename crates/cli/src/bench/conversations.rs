@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crestline_core::serving::{ConversationFigures, TurnFigures};
+use crestline_core::serving::{ConversationFigures, Spread, TurnFigures};
 use crestline_experiment::plan::Plan;
 use crestline_workload::plan::{Dataset, SampleSource};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ pub(super) fn lines(figures: &ConversationFigures) -> String {
             turn.failed,
             turn.ttft.mean_ms,
             turn.ttft.median_ms,
-            p99(turn),
+            p99(&turn.ttft),
             turn.mean_input_tokens
         );
         if let Some(cached) = turn.mean_cached_tokens {
@@ -80,7 +80,7 @@ pub(super) fn fields(figures: &ConversationFigures) -> [(String, Value); 2] {
             "failed": turn.failed,
             "mean_ttft_ms": turn.ttft.mean_ms,
             "median_ttft_ms": turn.ttft.median_ms,
-            "p99_ttft_ms": p99(turn),
+            "p99_ttft_ms": p99(&turn.ttft),
             "mean_input_tokens": turn.mean_input_tokens,
             "mean_cached_tokens": turn.mean_cached_tokens,
         })
@@ -91,6 +91,8 @@ pub(super) fn fields(figures: &ConversationFigures) -> [(String, Value); 2] {
         "not_begun": figures.not_begun,
         "unsent_turns": figures.unsent_turns,
         "mean_duration_s": figures.duration.mean_ms / 1e3,
+        "median_duration_s": figures.duration.median_ms / 1e3,
+        "p99_duration_s": p99(&figures.duration) / 1e3,
     });
     [
         ("crestline_conversations".to_owned(), conversations),
@@ -101,8 +103,8 @@ pub(super) fn fields(figures: &ConversationFigures) -> [(String, Value); 2] {
     ]
 }
 
-fn p99(turn: &TurnFigures) -> f64 {
-    turn.ttft.percentile_ms(99.0).unwrap_or_default()
+fn p99(spread: &Spread) -> f64 {
+    spread.percentile_ms(99.0).unwrap_or_default()
 }
 
 #[cfg(test)]

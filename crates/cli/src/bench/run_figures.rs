@@ -92,7 +92,7 @@ impl Run {
             has_tokens: records.iter().any(has_tokens),
             counted: None,
             epoch,
-            rates: rates(point, records.len()),
+            rates: rates(point, &records),
             records,
             rows,
         }
@@ -193,13 +193,22 @@ fn applied(point: &LoadPoint) -> Applied {
     }
 }
 
-fn rates(point: &LoadPoint, requests: usize) -> Vec<f64> {
-    match point.load.arrivals {
-        Arrivals::Paced(pacing) if pacing.is_ramp() => (0..requests as u64)
-            .map(|index| pacing.rate_at(index))
-            .collect(),
-        _ => Vec::new(),
-    }
+/// The rate at each request of a ramp; at a turn, that at which its conversation began.
+fn rates(point: &LoadPoint, records: &[RequestRecord]) -> Vec<f64> {
+    let Arrivals::Paced(pacing) = point.load.arrivals else {
+        return Vec::new();
+    };
+    let arrival = |(position, record): (u64, &RequestRecord)| {
+        record.turn.map_or(position, |turn| {
+            turn.conversation.saturating_sub(point.warmup)
+        })
+    };
+    (0..)
+        .zip(records)
+        .map(arrival)
+        .filter(|_| pacing.is_ramp())
+        .map(|arrival| pacing.rate_at(arrival))
+        .collect()
 }
 
 fn has_tokens(record: &RequestRecord) -> bool {

@@ -325,6 +325,32 @@ fn in_virtual_time_the_same_conversations_give_the_same_figures() {
 }
 
 #[test]
+fn conversations_begin_by_a_ramp() {
+    let place = Place::new();
+    let line = format!(
+        "{RUN} --base-url sim:gpu-small --num-prompts 60 --ramp-up-strategy linear --ramp-up-start-rps 2 --ramp-up-end-rps 6 \
+         --multi-turn-delay-ms 3000 --num-warmups 2"
+    );
+    place.run(&line).done();
+    let json = place.json("r.json");
+    assert_eq!(json["completed"], 180);
+    let steps: Vec<i64> = json["rps_change_events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["rps"].as_i64().unwrap())
+        .collect();
+    assert_eq!(steps, [2, 3, 4, 5, 6]);
+    let times: Vec<&str> = json["rps_change_events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["timestamp"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
 fn a_dry_run_tells_of_conversations() {
     let place = Place::new();
     let ran = place
