@@ -12,7 +12,15 @@ use crestline_core::request::History;
 use crestline_core::units::Nanos;
 use serde_json::{Map, Value, json};
 
+use super::Setup;
 use super::prepare::Written;
+use crate::client::endpoint::Endpoint;
+
+/// Whether bodies have a list of messages of their own: those of chats, unless an extra field takes its place.
+pub(super) fn fit(setup: &Setup) -> bool {
+    let is_taken = setup.generation.extra.contains_key("messages");
+    setup.endpoint == Endpoint::OpenAiChat && !is_taken
+}
 
 /// The turns of a conversation that are still to come, and what was said so far.
 #[derive(Debug)]

@@ -149,7 +149,7 @@ impl Writer<'_> {
     ) -> (Written, Box<Thread>) {
         let mut turns = conversation.turns.into_iter().map(|turn| {
             let (written, fields) = self.write(turn.item);
-            let own = Own::find(&fields).unwrap_or(Own { from: 0, to: 0 });
+            let own = Own::find(&fields).expect("the engine has checked that turns have messages");
             Later {
                 written,
                 own,

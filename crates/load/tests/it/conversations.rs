@@ -9,6 +9,7 @@ use std::time::Duration;
 use crestline_core::record::{FailureKind, RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::units::{Nanos, Rate};
+use crestline_load::client::endpoint::Endpoint;
 use crestline_load::engine::{Engine, EngineError, HeaderError, Setup, Stop};
 use crestline_load::target::{Header, Secret};
 use crestline_workload::Workload;
@@ -467,4 +468,20 @@ fn a_closed_loop_of_one_slot_has_one_conversation_after_the_other() {
     let order: Vec<u64> = sent.into_iter().map(|(_, index)| index).collect();
     assert_eq!(order, [0, 1, 2, 3, 4, 5]);
     assert_eq!(script.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn turns_need_messages_of_their_own() {
+    let script = Script::serve(|_, _| Step::Send(answer(1)));
+    let refused = |change: &dyn Fn(&mut Setup)| {
+        let mut setup = conversing(&script, samples((2, 2), Nanos::ZERO));
+        change(&mut setup);
+        let error = Engine::new(setup, "test", &[], |_| None).unwrap_err();
+        assert!(matches!(error, EngineError::NoMessages), "{error}");
+    };
+    refused(&|setup| setup.endpoint = Endpoint::OpenAiCompletions);
+    refused(&|setup| {
+        let extra = &mut setup.generation.extra;
+        extra.insert("messages".to_owned(), Value::Null);
+    });
 }
