@@ -91,12 +91,19 @@ impl EngineView {
 
     /// An answer of so many words of one token each; the same index gives the same words.
     pub(super) fn words(&self, index: u64, count: u32) -> String {
-        let words = self.tokenizer.safe_words().words();
+        let safe = self.tokenizer.safe_words();
         let mut rng = self.rng(index);
         rng.set_stream(WORDS);
-        let word = |_| match words.len() {
-            0 => "word",
-            known => &*words[rng.random_range(0..known)].text,
+        let word = |place| {
+            let words = if place == 0 {
+                safe.starts()
+            } else {
+                safe.words()
+            };
+            match words.len() {
+                0 => "word",
+                known => &*words[rng.random_range(0..known)].text,
+            }
         };
         let drawn: Vec<&str> = (0..count).map(word).collect();
         drawn.join(" ")
