@@ -34,14 +34,14 @@
 //! | `failure_kind`, `failure_text` | why it failed; NULL is success |
 //! | `reconnects` | times it was sent again on a fresh connection |
 //! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
-//! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has
-//! where none fails; NULL for a request that stands alone. Since version 3 |
+//! | `bare_events_ns` | JSON list of the offsets of events that had a choice without content; NULL where there were none. Since version 3 |
+//! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has where none fails; NULL for a request that stands alone. Since version 4 |
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 40] = [
+pub const RESULT_COLUMNS: [(&str, &str); 41] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -79,6 +79,7 @@ pub const RESULT_COLUMNS: [(&str, &str); 40] = [
     ("failure_text", "TEXT"),
     ("reconnects", "INTEGER"),
     ("chunk_tokens", "TEXT"),
+    ("bare_events_ns", "TEXT"),
     ("conversation", "INTEGER"),
     ("turn", "INTEGER"),
     ("turns", "INTEGER"),
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 3
+            version 4
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -150,6 +151,7 @@ mod tests {
                 failure_text TEXT,
                 reconnects INTEGER,
                 chunk_tokens TEXT,
+                bare_events_ns TEXT,
                 conversation INTEGER,
                 turn INTEGER,
                 turns INTEGER

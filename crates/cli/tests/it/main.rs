@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_conversations;
+mod bench_runs;
 mod bench_serve;
 mod bench_truth;
 mod faults;

@@ -50,6 +50,7 @@ fn workload(samples: ConversationSamples, seed: u64) -> Workload {
     let sampling = Sampling {
         source: SampleSource::Conversations(samples),
         requests: 50,
+        copies: 0,
         order: SampleOrder::Stored,
         longest: None,
         template: PlainTemplate::Skipped,

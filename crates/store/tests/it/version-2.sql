@@ -53,12 +53,10 @@ INSERT INTO result VALUES (
     '[{"role":"assistant","content":"ho","reasoning_content":"hm","tool_calls":[{"id": 1}]}]',
     6.1, 5.099999999, 0.05, 7, 3, NULL, 2.5075, 'r-0', 1,
     0, 1700000001.1234567, 999999000, 0, 1000000001, 800000, 1040000001, 1050000001, 1050000001, 1065000001,
-    6065000001, 6100000000, 3, 7, 'tokenizer', 3, 'usage', 4, 200, NULL, NULL, 1,
-    '[1, 1, 1]'
+    6065000001, 6100000000, 3, 7, 'tokenizer', 3, 'usage', 4, 200, NULL, NULL, 1, '[1,1,1]'
 );
 INSERT INTO result VALUES (
     NULL, 2.0, '[]', 0, NULL, 2.5, NULL, NULL, NULL, NULL, NULL, NULL, 'r-1', 0,
     1, 1700000002.1234567, 1500000000, 500000000, 2000000000, NULL, 2500000000, NULL, NULL, NULL,
-    NULL, 2500000000, 0, NULL, NULL, NULL, NULL, NULL, 429, 'rate_limited', 'HTTP 429', 0,
-    NULL
+    NULL, 2500000000, 0, NULL, NULL, NULL, NULL, NULL, 429, 'rate_limited', 'HTTP 429', 0, NULL
 );

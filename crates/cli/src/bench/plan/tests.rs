@@ -60,4 +60,5 @@ mod conversations;
 mod load;
 mod request;
 mod results;
+mod runs;
 mod wrong;

@@ -247,19 +247,28 @@ fn only_a_run_can_be_taken_up() {
 }
 
 #[test]
-fn files_of_earlier_versions_are_read_and_go_on() {
-    const TURN: &str = "ALTER TABLE result DROP COLUMN turns;
-        ALTER TABLE result DROP COLUMN turn;
-        ALTER TABLE result DROP COLUMN conversation;";
-    const CHUNKS: &str = "ALTER TABLE result DROP COLUMN chunk_tokens;";
-    for (version, missing) in [(1, [TURN, CHUNKS].concat()), (2, TURN.to_owned())] {
+fn a_file_of_an_earlier_version_is_read_and_goes_on() {
+    let added = [
+        ("turns", 4),
+        ("turn", 4),
+        ("conversation", 4),
+        ("bare_events_ns", 3),
+        ("chunk_tokens", 2),
+    ];
+    for version in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.db");
         let writer = RunWriter::create(&path, options(1), &header()).unwrap();
         writer.write(samples::success(0));
         writer.finish().unwrap();
-        let before =
-            format!("{missing} UPDATE meta SET value = '{version}' WHERE key = 'format_version'");
+        let drops = added
+            .iter()
+            .filter(|(_, since)| *since > version)
+            .map(|(column, _)| format!("ALTER TABLE result DROP COLUMN {column};"));
+        let before = format!(
+            "{} UPDATE meta SET value = '{version}' WHERE key = 'format_version'",
+            drops.collect::<String>()
+        );
         Connection::open(&path)
             .unwrap()
             .execute_batch(&before)
@@ -274,14 +283,13 @@ fn files_of_earlier_versions_are_read_and_go_on() {
                 turn: 1,
                 turns: 2,
             }),
+            bare_events: vec![Nanos(7), Nanos(u64::MAX)],
             ..samples::success(1)
         };
         writer.write(known.clone());
         writer.finish().unwrap();
         assert_eq!(records(&path), [samples::success(0), known]);
-        assert_eq!(
-            RunReader::open(&path).unwrap().meta().format_version,
-            schema::FORMAT_VERSION
-        );
+        let reader = RunReader::open(&path).unwrap();
+        assert_eq!(reader.meta().format_version, schema::FORMAT_VERSION);
     }
 }

@@ -8,7 +8,7 @@ mod stored;
 use crestline_core::request::{Conversation, History, Item, Message, Prompt, Turn};
 use crestline_core::units::Nanos;
 
-use super::Opening;
+use super::{Opening, Sample};
 use crate::WorkloadError;
 use crate::dataset::DatasetError;
 use crate::plan::{ConversationSamples, ConversationSource, PromptForm, TurnCounts};
@@ -91,6 +91,19 @@ impl Conversations {
             Source::Made(made) => made.turns(position),
             Source::Stored(stored) => stored.get(row(stored.len())).len() as u32,
         }
+    }
+
+    /// The first turn of the conversation at a position.
+    pub(super) fn first_turn(
+        &self,
+        position: u64,
+        row: impl Fn(usize) -> usize,
+        presentation: &Presentation,
+    ) -> Sample {
+        let conversation = self.conversation((0, position), row, presentation);
+        let first = conversation.turns.into_iter().next();
+        let item = first.expect("a conversation has a turn").item;
+        Sample::new(item.prompt, item.prompt_tokens, item.max_tokens)
     }
 
     /// The conversation at a position, as the `index`-th of the workload.

@@ -79,6 +79,8 @@ pub(crate) struct Sampled {
     source: Source,
     seed: u64,
     offset: u64,
+    /// Items before the first sample, which are copies of it.
+    copies: u64,
     /// Positions whose lengths are within the limit, where some are not.
     kept: Option<Vec<u64>>,
     due_times: Option<Vec<Nanos>>,
@@ -116,6 +118,7 @@ impl Sampled {
             source,
             seed: plan.seed,
             offset: plan.offset,
+            copies: sampling.copies,
             kept: None,
             due_times,
         };
@@ -138,14 +141,18 @@ impl Sampled {
         max_tokens: Option<u32>,
         presentation: &Presentation,
     ) -> Item {
+        let sample = self.sample(index.saturating_sub(self.copies), presentation);
+        Item {
+            prompt_tokens: sample.tokens,
+            max_tokens: sample.output.or(max_tokens),
+            extra: sample.extra,
+            ..Item::new(index, sample.prompt)
+        }
+    }
+
+    fn sample(&self, index: u64, presentation: &Presentation) -> Sample {
         let position = index.wrapping_add(self.offset);
-        let sample = match &self.source {
-            Source::Conversations(_) => {
-                let conversation = self.conversation(index, presentation);
-                let first =
-                    conversation.and_then(|conversation| conversation.turns.into_iter().next());
-                return first.expect("a conversation has a turn").item;
-            }
+        match &self.source {
             Source::Listed(samples) => samples[self.row(position, samples.len())].clone(),
             Source::Random(random) => {
                 random.sample(position, self.like(index, position), presentation)
@@ -158,12 +165,10 @@ impl Sampled {
                 burst.sample(position, row, presentation)
             }
             Source::Trace(trace) => trace.sample(position, self.row(position, trace.len())),
-        };
-        Item {
-            prompt_tokens: sample.tokens,
-            max_tokens: sample.output.or(max_tokens),
-            extra: sample.extra,
-            ..Item::new(index, sample.prompt)
+            Source::Conversations(conversations) => {
+                let row = |rows: usize| self.row(position, rows);
+                conversations.first_turn(position, row, presentation)
+            }
         }
     }
 
@@ -188,7 +193,7 @@ impl Sampled {
         index: u64,
         presentation: &Presentation,
     ) -> Option<Conversation> {
-        let position = index.wrapping_add(self.offset);
+        let position = self.position(index);
         let row = |rows: usize| self.row(position, rows);
         let conversations = self.conversations()?;
         Some(conversations.conversation((index, position), row, presentation))
@@ -203,10 +208,15 @@ impl Sampled {
     pub(crate) fn turns(&self, indices: Range<u64>) -> Option<u64> {
         let conversations = self.conversations()?;
         let turns = |index: u64| {
-            let position = index.wrapping_add(self.offset);
+            let position = self.position(index);
             u64::from(conversations.turns(position, |rows| self.row(position, rows)))
         };
         Some(indices.map(turns).sum())
+    }
+
+    /// The position of an item's sample.
+    fn position(&self, index: u64) -> u64 {
+        index.saturating_sub(self.copies).wrapping_add(self.offset)
     }
 
     fn conversations(&self) -> Option<&conversations::Conversations> {

@@ -226,6 +226,16 @@ fn random_turns_have_their_own_text_of_the_length_that_is_asked_for() {
         }
     }
     assert_eq!(texts.len(), 30, "no two turns say the same");
+    // Copies go before the first.
+    let mut copied = plan.clone();
+    if let Dataset::Sampled(sampling) = &mut copied.dataset {
+        sampling.copies = 2;
+    }
+    let copied = open(&copied);
+    for (index, like) in [(0, 0), (1, 0), (2, 0), (3, 1)] {
+        let found = copied.conversation(index).unwrap();
+        assert_eq!(said(&found), said(&workload.conversation(like).unwrap()));
+    }
     // Where a run begins, and with which seed, decides what is said.
     let later = open(&WorkloadPlan {
         offset: 4,
