@@ -5,6 +5,7 @@
 pub(crate) mod args;
 mod beside;
 mod closing;
+mod conversations;
 pub(crate) mod dotted;
 #[cfg(test)]
 mod golden;

@@ -9,7 +9,8 @@ use crate::units::Nanos;
 /// Everything that is known of one request when it has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// Position in the workload, from 0; warm-up requests come first.
+    /// Position in the workload, from 0; warm-up requests come first. Turn `t` of conversation `c` has `c * most + t - 1`,
+    /// where `most` is the number of turns of the longest conversation: no two requests have the same.
     pub index: u64,
     /// Whether it counts.
     pub phase: Phase,
@@ -61,6 +62,9 @@ pub struct RequestRecord {
     pub reconnects: u32,
     /// The id sent as `x-request-id`.
     pub request_id: String,
+    /// Which turn of which conversation it is; `None` for a request that stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnPlace>,
     /// What was sent and received; left out where texts are not kept.
     pub exchange: Option<Box<Exchange>>,
 }
@@ -93,6 +97,7 @@ impl RequestRecord {
             failure: None,
             reconnects: 0,
             request_id: String::new(),
+            turn: None,
             exchange: None,
         }
     }
@@ -142,6 +147,17 @@ impl RequestRecord {
             .saturating_sub(self.slot_wait)
             .saturating_sub(self.connect.unwrap_or_default())
     }
+}
+
+/// A turn's place in its conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnPlace {
+    /// Position of the conversation in the workload, from 0.
+    pub conversation: u64,
+    /// Number of the turn, from 1.
+    pub turn: u32,
+    /// Turns that the conversation has where none fails.
+    pub turns: u32,
 }
 
 /// A request that is not answered yet.

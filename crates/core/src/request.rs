@@ -2,11 +2,13 @@
 //!
 //! Knows nothing of HTTP: endpoints turn an [`Item`] and a [`Generation`] into a body.
 
+mod conversation;
 mod pacing;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+pub use conversation::{Conversation, History, Turn};
 pub use pacing::{Burstiness, BurstinessError, Pace, Pacing, Ramp};
 
 use serde::{Deserialize, Serialize};
@@ -217,9 +219,9 @@ impl Load {
 pub struct LoadPoint {
     /// What to apply.
     pub load: Load,
-    /// Requests that count.
+    /// Requests that count; of a workload of conversations, conversations.
     pub requests: u64,
-    /// Requests sent before and not counted.
+    /// Requests (or conversations) sent before and not counted.
     pub warmup: u64,
     /// Ends the sending of counted requests earlier than `requests` would; those in flight are awaited.
     pub duration: Option<Nanos>,

@@ -11,6 +11,7 @@ use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Live;
 use crestline_store::runs::RunWriter;
+use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
 
 use crate::event::{Event, Progress};
@@ -22,7 +23,7 @@ const REPORT_EVERY: Nanos = Nanos::from_millis(250);
 pub(crate) struct Recorder<'a> {
     summary: RunSummary,
     writer: RunWriter,
-    tokenizer: Option<Arc<Tokenizer>>,
+    workload: Arc<Workload>,
     ttft: Histogram,
     total: u64,
     began: Option<Nanos>,
@@ -34,16 +35,18 @@ pub(crate) struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     pub(crate) fn new(
         point: LoadPoint,
+        first_item: u64,
         writer: RunWriter,
-        tokenizer: Option<Arc<Tokenizer>>,
+        workload: &Arc<Workload>,
         each: &'a mut dyn FnMut(Event),
     ) -> Self {
+        let last_item = first_item.saturating_add(point.warmup + point.requests);
         Self {
             summary: RunSummary::new(point),
             writer,
-            tokenizer,
+            workload: Arc::clone(workload),
             ttft: Histogram::default(),
-            total: point.warmup + point.requests,
+            total: workload.requests_of(first_item..last_item),
             began: None,
             last: (Nanos::ZERO, Live::default()),
             loss_told: false,
@@ -53,7 +56,8 @@ impl<'a> Recorder<'a> {
 
     /// A request has ended.
     pub(crate) fn record(&mut self, mut record: RequestRecord) {
-        count_missing(&mut record, self.tokenizer.as_deref());
+        count_missing(&mut record, self.workload.tokenizer().map(Arc::as_ref));
+        count_prompt(&mut record, &self.workload);
         if let Some(ttft) = record.ttft().filter(|_| record.succeeded()) {
             self.ttft.add(ttft.0);
         }
@@ -113,6 +117,19 @@ impl<'a> Recorder<'a> {
             self.writer.finish().err().map(|error| error.to_string()),
         )
     }
+}
+
+/// Fills in the input length of a later turn whose server told none: only its body says all that was said before.
+fn count_prompt(record: &mut RequestRecord, workload: &Workload) {
+    if record.prompt_tokens.is_some() || record.turn.is_none() {
+        return;
+    }
+    let body = record.exchange.as_deref().map(|texts| &*texts.request);
+    let counted = body.and_then(|body| workload.tokens_of_body(body));
+    record.prompt_tokens = counted.map(|count| TokenCount {
+        count,
+        source: TokenSource::Tokenizer,
+    });
 }
 
 /// Fills in the output length of an answer whose server told none: by the tokenizer, else by its chunks.

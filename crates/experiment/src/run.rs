@@ -148,7 +148,8 @@ pub(crate) fn measure(
         plan: serde_json::to_value(plan).expect("a plan has a JSON form"),
     };
     let writer = RunWriter::create(&what.folder.join(DATABASE), options, &header)?;
-    let mut recorder = Recorder::new(*what.point, writer, subject.tokenizer(), each);
+    let workload = subject.workload();
+    let mut recorder = Recorder::new(*what.point, what.first_item, writer, workload, each);
     let applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
     let (summary, loss) = recorder.finish();
     Ok(PointResult {

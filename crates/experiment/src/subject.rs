@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::{Exchange, Failure, RequestRecord};
-use crestline_core::request::LoadPoint;
+use crestline_core::request::{Generation, Item, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
@@ -15,13 +15,15 @@ use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, S
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
-use crestline_workload::tokenizer::Tokenizer;
 
 use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
 use crate::probe::{Probe, Probing};
 use crate::recorder::Recorder;
-use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest, VirtualSession};
+use crate::virtual_subject::{
+    ConversationView, EngineView, SessionSettings, Source, Until, VirtualConversations,
+    VirtualRequest, VirtualSession,
+};
 
 /// What is put under load.
 pub(crate) enum Subject {
@@ -30,11 +32,11 @@ pub(crate) enum Subject {
         probe: Option<Box<Probe>>,
         target: Box<Target>,
         wall: Nanos,
-        tokenizer: Option<Arc<Tokenizer>>,
+        workload: Arc<Workload>,
     },
     Virtual {
         session: Box<VirtualSession>,
-        tokenizer: Option<Arc<Tokenizer>>,
+        workload: Arc<Workload>,
     },
 }
 
@@ -57,7 +59,6 @@ impl Subject {
         workload: &Arc<Workload>,
         first_item: u64,
     ) -> Result<Self, RunError> {
-        let tokenizer = workload.tokenizer().cloned();
         match &plan.subject {
             SubjectPlan::Live(target) => {
                 let setup = Setup {
@@ -86,7 +87,7 @@ impl Subject {
                     probe: probe.transpose()?.map(Box::new),
                     target: Box::new(target.clone()),
                     wall,
-                    tokenizer,
+                    workload: Arc::clone(workload),
                 })
             }
             SubjectPlan::Virtual(name) => {
@@ -97,11 +98,14 @@ impl Subject {
                 };
                 let source = source(plan, workload, &profile, first_item);
                 let due_times = workload.due_times().unwrap_or_default().into();
-                let session =
+                let mut session =
                     VirtualSession::new(&profile, settings, source).with_due_times(due_times);
+                if let Some(conversations) = conversations(plan, workload, &profile, first_item) {
+                    session = session.with_conversations(conversations);
+                }
                 Ok(Self::Virtual {
                     session: Box::new(session),
-                    tokenizer,
+                    workload: Arc::clone(workload),
                 })
             }
         }
@@ -115,10 +119,10 @@ impl Subject {
         }
     }
 
-    /// Counts output tokens where the service does not.
-    pub(crate) fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
+    /// What is sent.
+    pub(crate) fn workload(&self) -> &Arc<Workload> {
         match self {
-            Self::Live { tokenizer, .. } | Self::Virtual { tokenizer, .. } => tokenizer.clone(),
+            Self::Live { workload, .. } | Self::Virtual { workload, .. } => workload,
         }
     }
 
@@ -227,37 +231,69 @@ fn apply_virtual(
     }
 }
 
-/// Items of the workload as the simulated engine sees them, with the bodies that a live service would be sent.
-fn source(
-    plan: &Plan,
-    workload: &Arc<Workload>,
-    profile: &Profile,
-    first_item: u64,
-) -> crate::virtual_subject::Source {
-    let view = EngineView::new(
+fn view(plan: &Plan, workload: &Workload, profile: &Profile) -> EngineView {
+    EngineView::new(
         profile,
         &plan.generation,
         workload.tokenizer().cloned(),
         plan.workload.seed,
-    );
+    )
+}
+
+/// Items of the workload as the simulated engine sees them, with the bodies that a live service would be sent.
+fn source(plan: &Plan, workload: &Arc<Workload>, profile: &Profile, first_item: u64) -> Source {
+    let view = view(plan, workload, profile);
     let workload = Arc::clone(workload);
-    let texts = plan
-        .output
-        .keep_text
-        .then(|| (plan.model.clone(), plan.generation.clone()));
+    let texts = Texts::of(plan);
     Box::new(move |index| {
         let item = workload.item(first_item + index);
         let mut request: VirtualRequest = view.request(&item);
-        if let Some((model, generation)) = &texts {
-            let body = endpoint::body(item, model, generation);
-            let body = serde_json::to_string(&body).expect("a JSON map has a text");
-            request.exchange = Some(Box::new(Exchange {
-                request: body,
-                ..Exchange::default()
-            }));
-        }
+        request.exchange = texts.as_ref().map(|texts| texts.exchange(item).into());
         request
     })
+}
+
+/// The same of conversations, where the workload has such.
+fn conversations(
+    plan: &Plan,
+    workload: &Arc<Workload>,
+    profile: &Profile,
+    first_item: u64,
+) -> Option<VirtualConversations> {
+    let view = view(plan, workload, profile);
+    let mut view = ConversationView::of(view, workload, first_item)?;
+    let texts = Texts::of(plan);
+    Some(VirtualConversations {
+        most_turns: view.most_turns(),
+        turn: Box::new(move |conversation, number| {
+            let (mut turn, item) = view.turn(conversation, number);
+            turn.request.exchange = texts.as_ref().map(|texts| texts.exchange(item).into());
+            turn
+        }),
+    })
+}
+
+/// What bodies are made of, where they are kept.
+struct Texts {
+    model: String,
+    generation: Generation,
+}
+
+impl Texts {
+    fn of(plan: &Plan) -> Option<Self> {
+        plan.output.keep_text.then(|| Self {
+            model: plan.model.clone(),
+            generation: plan.generation.clone(),
+        })
+    }
+
+    fn exchange(&self, item: Item) -> Exchange {
+        let body = endpoint::body(item, &self.model, &self.generation);
+        Exchange {
+            request: serde_json::to_string(&body).expect("a JSON map has a text"),
+            ..Exchange::default()
+        }
+    }
 }
 
 /// Waits, but looks up each 50 ms whether it should go on.

@@ -35,12 +35,13 @@
 //! | `reconnects` | times it was sent again on a fresh connection |
 //! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
 //! | `bare_events_ns` | JSON list of the offsets of events that had a choice without content; NULL where there were none. Since version 3 |
+//! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has where none fails; NULL for a request that stands alone. Since version 4 |
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 38] = [
+pub const RESULT_COLUMNS: [(&str, &str); 41] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -79,6 +80,9 @@ pub const RESULT_COLUMNS: [(&str, &str); 38] = [
     ("reconnects", "INTEGER"),
     ("chunk_tokens", "TEXT"),
     ("bare_events_ns", "TEXT"),
+    ("conversation", "INTEGER"),
+    ("turn", "INTEGER"),
+    ("turns", "INTEGER"),
 ];
 
 /// The statement that makes `result`.
@@ -108,7 +112,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 3
+            version 4
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -147,7 +151,10 @@ mod tests {
                 failure_text TEXT,
                 reconnects INTEGER,
                 chunk_tokens TEXT,
-                bare_events_ns TEXT
+                bare_events_ns TEXT,
+                conversation INTEGER,
+                turn INTEGER,
+                turns INTEGER
             );
             CREATE TABLE meta (
                 key TEXT PRIMARY KEY,

@@ -19,6 +19,7 @@ pub(crate) enum Purpose {
     Lines = 10,
     Media = 11,
     Pixels = 12,
+    Turns = 13,
 }
 
 /// The random numbers of one item for one purpose.

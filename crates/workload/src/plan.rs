@@ -1,9 +1,13 @@
 //! Which items a run sends: the data set, the tokenizer and the lengths, as meant by the user.
 
+mod conversations;
 mod sampled;
 
 use std::path::PathBuf;
 
+pub use conversations::{
+    ConversationSamples, ConversationSource, RandomTurns, SharedTurns, TurnCounts,
+};
 pub use sampled::{
     AroundLength, BurstSamples, HubSamples, MediaSize, Pairing, PictureFiles, PictureSamples,
     PlainTemplate, PoemSamples, PrefixRepetition, PromptSamples, QuestionSamples, QuestionShape,

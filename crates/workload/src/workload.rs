@@ -1,8 +1,9 @@
 //! The items of a run: any of them at any time, from any thread.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crestline_core::request::{Item, Prompt};
+use crestline_core::request::{Conversation, Item, Prompt};
 use crestline_core::units::Nanos;
 use rand::RngExt as _;
 
@@ -70,7 +71,7 @@ impl Workload {
         })
     }
 
-    /// The item at an index. Prompts read from files start again at the first when all have been used; samples repeat in a drawn
+    /// The item at an index; of conversations, the first turn. Prompts read from files start again at the first when all have been used; samples repeat in a drawn
     /// order.
     pub fn item(&self, index: u64) -> Item {
         let position = index.wrapping_add(self.offset);
@@ -94,13 +95,45 @@ impl Workload {
         }
     }
 
+    /// The conversation at an index; `None` where items are requests that stand alone.
+    pub fn conversation(&self, index: u64) -> Option<Conversation> {
+        match &self.items {
+            Items::Sampled(sampled) => sampled.conversation(index, &self.presentation),
+            Items::Random(_) | Items::Prompts(_) => None,
+        }
+    }
+
+    /// Turns of the longest conversation; `None` where items are requests that stand alone.
+    pub fn most_turns(&self) -> Option<u32> {
+        match &self.items {
+            Items::Sampled(sampled) => sampled.most_turns(),
+            Items::Random(_) | Items::Prompts(_) => None,
+        }
+    }
+
+    /// Requests that the items with these indices come to: all turns of conversations, one each of others.
+    pub fn requests_of(&self, indices: Range<u64>) -> u64 {
+        let turns = match &self.items {
+            Items::Sampled(sampled) => sampled.turns(indices.clone()),
+            Items::Random(_) | Items::Prompts(_) => None,
+        };
+        turns.unwrap_or_else(|| indices.end.saturating_sub(indices.start))
+    }
+
+    /// Input tokens of a request by its body, for one whose item did not say: a later turn of a conversation. `None` without a
+    /// tokenizer, and where the body is not what the APIs for prompts and chats take.
+    pub fn tokens_of_body(&self, body: &str) -> Option<u32> {
+        let body = serde_json::from_str(body).ok()?;
+        self.presentation.count(&Content::Body(body))
+    }
+
     fn draw_max_tokens(&self, position: u64) -> Option<u32> {
         let (min, max) = self.max_tokens?;
         let mut random = stream(self.seed, position, Purpose::OutputLength);
         Some(random.random_range(min..=max))
     }
 
-    /// Number of different prompts; `None` where there is no end of them.
+    /// Number of different prompts or conversations; `None` where there is no end of them.
     pub fn len(&self) -> Option<u64> {
         match &self.items {
             Items::Random(_) => None,

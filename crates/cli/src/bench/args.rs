@@ -3,12 +3,14 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that the tool knows is here, also those
 //! that are refused, so that the refusal can name it.
 
+mod conversations;
 mod dataset;
 mod pictures;
 mod results;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+pub(crate) use conversations::ConversationArgs;
 pub(crate) use dataset::{DatasetArgs, DatasetName};
 pub(crate) use pictures::{PictureArgs, TIMELINE_THRESHOLDS};
 pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
@@ -43,6 +45,8 @@ pub(crate) struct ServeArgs {
     pub(crate) request: RequestArgs,
     #[command(flatten, next_help_heading = "Data set")]
     pub(crate) dataset: DatasetArgs,
+    #[command(flatten, next_help_heading = "Conversations of several turns")]
+    pub(crate) conversations: ConversationArgs,
     #[command(flatten, next_help_heading = "Metrics and results")]
     pub(crate) results: ResultArgs,
     #[command(flatten, next_help_heading = "Pictures")]
@@ -110,7 +114,7 @@ pub(crate) enum TokenizerMode {
 /// How much load, and when.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
-    /// Requests to send.
+    /// Requests to send; with `--multi-turn`, conversations.
     #[arg(
         long,
         value_name = "N",

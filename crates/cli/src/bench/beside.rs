@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::args::ServerArgs;
 use super::plan::ProfilePlan;
 use super::profile::{FullBatch, Wanted};
+use super::run_figures::Run;
 use super::serve::FLAGS;
 use crate::console;
 use crate::problem::Problem;
@@ -140,16 +141,23 @@ fn no_gauge() -> Problem {
     .hint("leave it out: --profile alone takes the whole run")
 }
 
-/// A warning where prompts were not read because the service had seen them before.
-pub(super) fn warm_cache(counted: &ServerCounters) -> Option<String> {
-    let share = counted.prefix_cache?.hit_rate()?;
-    (share >= WARM).then(|| {
+/// What is told where prompts were not read because the service had seen them before: a warning, unless they are turns that
+/// begin with what was said before.
+pub(super) fn warm_cache(run: &Run) -> Option<String> {
+    let share = run.counted.as_ref()?.prefix_cache?.hit_rate()?;
+    let percent = 100.0 * share;
+    let told = if run.conversations.is_some() {
         format!(
-            "warning: the service took {:.1} % of the prompt tokens from its prefix cache: throughput and time to first token \
-             are better than for new prompts; give another --seed, or reset the cache",
-            100.0 * share
+            "Prefix cache: {percent:.1} % of the prompt tokens came from the service's prefix cache: turns have them in common \
+             with those before"
         )
-    })
+    } else {
+        format!(
+            "warning: the service took {percent:.1} % of the prompt tokens from its prefix cache: throughput and time to first \
+             token are better than for new prompts; give another --seed, or reset the cache"
+        )
+    };
+    (share >= WARM).then_some(told)
 }
 
 /// The fields of decoding by diffusion, where canvases became final in a run of this length.

@@ -122,7 +122,7 @@ fn show(run: &Run, report: &ReportPlan, result: &PointResult) {
     if let Some(steady) = &run.steady {
         console::tell(&table::steady(steady, &run.figures));
     }
-    if let Some(warning) = run.counted.as_ref().and_then(beside::warm_cache) {
+    if let Some(warning) = beside::warm_cache(run) {
         console::tell(&warning);
     }
 }

@@ -89,18 +89,15 @@ fn translation() -> Translation {
 
 /// Numbers within 1e-9, in lists and lists of lists too.
 fn assert_near(what: &str, found: &Value, expected: &Value) {
-    match (found, expected) {
-        (Value::Array(found), Value::Array(expected)) => {
-            assert_eq!(found.len(), expected.len(), "{what}");
-            for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
-                assert_near(&format!("{what}[{place}]"), found, expected);
-            }
+    if let (Value::Array(found), Value::Array(expected)) = (found, expected) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert_near(&format!("{what}[{place}]"), found, expected);
         }
-        _ => {
-            let (a, b) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
-            assert!((a - b).abs() < 1e-9, "{what}: {a} and not {b}");
-        }
+        return;
     }
+    let (a, b) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
+    assert!((a - b).abs() < 1e-9, "{what}: {a} and not {b}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod address;
 mod beside;
 mod buckets;
+mod conversations;
 mod dataset;
 mod load;
 mod pictures;
@@ -67,6 +68,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
     refuse(args)?;
     let mut notes = Vec::new();
     let address = address::resolve(&args.connection)?;
+    conversations::check(args, &address)?;
     let model = args.connection.model.clone().ok_or_else(|| {
         Problem::usage("--model is required")
             .hint("give the name that the service knows the model by; GET /v1/models lists them")
@@ -152,8 +154,14 @@ pub(crate) fn fit_to_samples(
     };
     if let Some(samples) = workload.len() {
         point.requests = point.requests.min(samples.saturating_sub(apart)).max(1);
-        let of_samples = format!("{samples} samples, {} requests", point.requests);
+        let (all, what) = if args.conversations.multi_turn {
+            ("conversations", "used")
+        } else {
+            ("samples", "requests")
+        };
+        let of_samples = format!("{samples} {all}, {} {what}", point.requests);
         translation.notes.push(of_samples);
+        conversations::fit(&mut point.load, point.requests);
     }
     let times = workload.due_times().filter(|_| dataset::has_times(args));
     if let Some(last) = times.and_then(<[Nanos]>::last) {

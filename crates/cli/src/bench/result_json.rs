@@ -4,10 +4,10 @@ use crestline_core::serving::{Quantity, Row, Spread};
 use serde_json::{Map, Value, json};
 
 use super::args::Compat;
-use super::beside;
 use super::plan::ReportPlan;
 use super::probes::Probes;
 use super::run_figures::Run;
+use super::{beside, conversations};
 use crate::moment;
 
 /// Fields that are only kept in detail. vLLM keeps the last two always, which makes long summaries.
@@ -43,6 +43,7 @@ pub(super) fn document(
         }
     }
     out.extend(own(run, report, client));
+    out.extend(run.conversations.iter().flat_map(conversations::fields));
     out
 }
 

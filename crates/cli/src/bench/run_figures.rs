@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crestline_core::arrival::Arrival;
 use crestline_core::record::{RequestRecord, TokenSource};
 use crestline_core::request::{Arrivals, LoadPoint, Prompt};
-use crestline_core::serving::{Applied, Basis, Counting, Figures, RequestClock, Row, SteadyState};
+use crestline_core::serving::{
+    Applied, Basis, ConversationFigures, Counting, Figures, RequestClock, Row, SteadyState,
+    TurnRow, Window, conversation_spans,
+};
 use crestline_core::units::Nanos;
 use crestline_experiment::plan::Plan;
 use crestline_load::client::endpoint::Endpoint;
@@ -27,6 +30,8 @@ pub(super) struct Run {
     pub(super) from_due: Figures,
     /// The part in which the load was fully applied.
     pub(super) steady: Option<SteadyState>,
+    /// Where requests are turns of conversations.
+    pub(super) conversations: Option<ConversationFigures>,
     /// When the records' times begin, since 1970.
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
@@ -75,15 +80,23 @@ impl Run {
             counting: Counting::Tokens,
             ..basis.clone()
         };
+        let turns = records.iter().zip(&rows).filter_map(|(record, row)| {
+            Some(TurnRow {
+                place: record.turn?,
+                row,
+                cached_tokens: record.cached_tokens,
+            })
+        });
         Self {
+            conversations: ConversationFigures::of(turns.clone(), point.requests),
             figures: Figures::of(&rows, &basis),
-            steady: SteadyState::of(&rows, applied(point), &basis),
+            steady: steady(&rows, &conversation_spans(turns.clone()), point, &basis),
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
             counted: None,
             probes: None,
             epoch,
-            rates: rates(point, records.len()),
+            rates: rates(point, &records),
             records,
             rows,
         }
@@ -159,6 +172,20 @@ fn sequences(dataset: &Dataset) -> u64 {
     }
 }
 
+/// A load of conversations is applied in full while so many of them go on, although their users think in between.
+fn steady(
+    rows: &[Row],
+    conversations: &[Row],
+    point: &LoadPoint,
+    basis: &Basis,
+) -> Option<SteadyState> {
+    if conversations.is_empty() {
+        return SteadyState::of(rows, applied(point), basis);
+    }
+    let window = Window::of(conversations, applied(point))?;
+    Some(SteadyState::inside(window, rows, basis))
+}
+
 fn applied(point: &LoadPoint) -> Applied {
     let limit = point.load.concurrency.map(|limit| u64::from(limit.get()));
     match point.load.arrivals {
@@ -170,13 +197,22 @@ fn applied(point: &LoadPoint) -> Applied {
     }
 }
 
-fn rates(point: &LoadPoint, requests: usize) -> Vec<f64> {
-    match point.load.arrivals {
-        Arrivals::Paced(pacing) if pacing.is_ramp() => (0..requests as u64)
-            .map(|index| pacing.rate_at(index))
-            .collect(),
-        _ => Vec::new(),
-    }
+/// The rate at each request of a ramp; at a turn, that at which its conversation began.
+fn rates(point: &LoadPoint, records: &[RequestRecord]) -> Vec<f64> {
+    let Arrivals::Paced(pacing) = point.load.arrivals else {
+        return Vec::new();
+    };
+    let arrival = |(position, record): (u64, &RequestRecord)| {
+        record.turn.map_or(position, |turn| {
+            turn.conversation.saturating_sub(point.warmup)
+        })
+    };
+    (0..)
+        .zip(records)
+        .map(arrival)
+        .filter(|_| pacing.is_ramp())
+        .map(|arrival| pacing.rate_at(arrival))
+        .collect()
 }
 
 fn has_tokens(record: &RequestRecord) -> bool {

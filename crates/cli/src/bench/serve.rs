@@ -12,6 +12,7 @@ use crestline_report::load_tables as tables;
 use super::args::ServeArgs;
 use super::beside;
 use super::closing::{self, Closed};
+use super::conversations;
 use super::measure::measure;
 use super::pictures;
 use super::place::Place;
@@ -179,10 +180,11 @@ fn dry_run(translation: &Translation) -> String {
         turns => format!("Runs: {turns}\n"),
     };
     format!(
-        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\n{runs}Results: {files}\n{pictures}Plan: {}",
+        "URL: {}\nModel: {}\nLoad: {}\n{}: {}, {} before them\n{runs}Results: {files}\n{pictures}Plan: {}",
         plan.shown_url(),
         plan.model,
         tables::load_name(&point.load),
+        conversations::items(plan),
         point.requests,
         point.warmup,
         serde_json::to_string(plan).expect("a plan has a JSON form"),

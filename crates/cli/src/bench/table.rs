@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crestline_core::serving::{Figures, Quantity, SteadyState};
 use crestline_load::counters::{Diffusion, Drafts};
 
+use super::conversations;
 use super::plan::{Metric, RampUpPlan, ReportPlan, python_float};
 use super::probes::Probes;
 use super::run_figures::Run;
@@ -47,7 +48,7 @@ pub(super) fn before(report: &ReportPlan) -> String {
     out
 }
 
-/// The table of a run.
+/// The table of a run, and behind it the turns of conversations.
 pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
     let mut table = Table(String::new());
     table.title(" Serving Benchmark Result ", '=');
@@ -102,6 +103,9 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
     }
     table.decoding(run);
     table.title("", '=');
+    if let Some(figures) = &run.conversations {
+        table.0.push_str(&conversations::lines(figures));
+    }
     table.0.trim_end().to_owned()
 }
 

@@ -53,6 +53,7 @@ fn record(due_ms: u64, lag_ms: u64) -> RequestRecord {
         failure: None,
         reconnects: 0,
         request_id: String::new(),
+        turn: None,
         exchange: None,
     }
 }

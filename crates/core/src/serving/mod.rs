@@ -4,6 +4,7 @@
 //! judges by is in [`crate::metrics`] and [`crate::summary`]. Where other tools count events and whole seconds, although
 //! tokens and moments are meant, [`Counting`] says which of the two is wanted. Knows no names of files or keys.
 
+mod conversations;
 mod figures;
 mod lengths;
 mod peak;
@@ -15,6 +16,7 @@ mod steady;
 mod timeline;
 mod tokens;
 
+pub use conversations::{ConversationFigures, TurnFigures, TurnRow, conversation_spans};
 pub use figures::{Basis, Counting, Figures, Limits};
 pub use lengths::{Bins, LengthStatistics};
 pub use peak::{Second, seconds};

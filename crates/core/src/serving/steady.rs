@@ -119,7 +119,11 @@ pub struct SteadyState {
 impl SteadyState {
     /// `None` where there is no such part: see [`Window::of`]. Of the basis, duration and limits have no effect.
     pub fn of(rows: &[Row], applied: Applied, basis: &Basis) -> Option<Self> {
-        let window = Window::of(rows, applied)?;
+        Some(Self::inside(Window::of(rows, applied)?, rows, basis))
+    }
+
+    /// Of a part that is known. Of the basis, duration and limits have no effect.
+    pub fn inside(window: Window, rows: &[Row], basis: &Basis) -> Self {
         let length_s = window.length_s();
         let started: Vec<&Row> = rows
             .iter()
@@ -142,7 +146,7 @@ impl SteadyState {
             let started = started.iter().copied();
             quantity.spread(started, basis.counting, &basis.percentiles)
         };
-        Some(Self {
+        Self {
             window,
             started: started.len() as u64,
             completed,
@@ -153,7 +157,7 @@ impl SteadyState {
             token_throughput: (input_tokens + output_tokens) as f64 / length_s,
             concurrency: busy_s / length_s,
             spreads: Quantity::ALL.map(spread).into(),
-        })
+        }
     }
 
     /// How the times of a quantity are spread.

@@ -57,6 +57,7 @@ fn record(due_ms: u64, tokens: u32) -> RequestRecord {
         failure: None,
         reconnects: 0,
         request_id: String::new(),
+        turn: None,
         exchange: None,
     }
 }

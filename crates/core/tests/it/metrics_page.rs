@@ -123,12 +123,12 @@ fn the_limits_on_the_page_are_those_of_the_code() {
         percent(health::SEND_LAG_SHARE)
     ));
     check_says(&format!(
-        "p99 > {} and > {} of the median ITL",
+        "handling, of each eighth read | p99 > {} and > {} of the median latency",
         millis(health::READ_LAG_FLOOR),
         percent(health::READ_LAG_SHARE)
     ));
     check_says(&format!(
-        "fires each 10 ms | p99 > {} and > {} of the median TTFT",
+        "fires each 10 ms | p99 > {} and > {} of the median latency",
         millis(health::LOOP_LAG_FLOOR),
         percent(health::LOOP_LAG_SHARE)
     ));

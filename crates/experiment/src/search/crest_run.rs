@@ -227,7 +227,7 @@ impl Run<'_> {
             Subject::Live {
                 engine,
                 target,
-                tokenizer,
+                workload,
                 ..
             } => {
                 let session = engine.open_session(SessionPlan {
@@ -240,7 +240,7 @@ impl Run<'_> {
                     session,
                     stop: desk.stop,
                     target: &target,
-                    tokenizer,
+                    tokenizer: workload.tokenizer().cloned(),
                     dials: Rc::clone(&desk.dials),
                     queue: queue_abort(&self.plan.generation),
                 };

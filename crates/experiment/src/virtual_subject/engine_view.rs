@@ -9,7 +9,7 @@ use crestline_sim::model::prefix::block_hashes;
 use crestline_sim::profile::Profile;
 use crestline_workload::template::ChatTemplate;
 use crestline_workload::tokenizer::{self, Tokenizer};
-use rand::SeedableRng;
+use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 use serde_json::{Map, Value};
@@ -21,6 +21,8 @@ const COMPLETION_TOKENS: u32 = 16;
 
 /// Separates the draws of answer lengths from those that others make with the same seed.
 const STREAM: u64 = 0x61_6e_73_77_65_72; // "answer"
+/// Separates the draws of words from those of lengths.
+const WORDS: u64 = 0x77_6f_72_64_73; // "words"
 
 /// Reads items for the engine.
 #[derive(Debug)]
@@ -85,6 +87,26 @@ impl EngineView {
                 .map(|(tokens, block_size)| block_hashes(&tokens, block_size)),
             exchange: None,
         }
+    }
+
+    /// An answer of so many words of one token each; the same index gives the same words.
+    pub(super) fn words(&self, index: u64, count: u32) -> String {
+        let safe = self.tokenizer.safe_words();
+        let mut rng = self.rng(index);
+        rng.set_stream(WORDS);
+        let word = |place| {
+            let words = if place == 0 {
+                safe.starts()
+            } else {
+                safe.words()
+            };
+            match words.len() {
+                0 => "word",
+                known => &*words[rng.random_range(0..known)].text,
+            }
+        };
+        let drawn: Vec<&str> = (0..count).map(word).collect();
+        drawn.join(" ")
     }
 
     fn tokens(&self, prompt: &Prompt) -> Vec<u32> {

@@ -1,15 +1,17 @@
 //! The simulated engine in virtual time in the place of a live service: the same loads, the same records.
 //!
 //! [`VirtualSession`] is one uninterrupted session with the engine, whose load may be changed at any time.
-//! [`EngineView`] says what the engine has to know of a workload's items.
+//! [`EngineView`] says what the engine has to know of a workload's items, [`ConversationView`] of the turns of conversations.
 //!
 //! There is no network and no client in virtual time: a request is sent in the very moment in which it may be, and no
 //! record has a connection, a reconnect or a send lag. Nothing here waits or reads a clock.
 
+mod conversations;
 mod engine_view;
 mod flights;
 mod session;
 
+pub use conversations::{ConversationView, VirtualConversations, VirtualTurn};
 pub use engine_view::EngineView;
 pub use session::{Measured, SessionSettings, Source, Until, VirtualSession};
 

@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crestline_core::arrival::Arrival;
-use crestline_core::record::{InFlight, Phase, RequestRecord, TokenCount, TokenSource};
+use crestline_core::follow_ups::FollowUps;
+use crestline_core::record::{InFlight, Phase, RequestRecord, TokenCount, TokenSource, TurnPlace};
 use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, Start, StopRule, evenly, joins};
 use crestline_core::search::Abort;
@@ -17,8 +18,8 @@ use crestline_sim::model::EngineRequest;
 use crestline_sim::profile::Profile;
 use crestline_sim::virtual_time::{Event, EventKind, VirtualService};
 
-use super::VirtualRequest;
 use super::flights::{AnswerForm, Flights, engine_id};
+use super::{VirtualConversations, VirtualRequest};
 
 /// A user whose request was refused sends the next one so much later. No client is faster, and without it a closed loop
 /// on a service that refuses at once would never let time pass.
@@ -80,6 +81,9 @@ pub struct Measured {
 pub struct VirtualSession {
     service: VirtualService,
     source: Source,
+    conversations: Option<VirtualConversations>,
+    /// Later turns of conversations, which have their slots already.
+    follow_ups: FollowUps<(TurnPlace, VirtualRequest)>,
     seed: u64,
     due_times: Arc<[Nanos]>,
     flights: Flights,
@@ -104,6 +108,8 @@ impl VirtualSession {
         Self {
             service: VirtualService::new(profile, settings.seed),
             source,
+            conversations: None,
+            follow_ups: FollowUps::default(),
             seed: settings.seed,
             due_times: Arc::default(),
             flights: Flights::new(form),
@@ -121,6 +127,13 @@ impl VirtualSession {
     /// load: as many requests as there are times are sent. Without them there are none.
     pub fn with_due_times(mut self, times: Arc<[Nanos]>) -> Self {
         self.due_times = times;
+        self
+    }
+
+    /// The same session with conversations in place of single requests. A load counts, limits and begins conversations then; a
+    /// later turn is due at the end of the one before plus its think time.
+    pub fn with_conversations(mut self, conversations: VirtualConversations) -> Self {
+        self.conversations = Some(conversations);
         self
     }
 
@@ -161,6 +174,10 @@ impl VirtualSession {
         let arrival = self.arrival(load, seed);
         self.begin(load, arrival, join_over, abort);
         self.schedule.set_stop(endless);
+        if self.follow_ups.is_empty() {
+            // It may have been held before.
+            self.follow_ups = FollowUps::default();
+        }
         match abort {
             Abort::Nothing => {}
             Abort::Surplus | Abort::All => self.abort_surplus(),
@@ -191,6 +208,9 @@ impl VirtualSession {
     /// Sends nothing more; what is in flight goes on.
     pub fn hold(&mut self) {
         self.schedule.stop();
+        for _ in 0..self.follow_ups.stop() {
+            self.schedule.release(self.now);
+        }
     }
 
     /// Gives a request up: its record, a failure, is the next to be returned. Says whether it was in flight.
@@ -274,6 +294,7 @@ impl VirtualSession {
         let arrival = self.arrival(load, self.seed);
         self.begin(load, arrival, Nanos::ZERO, Abort::Nothing);
         self.schedule.set_stop(stop);
+        self.follow_ups = FollowUps::until(stop.until);
         loop {
             let records = self.run_until(Until::Ended(HANDED_OVER));
             if records.is_empty() {
@@ -316,7 +337,8 @@ impl VirtualSession {
 
     /// Takes whichever comes first: the schedule's next moment or the engine's. Nothing after `limit`.
     fn step(&mut self, limit: Nanos) -> bool {
-        let own = self.schedule.wakes_at();
+        let wakes = [self.schedule.wakes_at(), self.follow_ups.next_due()];
+        let own = wakes.into_iter().flatten().min();
         let engine = self.service.next_event_time();
         let Some(at) = [own, engine].into_iter().flatten().min() else {
             return false;
@@ -339,7 +361,9 @@ impl VirtualSession {
             EventKind::Tokens(tokens) => self.flights.tokens(id, at, tokens),
             EventKind::Finished { cached_tokens } => {
                 if let Some(record) = self.flights.finished(id, at, cached_tokens) {
-                    self.free_slot(at);
+                    if !self.goes_on(&record) {
+                        self.free_slot(at);
+                    }
                     self.ended.push(record);
                 }
             }
@@ -364,22 +388,72 @@ impl VirtualSession {
         }
     }
 
+    /// A turn was answered: its conversation goes on, and keeps its slot.
+    fn goes_on(&mut self, record: &RequestRecord) -> bool {
+        let (Some(conversations), Some(place)) = (&mut self.conversations, record.turn) else {
+            return false;
+        };
+        if place.turn >= place.turns {
+            return false;
+        }
+        let number = place.turn + 1;
+        let turn = (conversations.turn)(self.first_item + place.conversation, number);
+        let next = TurnPlace {
+            turn: number,
+            ..place
+        };
+        let due = record.end.saturating_add(turn.pause);
+        self.follow_ups.add(due, (next, turn.request))
+    }
+
     fn send_ready(&mut self) {
+        while let Some((due, (place, request))) = self.follow_ups.take(self.now) {
+            let item = self.first_item + place.conversation;
+            self.send(due, request, self.record_of(item, Some(place)));
+        }
         while let Some(start) = self.schedule.take(self.now) {
-            self.send(start);
+            self.begin_item(start);
         }
     }
 
-    fn send(&mut self, start: Start) {
+    /// Sends the next request, or the first turn of the next conversation.
+    fn begin_item(&mut self, start: Start) {
         let item = self.sent;
         self.sent += 1;
-        let request = (self.source)(item);
-        let mut record = RequestRecord::new(item - self.first_item, self.phase);
-        record.due = start.due;
+        let Some(conversations) = &mut self.conversations else {
+            let request = (self.source)(item);
+            return self.send(start.due, request, self.record_of(item, None));
+        };
+        let turn = (conversations.turn)(item, 1);
+        let place = TurnPlace {
+            conversation: item - self.first_item,
+            turn: 1,
+            turns: turn.turns,
+        };
+        self.send(start.due, turn.request, self.record_of(item, Some(place)));
+    }
+
+    fn record_of(&self, item: u64, place: Option<TurnPlace>) -> RequestRecord {
+        let position = item - self.first_item;
+        let (index, name) =
+            if let Some((place, conversations)) = place.zip(self.conversations.as_ref()) {
+                let first = position * u64::from(conversations.most_turns);
+                let index = first + u64::from(place.turn - 1);
+                (index, format!("{item}-{}", place.turn))
+            } else {
+                (position, item.to_string())
+            };
+        let mut record = RequestRecord::new(index, self.phase);
+        record.request_id = format!("virtual-{:x}-{name}", self.seed);
+        record.turn = place;
+        record
+    }
+
+    fn send(&mut self, due: Nanos, request: VirtualRequest, mut record: RequestRecord) {
+        record.due = due;
         // Nothing else can delay a request here.
-        record.slot_wait = self.now.saturating_sub(start.due);
+        record.slot_wait = self.now.saturating_sub(due);
         record.sent = self.now;
-        record.request_id = format!("virtual-{:x}-{item}", self.seed);
         record.exchange = request.exchange;
         record.prompt_tokens = Some(TokenCount {
             count: request.prompt_tokens,

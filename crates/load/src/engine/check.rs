@@ -12,6 +12,7 @@ use crestline_core::units::Nanos;
 use serde_json::Value;
 
 use super::Engine;
+use super::head::Names;
 use crate::client::answer::Answer;
 use crate::client::endpoint::Endpoint;
 use crate::client::exchange::{Desk, End, Exchange, Limits, Outgoing, Parts};
@@ -104,13 +105,13 @@ async fn answer(engine: &Engine, body: Bytes, until: Until) -> Result<End, Failu
     };
     if engine.route.is_http2() {
         let link = engine.route.connect_http2(engine.clock).await?;
-        let sent = Rc::new(link).send(engine.head.http2(&id, body.len()), body);
+        let sent = Rc::new(link).send(engine.head.http2(Names::alone(&id), body.len()), body);
         let watch = Watch::new(desk.clock, desk.clock.now(), limits);
         let mut exchange = StreamExchange::new(&desk, sent, &mut answer, watch);
         return Ok(poll_fn(|cx| goes_on(until, |heard| exchange.poll(cx, heard))).await);
     }
     let mut wire = engine.route.connect().await?;
-    let mut out = Outgoing::new(engine.head.http1(&id, body.len()), body);
+    let mut out = Outgoing::new(engine.head.http1(Names::alone(&id), body.len()), body);
     let parts = Parts {
         desk: &desk,
         wire: &mut wire,

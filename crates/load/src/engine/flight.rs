@@ -11,6 +11,8 @@ use crestline_core::record::{
 };
 use crestline_core::units::Nanos;
 
+use super::conversation::Thread;
+use super::head::Names;
 use super::roster::Track;
 use super::worker::Worker;
 use crate::client::answer::Answer;
@@ -25,6 +27,8 @@ pub(crate) struct Flight {
     pub(crate) record: RequestRecord,
     pub(crate) body: Bytes,
     pub(crate) prompt_tokens: Option<u32>,
+    /// The conversation that it is a turn of.
+    pub(crate) thread: Option<Box<Thread>>,
     /// Where others look at its progress.
     pub(crate) track: Option<Rc<Track>>,
     answer: Answer,
@@ -45,12 +49,21 @@ impl Flight {
             record,
             body,
             prompt_tokens: None,
+            thread: None,
             track: None,
             answer,
             head: None,
             reusable: false,
             settled: false,
             reported: false,
+        }
+    }
+
+    /// What the service is told that it is called.
+    pub(crate) fn names(&self) -> Names<'_> {
+        Names {
+            request: &self.record.request_id,
+            session: self.thread.as_deref().map(Thread::session),
         }
     }
 
@@ -168,13 +181,19 @@ impl Flight {
             };
             record.prompt_tokens = self.prompt_tokens.map(counted);
         }
+        let thread = self.thread.take().filter(|_| record.succeeded());
+        let next = thread.and_then(|mut thread| {
+            let pause = thread.hear(&texts.answer)?;
+            Some((pause, thread))
+        });
+        let body = std::mem::take(&mut self.body);
         record.exchange = Some(Box::new(Texts {
-            request: self.worker.text_of(std::mem::take(&mut self.body)),
+            request: self.worker.text_of(body, &record),
             answer: texts.answer,
             reasoning: texts.reasoning,
             tool_calls: texts.tool_calls,
         }));
-        self.worker.finish(record);
+        self.worker.finish(record, next);
     }
 }
 

@@ -10,6 +10,8 @@ use crate::target::Target;
 
 /// Carries the id of a request.
 const REQUEST_ID: &str = "x-request-id";
+/// Carries the name of a conversation, on each of its turns.
+const SESSION_ID: &str = "x-session-id";
 /// Have no meaning in HTTP/2, which has its own means (RFC 9113, section 8.2.2).
 const OF_HTTP1: [HeaderName; 8] = [
     CONNECTION,
@@ -29,6 +31,24 @@ pub(crate) struct RequestHead {
     text: Vec<u8>,
     uri: Uri,
     fields: HeaderMap,
+}
+
+/// What a service is told that a request is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names<'a> {
+    pub(crate) request: &'a str,
+    /// The conversation that it is a turn of.
+    pub(crate) session: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// Of a request that stands alone.
+    pub(super) fn alone(request: &'a str) -> Self {
+        Self {
+            request,
+            session: None,
+        }
+    }
 }
 
 /// A header that cannot be sent.
@@ -56,7 +76,8 @@ impl RequestHead {
             text.extend([name, ": ", value, "\r\n"]);
             let wrong = || HeaderError::Malformed(name.clone());
             let field = HeaderName::try_from(name).map_err(|_| wrong())?;
-            if TAKEN.contains(&field.as_str()) {
+            let is_session = field == SESSION_ID && setup.workload.most_turns().is_some();
+            if is_session || TAKEN.contains(&field.as_str()) {
                 return Err(HeaderError::Taken(name.clone()));
             }
             let content = HeaderValue::try_from(value).map_err(|_| wrong())?;
@@ -82,10 +103,17 @@ impl RequestHead {
     }
 
     /// The head of one request in HTTP/1.1.
-    pub(super) fn http1(&self, request_id: &str, length: usize) -> Vec<u8> {
-        let mut head = Vec::with_capacity(self.text.len() + request_id.len() + 32);
+    pub(super) fn http1(&self, names: Names<'_>, length: usize) -> Vec<u8> {
+        let session = names.session.map_or(0, |session| session.len() + 16);
+        let room = self.text.len() + names.request.len() + session + 32;
+        let mut head = Vec::with_capacity(room);
         head.extend_from_slice(&self.text);
-        head.extend_from_slice(request_id.as_bytes());
+        head.extend_from_slice(names.request.as_bytes());
+        if let Some(session) = names.session {
+            for part in ["\r\n", SESSION_ID, ": ", session] {
+                head.extend_from_slice(part.as_bytes());
+            }
+        }
         head.extend_from_slice(b"\r\nContent-Length: ");
         head.extend_from_slice(length.to_string().as_bytes());
         head.extend_from_slice(b"\r\n\r\n");
@@ -93,14 +121,17 @@ impl RequestHead {
     }
 
     /// The head of one request in HTTP/2.
-    pub(super) fn http2(&self, request_id: &str, length: usize) -> Request<()> {
+    pub(super) fn http2(&self, names: Names<'_>, length: usize) -> Request<()> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_2;
         let mut fields = self.fields.clone();
-        if let Ok(id) = HeaderValue::try_from(request_id) {
+        if let Ok(id) = HeaderValue::try_from(names.request) {
             fields.insert(REQUEST_ID, id);
+        }
+        if let Some(Ok(id)) = names.session.map(HeaderValue::try_from) {
+            fields.insert(SESSION_ID, id);
         }
         fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
         *request.headers_mut() = fields;

@@ -4,6 +4,7 @@
 //! are in flight. Finished records go down one bounded channel to the caller's thread.
 
 mod check;
+mod conversation;
 mod crew;
 mod flight;
 mod head;
@@ -76,6 +77,9 @@ pub enum EngineError {
     /// A header of the user's.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// Conversations of several turns, where the body has no list of messages to put the history into.
+    #[error("the requests have no messages of their own, which turns of conversations need")]
+    NoMessages,
     /// A thread, a runtime or a timer.
     #[error("a worker cannot be started")]
     Worker(#[from] io::Error),
@@ -135,6 +139,9 @@ impl Engine {
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, EngineError> {
+        if setup.workload.most_turns().is_some() && !conversation::fit(&setup) {
+            return Err(EngineError::NoMessages);
+        }
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let target = &setup.target;
         let opening = target.connect_timeout.unwrap_or(target.total_timeout);

@@ -5,19 +5,29 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
+use crestline_core::request::{Conversation, Item};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+use super::conversation::{Later, Own, Thread};
 use super::setup::{Setup, Share};
 
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
 
-/// A request ready to be sent.
+/// A request ready to be sent, or a conversation whose first turn is.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// Position among the requests of its phase.
     pub(crate) number: u64,
+    pub(crate) written: Written,
+    /// What follows on the answer.
+    pub(crate) thread: Option<Box<Thread>>,
+}
+
+/// What is sent, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Written {
     pub(crate) body: Bytes,
     /// Input length by the client's tokenizer.
     pub(crate) prompt_tokens: Option<u32>,
@@ -47,7 +57,7 @@ impl Queue {
             let numbers = share.numbers().skip(turn).step_by(threads.get());
             thread::Builder::new()
                 .name("prepare".to_owned())
-                .spawn(move || prepare(&setup, share.first_item, numbers, &sender))
+                .spawn(move || prepare(&setup, share, numbers, &sender))
                 .expect("the system can start a thread");
             receiver
         });
@@ -74,33 +84,82 @@ impl Queue {
 
 fn prepare(
     setup: &Setup,
-    first_item: u64,
+    share: Share,
     numbers: impl Iterator<Item = u64>,
     to: &mpsc::Sender<Prepared>,
 ) {
-    let mut text = Vec::new();
+    let mut writer = Writer {
+        setup,
+        text: Vec::new(),
+    };
+    let most = setup.workload.most_turns();
     for number in numbers {
-        let item = setup.workload.item(first_item + number);
+        let index = share.first_item + number;
+        let spoken = most.and_then(|most| Some((most, setup.workload.conversation(index)?)));
+        let (written, thread) = match spoken {
+            Some((most, conversation)) => {
+                let place = (share.first_index + number, most);
+                let (written, thread) = writer.conversation(place, conversation);
+                (written, Some(thread))
+            }
+            None => (writer.write(setup.workload.item(index)).0, None),
+        };
+        let prepared = Prepared {
+            number,
+            written,
+            thread,
+        };
+        if to.blocking_send(prepared).is_err() {
+            break;
+        }
+    }
+}
+
+/// Writes bodies.
+struct Writer<'a> {
+    setup: &'a Setup,
+    text: Vec<u8>,
+}
+
+impl Writer<'_> {
+    /// The request of an item, and its fields.
+    fn write(&mut self, item: Item) -> (Written, Map<String, Value>) {
         let prompt_tokens = item.prompt_tokens;
+        let setup = self.setup;
         let body = setup
             .endpoint
             .request(item, &setup.model, &setup.generation);
         let expected_tokens = forced_tokens(&body.fields);
-        text.clear();
-        body.write(&mut text);
-        // A copy of exactly its size: thousands of bodies are held at once.
-        let body = Bytes::copy_from_slice(&text);
-        if to
-            .blocking_send(Prepared {
-                number,
-                body,
-                prompt_tokens,
-                expected_tokens,
-            })
-            .is_err()
-        {
-            break;
-        }
+        self.text.clear();
+        body.write(&mut self.text);
+        let written = Written {
+            // A copy of exactly its size: thousands of bodies are held at once.
+            body: Bytes::copy_from_slice(&self.text),
+            prompt_tokens,
+            expected_tokens,
+        };
+        (written, body.fields)
+    }
+
+    /// The first turn, and what follows on it.
+    fn conversation(
+        &mut self,
+        place: (u64, u32),
+        conversation: Conversation,
+    ) -> (Written, Box<Thread>) {
+        let mut turns = conversation.turns.into_iter().map(|turn| {
+            let (written, fields) = self.write(turn.item);
+            let own = Own::find(&fields).expect("the engine has checked that turns have messages");
+            Later {
+                written,
+                own,
+                pause: turn.pause,
+            }
+        });
+        let first = turns.next().expect("a conversation has a turn");
+        let said = &first.written.body[first.own.from..first.own.to];
+        let thread = Thread::new(place, conversation.history, said, turns.collect());
+        (first.written, Box::new(thread))
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use crestline_core::arrival;
+use crestline_core::follow_ups::FollowUps;
 use crestline_core::health::{ClientHealth, Starved, WorkerUse};
 use crestline_core::record::RequestRecord;
 use crestline_core::schedule::{Schedule, Start};
@@ -20,6 +21,7 @@ use crestline_core::units::Nanos;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::conversation::Thread;
 use super::flight::{Flight, into_text};
 use super::head::RequestHead;
 use super::ids::RequestIds;
@@ -28,7 +30,7 @@ use super::links::Links;
 use super::live::LiveCounters;
 use super::outbox::Outbox;
 use super::pacer::Pacer;
-use super::prepare::{Prepared, Queue};
+use super::prepare::{Prepared, Queue, Written};
 use super::roster::{Roster, Track};
 use super::setup::{DueTimes, Setup, Share};
 use super::stop::Stop;
@@ -74,6 +76,8 @@ struct Current {
     /// Of a phase that was made ready: drawn before its start, so that the draws do not delay it.
     arrivals: Option<arrival::Shard>,
     schedule: Schedule<DueTimes>,
+    /// Later turns of conversations, which have their slots already.
+    follow_ups: FollowUps<Box<Thread>>,
     queue: Queue,
     held: Option<Prepared>,
     in_flight: u64,
@@ -81,6 +85,34 @@ struct Current {
     starved: Starved,
     /// Only in a session.
     roster: Option<Roster>,
+}
+
+impl Current {
+    /// Sends nothing more; conversations are broken off.
+    fn stop(&mut self) {
+        self.schedule.stop();
+        for _ in 0..self.follow_ups.stop() {
+            self.schedule.release(Nanos::ZERO);
+        }
+    }
+
+    /// Nothing is in flight, and nothing will be sent.
+    fn is_over(&mut self, now: Nanos) -> bool {
+        self.in_flight == 0 && self.follow_ups.is_empty() && self.schedule.is_over(now)
+    }
+
+    /// Whether something is to be sent now, and when the next request will be due by itself.
+    fn outlook(&mut self, now: Nanos) -> (bool, Option<Nanos>) {
+        let follows_at = self.follow_ups.next_due();
+        let follows = follows_at.is_some_and(|due| due <= now);
+        if self.starving_since.is_some() {
+            return (follows, follows_at);
+        }
+        let is_ready = self.schedule.is_ready(now);
+        let begins_at = self.schedule.wakes_at();
+        let next = begins_at.into_iter().chain(follows_at).min();
+        (is_ready || follows, next)
+    }
 }
 
 /// When a phase begins, and when it sends no more.
@@ -142,6 +174,7 @@ impl Worker {
             share,
             arrivals,
             schedule: Share::idle(),
+            follow_ups: FollowUps::default(),
             queue,
             held,
             in_flight: 0,
@@ -161,6 +194,7 @@ impl Worker {
         self.with_current(|current| {
             let arrivals = current.arrivals.take();
             current.schedule = current.share.schedule(arrivals, span.start, span.until);
+            current.follow_ups = FollowUps::until(span.until);
         });
         pacer.until(span.start).await;
         self.serve(Commands(None), pacer, stop).await
@@ -230,9 +264,12 @@ impl Worker {
         Answer::new(self.setup.endpoint.answer_form())
     }
 
-    /// A request body as the record keeps it: none that is a form, for a recording is no text.
-    pub(crate) fn text_of(&self, body: Bytes) -> String {
-        if self.setup.keep_text && !self.setup.endpoint.sends_form() {
+    /// A request body as the record keeps it: none that is a form, for a recording is no text. One that is still to be
+    /// counted is kept in any case.
+    pub(crate) fn text_of(&self, body: Bytes, record: &RequestRecord) -> String {
+        let is_counted = record.turn.is_none() || record.prompt_tokens.is_some();
+        let is_kept = self.setup.keep_text || !is_counted;
+        if is_kept && !self.setup.endpoint.sends_form() {
             into_text(body)
         } else {
             String::new()
@@ -244,12 +281,22 @@ impl Worker {
         self.idle.borrow_mut().push(wire);
     }
 
-    /// A request has ended: frees its slot, which may send the next one at once.
-    pub(crate) fn finish(self: &Rc<Self>, record: RequestRecord) {
+    /// A request has ended: frees its slot, which may send the next one at once, unless a turn follows after a pause.
+    pub(crate) fn finish(
+        self: &Rc<Self>,
+        record: RequestRecord,
+        next: Option<(Nanos, Box<Thread>)>,
+    ) {
         self.live.count_end(&record);
         if let Some(current) = self.phase.borrow_mut().as_mut() {
             current.in_flight -= 1;
-            current.schedule.release(record.end);
+            let follows = next.is_some_and(|(pause, thread)| {
+                let due = record.end.saturating_add(pause);
+                current.follow_ups.add(due, thread)
+            });
+            if !follows {
+                current.schedule.release(record.end);
+            }
             if let Some(roster) = &mut current.roster {
                 roster.remove(record.index);
             }
@@ -270,7 +317,7 @@ impl Worker {
             self.obey_all(commands);
             if deadline.is_none() && stop.is_asked() {
                 deadline = Some(self.desk.clock.now().saturating_add(self.setup.grace));
-                self.with_current(|current| current.schedule.stop());
+                self.with_current(Current::stop);
             }
             if deadline
                 .is_some_and(|deadline| self.desk.clock.now() >= deadline || stop.is_urgent())
@@ -307,7 +354,7 @@ impl Worker {
 
     fn is_over(&self) -> bool {
         let now = self.desk.clock.now();
-        self.with_current(|current| current.in_flight == 0 && current.schedule.is_over(now))
+        self.with_current(|current| current.is_over(now))
             .unwrap_or(true)
     }
 
@@ -338,27 +385,28 @@ impl Worker {
     fn dispatch(self: &Rc<Self>, now: Nanos) -> bool {
         let mut sent = 0;
         while sent < BATCH {
-            let Some((start, prepared, share)) = self.take_next(now) else {
+            if let Some((due, thread, share)) = self.take_turn(now) {
+                self.follow_up(due, thread, share);
+            } else if let Some((start, prepared, share)) = self.take_next(now) {
+                self.launch(start, prepared, share);
+            } else {
                 break;
-            };
-            self.launch(start, prepared, share);
+            }
             sent += 1;
         }
-        let wakes = self.with_current(|current| {
-            let starving = current.starving_since.is_some();
-            let ready = current.schedule.is_ready(now);
-            (
-                ready && !starving,
-                if starving {
-                    None
-                } else {
-                    current.schedule.wakes_at()
-                },
-            )
-        });
+        let wakes = self.with_current(|current| current.outlook(now));
         let (more, wakes_at) = wakes.unwrap_or((false, None));
         self.next_due.set(wakes_at.unwrap_or(Nanos::MAX));
         more
+    }
+
+    /// A turn that follows on an answer.
+    fn take_turn(&self, now: Nanos) -> Option<(Nanos, Box<Thread>, Share)> {
+        let mut phase = self.phase.borrow_mut();
+        let current = phase.as_mut()?;
+        let (due, thread) = current.follow_ups.take(now)?;
+        current.in_flight += 1;
+        Some((due, thread, current.share))
     }
 
     fn take_next(&self, now: Nanos) -> Option<(Start, Prepared, Share)> {
@@ -380,16 +428,40 @@ impl Worker {
         Some((start, prepared, current.share))
     }
 
-    /// Writes a request to an idle connection, or lets it open one.
+    /// Sends a request, or the first turn of a conversation.
     fn launch(self: &Rc<Self>, start: Start, prepared: Prepared, share: Share) {
-        let mut record = RequestRecord::new(share.first_index + prepared.number, share.phase);
+        let Prepared {
+            number,
+            written,
+            mut thread,
+        } = prepared;
+        let mut record = RequestRecord::new(share.first_index + number, share.phase);
         record.due = start.due;
         record.slot_wait = start.slot_wait;
-        record.request_id = self.ids.id(share.phase, prepared.number, record.index);
+        record.request_id = self.ids.id(share.phase, number, record.index);
+        if let Some(thread) = &mut thread {
+            thread.call(std::mem::take(&mut record.request_id));
+            thread.begin(&mut record);
+        }
+        self.send(record, written, thread);
+    }
+
+    /// Sends a later turn.
+    fn follow_up(self: &Rc<Self>, due: Nanos, mut thread: Box<Thread>, share: Share) {
+        let mut record = RequestRecord::new(0, share.phase);
+        record.due = due;
+        thread.begin(&mut record);
+        let written = thread.take_next().expect("a turn that is due is ready");
+        self.send(record, written, Some(thread));
+    }
+
+    /// Writes a request to an idle connection, or lets it open one.
+    fn send(self: &Rc<Self>, record: RequestRecord, written: Written, thread: Option<Box<Thread>>) {
         self.live.sent.fetch_add(1, Relaxed);
-        let track = self.track(&record, prepared.expected_tokens);
-        let mut flight = Flight::new(Rc::clone(self), record, prepared.body);
-        flight.prompt_tokens = prepared.prompt_tokens;
+        let track = self.track(&record, written.expected_tokens);
+        let mut flight = Flight::new(Rc::clone(self), record, written.body);
+        flight.prompt_tokens = written.prompt_tokens;
+        flight.thread = thread;
         flight.track.clone_from(&track);
         let task = if self.route.is_http2() {
             let begun = flight.begin_http2();
@@ -414,9 +486,7 @@ impl Worker {
     }
 
     fn launch_http1(&self, mut flight: Flight) -> AbortHandle {
-        let head = self
-            .head
-            .http1(&flight.record.request_id, flight.body.len());
+        let head = self.head.http1(flight.names(), flight.body.len());
         let mut out = Outgoing::new(head, flight.body.clone());
         let (mut wire, closed) = self.idle_connection();
         flight.record.reconnects += closed;

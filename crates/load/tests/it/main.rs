@@ -5,6 +5,7 @@
 mod aside;
 mod backends;
 mod certificate;
+mod conversations;
 mod frames;
 mod http2;
 mod http2_script;

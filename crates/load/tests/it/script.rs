@@ -41,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) most_in_flight: Arc<AtomicUsize>,
     /// Request heads as they were received.
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
+    /// Request bodies, in the same order.
+    pub(crate) bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Script {
@@ -65,8 +67,10 @@ impl Script {
             requests: Arc::default(),
             most_in_flight: Arc::default(),
             heads: Arc::default(),
+            bodies: Arc::default(),
         };
         let heads = Arc::clone(&script.heads);
+        let bodies = Arc::clone(&script.bodies);
         let (connections, requests) = (
             Arc::clone(&script.connections),
             Arc::clone(&script.requests),
@@ -83,13 +87,15 @@ impl Script {
                 let (step, requests) = (Arc::clone(&step), Arc::clone(&requests));
                 let (most, now) = (Arc::clone(&most), Arc::clone(&now));
                 let (wrap, heads) = (Arc::clone(&wrap), Arc::clone(&heads));
+                let bodies = Arc::clone(&bodies);
                 thread::spawn(move || {
                     let mut mine = 0;
                     let Some(mut stream) = wrap(stream) else {
                         return;
                     };
-                    while let Some(head) = read_request(&mut stream) {
+                    while let Some((head, body)) = read_request(&mut stream) {
                         heads.lock().unwrap().push(head);
+                        bodies.lock().unwrap().push(body);
                         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         let go_on = act(
                             &mut stream,
@@ -150,8 +156,8 @@ pub(crate) fn pause(time: Duration) {
     thread::sleep(time);
 }
 
-/// Reads one request with its body and gives its head; `None` at the end of the connection.
-fn read_request(stream: &mut impl Read) -> Option<String> {
+/// Reads one request: head and body; `None` at the end of the connection.
+fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -164,8 +170,9 @@ fn read_request(stream: &mut impl Read) -> Option<String> {
         name.eq_ignore_ascii_case("content-length")
             .then(|| value.parse().ok())?
     });
-    stream.read_exact(&mut vec![0; length.unwrap_or(0)]).ok()?;
-    Some(head)
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// A streamed answer of so many tokens with its usage, one piece an event.

@@ -4,7 +4,7 @@
 //! Metric columns are written for other readers and never read here.
 
 use crestline_core::record::{
-    Exchange, Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource,
+    Exchange, Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource, TurnPlace,
 };
 use crestline_core::units::Nanos;
 use rusqlite::Row;
@@ -83,6 +83,17 @@ fn push_facts(values: &mut Vec<Value>, record: &RequestRecord, context: RowConte
         Value::Integer(i64::from(record.reconnects)),
         text(list(&record.chunk_tokens)),
         text(list(&record.bare_events)),
+    ]);
+    push_turn(values, record.turn);
+}
+
+/// The columns of conversations.
+fn push_turn(values: &mut Vec<Value>, turn: Option<TurnPlace>) {
+    let conversation = turn.map(|turn| turn.conversation.cast_signed());
+    values.extend([
+        integer(conversation),
+        integer(turn.map(|turn| turn.turn)),
+        integer(turn.map(|turn| turn.turns)),
     ]);
 }
 
@@ -165,6 +176,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
         failure: cells.failure()?,
         reconnects: cells.get("reconnects")?,
         request_id: cells.get("request_id")?,
+        turn: cells.turn()?,
         exchange: cells.exchange()?,
     })
 }
@@ -222,6 +234,21 @@ impl Cells<'_> {
             || Ok(Vec::new()),
             |text| serde_json::from_str(&text).map_err(|_| RowError::Column(column)),
         )
+    }
+
+    /// None in a file of version 2 or before, which has no such columns.
+    fn turn(&self) -> Result<Option<TurnPlace>, RowError> {
+        if self.0.as_ref().column_index("conversation").is_err() {
+            return Ok(None);
+        }
+        let Some(conversation) = self.get::<Option<i64>>("conversation")? else {
+            return Ok(None);
+        };
+        Ok(Some(TurnPlace {
+            conversation: conversation.cast_unsigned(),
+            turn: self.get("turn")?,
+            turns: self.get("turns")?,
+        }))
     }
 
     fn failure(&self) -> Result<Option<Failure>, RowError> {

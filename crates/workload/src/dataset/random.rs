@@ -109,6 +109,7 @@ impl Random {
                 which: self.offset,
                 tokens: self.prefix_length,
             },
+            also: Shared::default(),
         };
         let (prompt, prompt_tokens) = self.text.prompt(wanted, presentation);
         Item {

@@ -44,6 +44,8 @@ pub(crate) struct Wanted {
     pub(crate) tokens: u32,
     /// What it begins with.
     pub(crate) shared: Shared,
+    /// What follows that, and is shared by fewer.
+    pub(crate) also: Shared,
 }
 
 /// A begin that several texts have.
@@ -62,6 +64,7 @@ impl Wanted {
             position,
             tokens,
             shared: Shared::default(),
+            also: Shared::default(),
         }
     }
 }
@@ -222,9 +225,12 @@ impl RandomText {
     /// What makes up an item, each place below its `range`: the shared prefix, the index, then independent draws.
     fn places(&self, of: Wanted, range: &dyn Fn(usize) -> usize) -> Vec<usize> {
         let mut places = Vec::with_capacity(of.tokens as usize);
-        let mut random = stream(self.seed, of.shared.which, Purpose::Prefix);
-        for place in 0..of.shared.tokens.min(of.tokens) as usize {
-            places.push(random.random_range(0..range(place)));
+        for shared in [of.shared, of.also] {
+            let mut random = stream(self.seed, shared.which, Purpose::Prefix);
+            let end = places.len() + shared.tokens as usize;
+            for place in places.len()..end.min(of.tokens as usize) {
+                places.push(random.random_range(0..range(place)));
+            }
         }
         self.spell_index(of.position, of.tokens as usize, range, &mut places);
         let mut random = stream(self.seed, of.position, Purpose::Words);

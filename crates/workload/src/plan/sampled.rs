@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ConversationSamples;
+
 /// Samples of a source. They need none of the plan's own lengths: a source says what it needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
     /// Where samples come from.
     pub source: SampleSource,
-    /// Requests that the run will make, those before the measurement included, but not the copies: no more samples are read or
-    /// drawn than that.
+    /// Requests (or conversations) that the run will make, those before the measurement included, but not the copies: no more
+    /// samples are read or drawn than that.
     ///
     /// Where there are fewer, later items repeat them in a drawn order; `Workload::len` tells how many there are.
     pub requests: u64,
@@ -88,6 +90,8 @@ pub enum SampleSource {
     Questions(QuestionSamples),
     /// A data set as the hub stores it.
     Hub(HubSamples),
+    /// Conversations of several turns, each sent when the one before is answered.
+    Conversations(ConversationSamples),
 }
 
 /// Uniform lengths around a length: whole numbers of `[floor(length * (1 - spread)), ceil(length * (1 + spread))]`.

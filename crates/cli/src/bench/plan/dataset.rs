@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::ValueEnum as _;
 use crestline_workload::plan::{
     AroundLength, BurstSamples, HubSamples, MediaSize, Pairing, PictureFiles, PictureSamples,
     PoemSamples, PrefixRepetition, PromptSamples, QuestionSamples, QuestionShape, RandomMedia,
@@ -12,7 +13,7 @@ use crestline_workload::plan::{
 use serde_json::Value;
 
 use super::super::args::{DatasetArgs, DatasetName, ServeArgs};
-use super::buckets;
+use super::{buckets, conversations};
 use crate::problem::Problem;
 use crate::values;
 
@@ -20,6 +21,9 @@ use crate::values;
 pub(super) fn source(args: &ServeArgs) -> Result<SampleSource, Problem> {
     let set = &args.dataset;
     check_trace_flags(set)?;
+    if args.conversations.multi_turn {
+        return conversations::source(args).map(SampleSource::Conversations);
+    }
     Ok(match set.dataset_name {
         DatasetName::Random => SampleSource::Random(random(args)?),
         DatasetName::RandomMm => SampleSource::RandomMedia(random_media(args)?),
@@ -68,6 +72,12 @@ pub(super) fn source(args: &ServeArgs) -> Result<SampleSource, Problem> {
     })
 }
 
+/// As it is typed.
+pub(super) fn name(name: DatasetName) -> String {
+    let value = name.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// Requests are due when the data set says.
 pub(super) fn has_times(args: &ServeArgs) -> bool {
     let set = &args.dataset;
@@ -89,13 +99,13 @@ fn check_trace_flags(set: &DatasetArgs) -> Result<(), Problem> {
     Ok(())
 }
 
-fn path(set: &DatasetArgs) -> Result<PathBuf, Problem> {
+pub(super) fn path(set: &DatasetArgs) -> Result<PathBuf, Problem> {
     set.dataset_path.as_ref().map(PathBuf::from).ok_or_else(|| {
         Problem::usage("this data set needs --dataset-path").hint("give its file, or its folder")
     })
 }
 
-fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
+pub(super) fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
     match &set.dataset_path {
         None => Ok(()),
         Some(path) => Err(Problem::usage(format!(
@@ -106,7 +116,7 @@ fn without_path(set: &DatasetArgs) -> Result<(), Problem> {
 }
 
 /// Lengths of random prompts and answers, and how far they vary.
-fn around(args: &ServeArgs) -> Result<(AroundLength, AroundLength), Problem> {
+pub(super) fn around(args: &ServeArgs) -> Result<(AroundLength, AroundLength), Problem> {
     let set = &args.dataset;
     let (input, output) = ratios(&set.random_range_ratio)?;
     Ok((
@@ -206,7 +216,7 @@ fn repetition(args: &ServeArgs) -> Result<PrefixRepetition, Problem> {
     })
 }
 
-fn custom_length(args: &ServeArgs) -> Result<Option<u32>, Problem> {
+pub(super) fn custom_length(args: &ServeArgs) -> Result<Option<u32>, Problem> {
     if let Some(tokens) = args.request.output_len {
         return Ok(Some(tokens));
     }

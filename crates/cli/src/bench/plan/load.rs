@@ -6,6 +6,7 @@ use crestline_core::request::{Arrivals, Burstiness, Load, LoadPoint, Pace, Pacin
 use crestline_core::units::Rate;
 
 use super::super::args::{Compat, DatasetName, LoadArgs, RampUp, ServeArgs};
+use super::conversations;
 use crate::problem::Problem;
 use crate::values;
 
@@ -21,8 +22,12 @@ pub(super) fn point(all: &ServeArgs) -> Result<LoadPoint, Problem> {
         .map(|limit| values::positive("--max-concurrency", limit))
         .transpose()?;
     let warmup = u64::from(values::count("--num-warmups", args.num_warmups)?);
+    let mut load = load(args, requests, limit)?;
+    if all.conversations.multi_turn {
+        load = conversations::load(all, load, requests)?;
+    }
     Ok(LoadPoint {
-        load: load(args, requests, limit)?,
+        load,
         requests: u64::from(requests.get()),
         warmup,
         duration: None,

@@ -56,6 +56,7 @@ fn refuses(flags: &str, expected: &Expect) {
     expected.assert_eq(&problem.to_string());
 }
 
+mod conversations;
 mod load;
 mod pictures;
 mod request;

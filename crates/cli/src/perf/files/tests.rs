@@ -45,6 +45,7 @@ fn record(sent_ms: u64, end_ms: u64) -> RequestRecord {
         failure: None,
         reconnects: 0,
         request_id: String::new(),
+        turn: None,
         exchange: None,
     }
 }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod changes;
+mod conversations;
 
 const SETTINGS: SessionSettings = SessionSettings {
     seed: 7,

@@ -86,8 +86,7 @@ impl Flight {
     }
 
     fn send(&mut self, link: &Rc<Link>) -> Sent {
-        let id = &self.record.request_id;
-        let request = self.worker.head.http2(id, self.body.len());
+        let request = self.worker.head.http2(self.names(), self.body.len());
         self.record.sent = self.worker.desk.clock.now();
         link.send(request, self.body.clone())
     }

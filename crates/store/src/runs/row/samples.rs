@@ -1,7 +1,7 @@
 //! Records for tests: one plain, and any at all.
 
 use crestline_core::record::{
-    Exchange, Failure, FailureKind, Gaps, Phase, RequestRecord, TokenCount, TokenSource,
+    Exchange, Failure, FailureKind, Gaps, Phase, RequestRecord, TokenCount, TokenSource, TurnPlace,
 };
 use crestline_core::units::Nanos;
 use proptest::prelude::*;
@@ -45,6 +45,7 @@ pub(crate) fn success(index: u64) -> RequestRecord {
         failure: None,
         reconnects: 0,
         request_id: format!("r-{index}"),
+        turn: None,
         exchange: Some(Box::new(Exchange {
             request: r#"{"prompt":"tell me"}"#.to_owned(),
             answer: ANSWER.to_owned(),
@@ -68,6 +69,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = RequestRecord> {
             output_tokens: counts.output_tokens,
             cached_tokens: counts.cached_tokens,
             reconnects: counts.reconnects,
+            turn: counts.turn,
             ..times
         }
     })
@@ -111,6 +113,7 @@ struct Counts {
     output_tokens: Option<TokenCount>,
     cached_tokens: Option<u32>,
     reconnects: u32,
+    turn: Option<TurnPlace>,
 }
 
 fn any_counts() -> impl Strategy<Value = Counts> {
@@ -126,15 +129,23 @@ fn any_counts() -> impl Strategy<Value = Counts> {
         tokens(),
         any::<Option<u32>>(),
         any::<u32>(),
+        any::<Option<(u64, u32, u32)>>(),
     )
         .prop_map(
-            |(index, chunks, prompt_tokens, output_tokens, cached_tokens, reconnects)| Counts {
-                index,
-                chunks,
-                prompt_tokens,
-                output_tokens,
-                cached_tokens,
-                reconnects,
+            |(index, chunks, prompt_tokens, output_tokens, cached_tokens, reconnects, turn)| {
+                Counts {
+                    index,
+                    chunks,
+                    prompt_tokens,
+                    output_tokens,
+                    cached_tokens,
+                    reconnects,
+                    turn: turn.map(|(conversation, turn, turns)| TurnPlace {
+                        conversation,
+                        turn,
+                        turns,
+                    }),
+                }
             },
         )
 }

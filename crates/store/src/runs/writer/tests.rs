@@ -4,6 +4,7 @@ use super::*;
 use crate::runs::RunReader;
 use crate::runs::batch::{Batch, Step};
 use crate::runs::row::samples;
+use crestline_core::record::TurnPlace;
 
 fn options(commit_rows: usize) -> WriteOptions {
     WriteOptions {
@@ -247,8 +248,14 @@ fn only_a_run_can_be_taken_up() {
 
 #[test]
 fn a_file_of_an_earlier_version_is_read_and_goes_on() {
-    let added = [("chunk_tokens", 2), ("bare_events_ns", 3)];
-    for version in [1, 2] {
+    let added = [
+        ("turns", 4),
+        ("turn", 4),
+        ("conversation", 4),
+        ("bare_events_ns", 3),
+        ("chunk_tokens", 2),
+    ];
+    for version in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.db");
         let writer = RunWriter::create(&path, options(1), &header()).unwrap();
@@ -271,6 +278,11 @@ fn a_file_of_an_earlier_version_is_read_and_goes_on() {
         assert_eq!(stored.rows, 1);
         let known = RequestRecord {
             chunk_tokens: vec![2, 2, 1],
+            turn: Some(TurnPlace {
+                conversation: 4,
+                turn: 1,
+                turns: 2,
+            }),
             bare_events: vec![Nanos(7), Nanos(u64::MAX)],
             ..samples::success(1)
         };

@@ -5,6 +5,7 @@
 
 mod audio;
 mod burst;
+mod conversations;
 mod hub;
 mod jpeg;
 mod listing;
@@ -23,7 +24,9 @@ mod table;
 mod trace;
 mod words;
 
-use crestline_core::request::{Item, Prompt};
+use std::ops::Range;
+
+use crestline_core::request::{Conversation, Item, Prompt};
 use crestline_core::units::Nanos;
 use rand::RngExt as _;
 use serde_json::{Map, Value};
@@ -92,6 +95,7 @@ enum Source {
     Rerank(Box<rerank::Rerank>),
     Burst(Box<burst::Burst>),
     Trace(Box<trace::Trace>),
+    Conversations(Box<conversations::Conversations>),
 }
 
 impl Sampled {
@@ -161,6 +165,10 @@ impl Sampled {
                 burst.sample(position, row, presentation)
             }
             Source::Trace(trace) => trace.sample(position, self.row(position, trace.len())),
+            Source::Conversations(conversations) => {
+                let row = |rows: usize| self.row(position, rows);
+                conversations.first_turn(position, row, presentation)
+            }
         }
     }
 
@@ -175,6 +183,46 @@ impl Sampled {
             Source::Prefixes(prefixes) => Some(prefixes.len()),
             Source::Burst(burst) => Some(burst.len() as u64),
             Source::Trace(trace) => Some(trace.len() as u64),
+            Source::Conversations(conversations) => conversations.len(),
+        }
+    }
+
+    /// The conversation at an index, where items are conversations.
+    pub(crate) fn conversation(
+        &self,
+        index: u64,
+        presentation: &Presentation,
+    ) -> Option<Conversation> {
+        let position = self.position(index);
+        let row = |rows: usize| self.row(position, rows);
+        let conversations = self.conversations()?;
+        Some(conversations.conversation((index, position), row, presentation))
+    }
+
+    /// Turns of the longest conversation, where items are conversations.
+    pub(crate) fn most_turns(&self) -> Option<u32> {
+        Some(self.conversations()?.most_turns())
+    }
+
+    /// Turns of all conversations with these indices, where items are conversations.
+    pub(crate) fn turns(&self, indices: Range<u64>) -> Option<u64> {
+        let conversations = self.conversations()?;
+        let turns = |index: u64| {
+            let position = self.position(index);
+            u64::from(conversations.turns(position, |rows| self.row(position, rows)))
+        };
+        Some(indices.map(turns).sum())
+    }
+
+    /// The position of an item's sample.
+    fn position(&self, index: u64) -> u64 {
+        index.saturating_sub(self.copies).wrapping_add(self.offset)
+    }
+
+    fn conversations(&self) -> Option<&conversations::Conversations> {
+        match &self.source {
+            Source::Conversations(conversations) => Some(conversations),
+            _ => None,
         }
     }
 
@@ -230,6 +278,10 @@ impl Opening<'_> {
                 let (trace, due_times) = trace::Trace::open(self, samples, notes)?;
                 return Ok((Source::Trace(Box::new(trace)), Some(due_times)));
             }
+            SampleSource::Conversations(samples) => {
+                let conversations = conversations::Conversations::open(self, samples, notes)?;
+                Source::Conversations(Box::new(conversations))
+            }
             read => Source::Listed(self.listed(read, notes)?),
         };
         Ok((made, None))
@@ -256,6 +308,7 @@ impl Opening<'_> {
             | SampleSource::Rerank(_)
             | SampleSource::PrefixRepetition(_)
             | SampleSource::Burst(_)
+            | SampleSource::Conversations(_)
             | SampleSource::Trace(_) => {}
         }
         Ok(listing.finish(notes)?)

@@ -84,6 +84,7 @@ impl Prefixes {
                 which: scramble(self.offset, 2, u64::from(prefix)),
                 tokens: self.lengths.prefix_length,
             },
+            also: Shared::default(),
         }
     }
 

@@ -181,6 +181,7 @@ impl RandomSource {
             position,
             tokens: self.prefix_length.saturating_add(own),
             shared,
+            also: Shared::default(),
         }
     }
 

@@ -27,6 +27,9 @@ pub(super) struct Conversation {
 
 #[derive(Deserialize)]
 pub(super) struct Turn {
+    /// Who says it.
+    #[serde(default)]
+    pub(super) from: Option<String>,
     #[serde(default)]
     pub(super) value: String,
 }
@@ -72,7 +75,7 @@ pub(super) fn list(
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<Conversation>, DatasetError> {
+pub(super) fn read(path: &Path) -> Result<Vec<Conversation>, DatasetError> {
     let mut conversations: Vec<Conversation> = read_array(path, "objects with `conversations`")?;
     conversations.retain(|conversation| conversation.conversations.len() >= 2);
     Ok(conversations)

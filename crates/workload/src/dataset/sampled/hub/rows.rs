@@ -211,6 +211,7 @@ fn conversation(listing: &mut Listing<'_>, row: &Cell, asked: Option<u32>) -> Re
         return Err("has no list `conversations`".into());
     };
     let turn = |turn: &Cell| Turn {
+        from: None,
         value: turn
             .field("value")
             .and_then(Cell::text)
