@@ -15,6 +15,8 @@ pub(crate) struct Flags {
     pub(crate) url: &'static str,
     /// Which tokenizer.
     pub(crate) tokenizer: &'static str,
+    /// How a service is measured whose certificate nobody vouches for, where that can be.
+    pub(crate) unverified: Option<&'static str>,
     /// How a key is given.
     pub(crate) key: &'static str,
     /// Longest silence inside a response.
@@ -125,6 +127,18 @@ fn journal_hint(error: &JournalError) -> &'static str {
     }
 }
 
+/// What to do about a service that does not show a certificate which this machine accepts.
+pub(crate) fn certificate(flags: &Flags) -> String {
+    let otherwise = flags.unverified.map_or_else(String::new, |flag| {
+        format!("; {flag} asks for no proof at all")
+    });
+    format!(
+        "check whether {} should be http; trust the certificate's issuer on this machine, or name its file in \
+         SSL_CERT_FILE{otherwise}",
+        flags.url
+    )
+}
+
 fn refused(kind: FailureKind, flags: &Flags) -> String {
     let Flags {
         url,
@@ -142,9 +156,7 @@ fn refused(kind: FailureKind, flags: &Flags) -> String {
             format!("check host and port in {url}, and whether a proxy is needed")
         }
         FailureKind::Connect => format!("check {url} and the proxy variables"),
-        FailureKind::Tls => format!(
-            "check whether {url} should be http, and whether the certificate is one that this machine trusts"
-        ),
+        FailureKind::Tls => certificate(flags),
         FailureKind::Unauthorized => format!("give the key {key}"),
         FailureKind::ClientError => format!(
             "check the path of {url} (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \

@@ -13,8 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::client::address::Address;
-use crate::client::connect::{ExtraRoots, Route, RouteError};
+use crate::client::connect::{Route, RouteError};
 use crate::client::h1::{ResponseDecoder, ResponseError};
+use crate::client::trust::{ExtraRoots, Trust};
 use crate::client::wire::Wire;
 use crate::engine::headers;
 use crate::target::Target;
@@ -149,7 +150,8 @@ impl Aside {
         let address = Address::of_service(&target.url).map_err(RouteError::from)?;
         let scheme = if address.tls { "https" } else { "http" };
         let base = format!("{scheme}://{}", address.authority());
-        let mut route = runtime.block_on(Route::find(&base, timeout, roots, env))?;
+        let trust = Trust::of(target, roots);
+        let mut route = runtime.block_on(Route::find(&base, timeout, trust, env))?;
         route.keep_to_http1();
         Ok(Self {
             runtime,

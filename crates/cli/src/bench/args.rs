@@ -65,6 +65,9 @@ pub(crate) struct ConnectionArgs {
     /// Path behind the beginning of the URL; it must fit `--backend`.
     #[arg(long, value_name = "PATH", default_value = "/v1/completions")]
     pub(crate) endpoint: String,
+    /// Accept any certificate of an `https` service.
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// Headers sent with each request.
     #[arg(long, value_name = "NAME=VALUE", num_args = 0.., action = ArgAction::Set)]
     pub(crate) header: Vec<String>,

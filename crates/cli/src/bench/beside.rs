@@ -1,5 +1,6 @@
 //! What is asked of a service besides the load: its models, and what it counts itself.
 
+use crestline_core::record::FailureKind;
 use crestline_core::units::Nanos;
 use crestline_load::aside::{Aside, AsideError};
 use crestline_load::counters::ServerCounters;
@@ -10,6 +11,7 @@ use super::args::ServerArgs;
 use super::serve::FLAGS;
 use crate::console;
 use crate::problem::Problem;
+use crate::problems;
 
 /// Longest time for one such request.
 const PATIENCE: Nanos = Nanos::from_secs(30);
@@ -29,9 +31,13 @@ pub(super) fn first_model(target: &Target) -> Result<(String, String), Problem> 
     let models: Value = aside(target)
         .and_then(|mut aside| aside.get_json("/v1/models"))
         .map_err(|error| {
-            unknown()
-                .because(&error)
-                .hint(format!("give --model, or check {}", FLAGS.url))
+            let hint = match &error {
+                AsideError::Connect { failure, .. } if failure.kind == FailureKind::Tls => {
+                    problems::certificate(&FLAGS)
+                }
+                _ => format!("give --model, or check {}", FLAGS.url),
+            };
+            unknown().because(&error).hint(hint)
         })?;
     let first = &models["data"][0];
     let name = first["id"].as_str().ok_or_else(unknown)?;

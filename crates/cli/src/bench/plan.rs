@@ -17,7 +17,7 @@ use crestline_core::request::Arrivals;
 use crestline_core::units::{Nanos, Rate};
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
-use crestline_load::target::{Secret, Target};
+use crestline_load::target::{Certificates, Secret, Target};
 use crestline_workload::Workload;
 
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
@@ -122,6 +122,14 @@ pub(crate) fn live_target(args: &ServeArgs, around: &Surroundings) -> Result<Tar
     }
 }
 
+/// What the user should know of a service that does not have to prove who it is.
+pub(crate) fn unproved(args: &ConnectionArgs) -> Option<&'static str> {
+    (args.insecure && address::is_encrypted(args)).then_some(
+        "--insecure: no certificate is checked, so that whoever stands between can read and change what is sent, keys \
+         included",
+    )
+}
+
 /// How many requests there are, or when they are due, is known only when the data set is read.
 pub(crate) fn depends_on_samples(args: &ServeArgs) -> bool {
     args.dataset.no_oversample || dataset::has_times(args) || load::wants_all(args)
@@ -191,6 +199,11 @@ fn target(
         connect_timeout: None,
         read_timeout: None,
         total_timeout: TOTAL_TIMEOUT,
+        certificates: if args.insecure {
+            Certificates::Unchecked
+        } else {
+            Certificates::Checked
+        },
     })
 }
 

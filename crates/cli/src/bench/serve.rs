@@ -42,6 +42,7 @@ const SAME_SECOND: u32 = 100;
 pub(super) const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
     tokenizer: "--tokenizer",
+    unverified: Some("--insecure"),
     key: "in OPENAI_API_KEY or with --header Authorization='Bearer KEY'",
     read_timeout: "the server's speed",
     total_timeout: "the server's speed",
@@ -70,6 +71,9 @@ fn run_in(folder: &Path, args: &ServeArgs, stop: &Stop) -> Result<Exit, Problem>
         api_key: std::env::var("OPENAI_API_KEY").ok(),
         folder: folder.to_owned(),
     };
+    if let Some(warning) = plan::unproved(&args.connection) {
+        console::tell(&format!("warning: {warning}"));
+    }
     let args = &with_model(args, &around)?;
     let mut translation = plan::translate(args, &around)?;
     if plan::depends_on_samples(args) {

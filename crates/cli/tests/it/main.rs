@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench_requests;
 mod bench_serve;
+mod encrypted;
 mod faults;
 mod harness;
 mod interruption;

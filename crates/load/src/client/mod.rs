@@ -10,4 +10,5 @@ pub mod h1;
 pub mod http2;
 pub mod limits;
 pub mod sse;
+pub mod trust;
 pub mod wire;

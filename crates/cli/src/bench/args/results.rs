@@ -74,11 +74,6 @@ const PICTURES: &str = "the JSON of --save-detailed has the figures of each requ
 
 /// All of them.
 const REFUSED: &[Refused] = &[
-    refused(
-        "insecure",
-        "",
-        "add the certificate's issuer to those that this machine trusts",
-    ),
     refused("lora-modules", "", "give one name with --model"),
     refused("lora-assignment", "random", "give one name with --model"),
     refused(

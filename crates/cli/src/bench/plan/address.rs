@@ -77,6 +77,12 @@ pub(super) fn resolve(args: &ConnectionArgs) -> Result<Address, Problem> {
     })
 }
 
+/// The service is reached by TLS.
+pub(super) fn is_encrypted(args: &ConnectionArgs) -> bool {
+    let url = args.base_url.as_deref().unwrap_or_default();
+    url.to_ascii_lowercase().starts_with("https://")
+}
+
 fn check_path(args: &ConnectionArgs, endpoint: Endpoint) -> Result<(), Problem> {
     let (path, wanted) = (&args.endpoint, endpoint.path());
     // `chat/completions` ends in `completions` too.

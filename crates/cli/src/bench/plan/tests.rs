@@ -56,6 +56,7 @@ fn refuses(flags: &str, expected: &Expect) {
     expected.assert_eq(&problem.to_string());
 }
 
+mod connection;
 mod load;
 mod request;
 mod results;

@@ -1,0 +1,28 @@
+//! What the flags of the service change that have nothing to do with the load.
+
+use super::*;
+
+#[test]
+fn certificates_need_no_proof_where_that_is_asked_for() {
+    changes(
+        "--insecure",
+        &expect![[r#"subject.live.certificates = "unchecked""#]],
+    );
+}
+
+#[test]
+fn the_user_is_warned_where_it_makes_a_difference() {
+    let warned = |flags: &str| {
+        let all: Vec<&str> = BASE.iter().copied().chain(flags.split(' ')).collect();
+        unproved(&read(&all).unwrap().connection)
+    };
+    for (flags, expected) in [
+        ("--insecure --base-url https://h", true),
+        ("--insecure --base-url HTTPS://h", true),
+        ("--insecure --base-url http://h", false),
+        ("--insecure --port 1", false),
+        ("--base-url https://h", false),
+    ] {
+        assert_eq!(warned(flags).is_some(), expected, "{flags}");
+    }
+}
