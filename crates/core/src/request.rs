@@ -2,11 +2,13 @@
 //!
 //! Knows nothing of HTTP: endpoints turn an [`Item`] and a [`Generation`] into a body.
 
+mod adapters;
 mod pacing;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+pub use adapters::{Adapters, Assignment};
 pub use pacing::{Burstiness, BurstinessError, Pace, Pacing, Ramp};
 
 use serde::{Deserialize, Serialize};

@@ -60,6 +60,7 @@ impl Subject {
                     target: target.clone(),
                     endpoint: plan.endpoint,
                     model: plan.model.clone(),
+                    adapters: plan.adapters.clone(),
                     generation: plan.generation.clone(),
                     workload: Arc::clone(workload),
                     workers: plan.client.workers,
@@ -216,14 +217,20 @@ fn source(
         plan.workload.seed,
     );
     let workload = Arc::clone(workload);
-    let texts = plan
-        .output
-        .keep_text
-        .then(|| (plan.model.clone(), plan.generation.clone()));
+    let texts = plan.output.keep_text.then(|| {
+        (
+            plan.model.clone(),
+            plan.adapters.clone(),
+            plan.generation.clone(),
+        )
+    });
     Box::new(move |index| {
         let item = workload.item(first_item + index);
         let mut request: VirtualRequest = view.request(&item);
-        if let Some((model, generation)) = &texts {
+        if let Some((model, adapters, generation)) = &texts {
+            let model = adapters
+                .as_ref()
+                .map_or(model.as_str(), |adapters| adapters.of(index));
             let body = endpoint::body(item, model, generation);
             let body = serde_json::to_string(&body).expect("a JSON map has a text");
             request.exchange = Some(Box::new(Exchange {

@@ -90,6 +90,12 @@ pub(crate) struct ConnectionArgs {
     /// Work without a tokenizer.
     #[arg(long)]
     pub(crate) skip_tokenizer_init: bool,
+    /// Names of adapters: each request asks for one of them in place of the model.
+    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Set)]
+    pub(crate) lora_modules: Vec<String>,
+    /// How requests are shared among them.
+    #[arg(long, value_enum, default_value = "random")]
+    pub(crate) lora_assignment: LoraAssignment,
     /// Ids of the requests are this and a number [default: bench-, eight hexadecimal digits, -].
     #[arg(long, value_name = "TEXT")]
     pub(crate) request_id_prefix: Option<String>,
@@ -104,6 +110,13 @@ pub(crate) enum TokenizerMode {
     Mistral,
     #[value(name = "deepseek_v32")]
     DeepseekV32,
+}
+
+/// How adapters are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoraAssignment {
+    Random,
+    RoundRobin,
 }
 
 /// How much load, and when.

@@ -102,6 +102,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             keep_text: true,
         },
         model: args.connection.served_model_name.clone().unwrap_or(model),
+        adapters: request::adapters(args, &address)?,
     };
     Ok(Translation {
         plan,

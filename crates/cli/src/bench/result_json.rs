@@ -234,6 +234,14 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if !run.adapters.is_empty() {
+        let counts: Map<String, Value> = run
+            .adapters
+            .iter()
+            .map(|(name, count)| (name.clone(), json!(count)))
+            .collect();
+        out.push(("crestline_adapters".to_owned(), counts.into()));
+    }
     if let Some(steady) = &run.steady {
         let start = run
             .rows

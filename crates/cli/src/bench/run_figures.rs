@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
     pub(super) rates: Vec<f64>,
+    /// Requests of each adapter, in the user's order; empty where there are none.
+    pub(super) adapters: Vec<(String, u64)>,
     /// What the service counted of itself meanwhile.
     pub(super) counted: Option<ServerCounters>,
     /// Output tokens are known, from the service or by a tokenizer.
@@ -76,6 +78,7 @@ impl Run {
             figures: Figures::of(&rows, &basis),
             steady: SteadyState::of(&rows, applied(point), &basis),
             from_due: Figures::of(&due_rows, &due_basis),
+            adapters: sent.by_adapter,
             has_tokens: records.iter().any(has_tokens),
             counted: None,
             epoch,
@@ -115,11 +118,13 @@ pub(super) struct Sent {
     pub(super) sequences: u64,
     /// Seconds of speech, by request.
     pub(super) audio_s: BTreeMap<u64, f64>,
+    /// Requests of each adapter.
+    pub(super) by_adapter: Vec<(String, u64)>,
 }
 
 impl Sent {
     /// Of requests with these indices.
-    pub(super) fn of(plan: &Plan, indices: impl Iterator<Item = u64>) -> Self {
+    pub(super) fn of(plan: &Plan, indices: impl Iterator<Item = u64> + Clone) -> Self {
         let speech = match plan.endpoint {
             Endpoint::OpenAiTranscription => Workload::open(&plan.workload).ok(),
             _ => None,
@@ -130,6 +135,7 @@ impl Sent {
         };
         Self {
             sequences: sequences(&plan.workload.dataset),
+            by_adapter: by_adapter(plan, indices.clone()),
             audio_s: speech
                 .map(|workload| {
                     indices
@@ -139,6 +145,25 @@ impl Sent {
                 .unwrap_or_default(),
         }
     }
+}
+
+fn by_adapter(plan: &Plan, indices: impl Iterator<Item = u64>) -> Vec<(String, u64)> {
+    let Some(adapters) = &plan.adapters else {
+        return Vec::new();
+    };
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for name in adapters.names() {
+        if !counts.iter().any(|(known, _)| known == name) {
+            counts.push((name.to_owned(), 0));
+        }
+    }
+    for index in indices {
+        let asked = adapters.of(index);
+        if let Some((_, count)) = counts.iter_mut().find(|(name, _)| name == asked) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 fn sequences(dataset: &Dataset) -> u64 {

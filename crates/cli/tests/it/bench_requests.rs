@@ -47,3 +47,117 @@ fn a_certificate_whose_issuer_is_trusted_is_accepted() {
     assert!(!ran.err.contains("warning:"), "{ran:#?}");
     assert!(ran.out.contains("Successful requests:"), "{ran:#?}");
 }
+
+/// Prompts and models of the requests that a server wrote down.
+fn models_of(place: &Place, folder: &str) -> Vec<String> {
+    let path = place.path(&format!("{folder}/benchmark_data.db"));
+    let database = rusqlite::Connection::open(path).unwrap();
+    let mut rows = database
+        .prepare("SELECT request FROM result ORDER BY request_index")
+        .unwrap();
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    bodies
+        .map(|body| {
+            let body: serde_json::Value = serde_json::from_str(&body.unwrap()).unwrap();
+            body["model"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn requests_ask_for_adapters_in_turn_or_by_the_seed() {
+    let place = Place::new();
+    let sim = Sim::start(
+        &place,
+        "--profile constant-20ms --model base --lora-modules red blue",
+    );
+    let run = |folder: &str, more: &str| {
+        let line = format!(
+            "{RUN} --model base --base-url {} --num-warmups 1 --ready-check-timeout-sec 5 --lora-modules red blue \
+             --save-result --result-dir {folder} --result-filename r.json {more}",
+            sim.root()
+        );
+        place.run(&line).done();
+        let json = place.json(&format!("{folder}/r.json"));
+        assert_eq!(json["failed"], 0);
+        let records = place
+            .list(folder)
+            .into_iter()
+            .find(|name| name.starts_with("crestline-"))
+            .unwrap();
+        let load = place.list(&format!("{folder}/{records}")).remove(0);
+        let models = models_of(&place, &format!("{folder}/{records}/{load}"));
+        for name in ["red", "blue"] {
+            let count = models.iter().filter(|model| *model == name).count();
+            assert_eq!(json["crestline_adapters"][name], count, "{models:?}");
+        }
+        models
+    };
+    // The warm-up had the first turn.
+    assert_eq!(
+        run("turns", "--lora-assignment round-robin"),
+        ["blue", "red", "blue", "red", "blue", "red"]
+    );
+    assert_eq!(run("once", "--seed 1"), run("twice", "--seed 1"));
+    assert_ne!(
+        run("one", "--seed 1 --num-prompts 24 --max-concurrency 24"),
+        run("two", "--seed 2 --num-prompts 24 --max-concurrency 24")
+    );
+}
+
+#[test]
+fn an_adapter_that_the_service_does_not_have_is_told_by_the_ready_check() {
+    let place = Place::new();
+    let sim = Sim::start(
+        &place,
+        "--profile constant-20ms --model base --lora-modules red",
+    );
+    let line = format!(
+        "{RUN} --model base --base-url {} --ready-check-timeout-sec 1 --lora-modules green",
+        sim.root()
+    );
+    let ran = place.run(&line);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(ran.err.contains("green"), "{ran:#?}");
+}
+
+#[test]
+fn a_simulated_service_lists_its_adapters_and_answers_404_to_other_names() {
+    let place = Place::new();
+    let sim = Sim::start(
+        &place,
+        "--profile constant-20ms --model base --lora-modules red blue",
+    );
+    let url = format!("{}/v1/chat/completions", sim.root());
+    let target = crestline_load::target::Target {
+        url,
+        headers: Vec::new(),
+        api_key: None,
+        connect_timeout: None,
+        read_timeout: None,
+        total_timeout: crestline_core::units::Nanos::from_secs(20),
+        certificates: crestline_load::target::Certificates::Checked,
+    };
+    let limit = target.total_timeout;
+    let mut aside = crestline_load::aside::Aside::new(&target, limit, &[], |_| None).unwrap();
+    let models: serde_json::Value = aside.get_json("/v1/models").unwrap();
+    let names: Vec<_> = models["data"].as_array().unwrap().iter().collect();
+    let shown: Vec<_> = names
+        .iter()
+        .map(|model| (model["id"].as_str().unwrap(), model["parent"].as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("base", None),
+            ("red", Some("base")),
+            ("blue", Some("base"))
+        ]
+    );
+    let mut ask = |model: &str| {
+        let body = serde_json::json!({"model": model, "prompt": "hi", "max_tokens": 1});
+        aside.post_json::<serde_json::Value>("/v1/completions", &body)
+    };
+    assert!(ask("red").is_ok() && ask("base").is_ok());
+    assert!(ask("green").unwrap_err().is_unknown_path());
+}

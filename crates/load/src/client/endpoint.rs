@@ -110,6 +110,14 @@ impl Endpoint {
         self.answer_form() != AnswerForm::Pooled
     }
 
+    /// Its bodies say which model is asked.
+    pub fn names_model(self) -> bool {
+        !matches!(
+            self,
+            Self::TgiGenerate | Self::TensorRtGenerate | Self::DeepSpeedMii
+        )
+    }
+
     /// The body of the request for an item: prompt, model and settings, then the user's extra fields, then the item's.
     ///
     /// Settings that an endpoint has no field for are left out. A body that comes from the data set wins over all
@@ -261,6 +269,8 @@ mod samples {
 
 #[cfg(test)]
 mod tests {
+    use crestline_core::request::Prompt;
+
     use super::*;
 
     #[test]
@@ -271,6 +281,23 @@ mod tests {
         assert!(Endpoint::OpenAiTranscription.has_path("/v1/audio/translations"));
         assert!(Endpoint::Rerank.has_path("/v1/rerank"));
         assert!(!Endpoint::Pooling.has_path("/v1/embeddings"));
+    }
+
+    #[test]
+    fn a_body_names_its_model_where_the_endpoint_says_so() {
+        for (endpoint, expected) in [
+            (Endpoint::OpenAiChat, true),
+            (Endpoint::Rerank, true),
+            (Endpoint::OpenAiTranscription, true),
+            (Endpoint::TgiGenerate, false),
+            (Endpoint::TensorRtGenerate, false),
+            (Endpoint::DeepSpeedMii, false),
+        ] {
+            let item = samples::item(Prompt::Texts(vec!["a".to_owned(), "b".to_owned()]));
+            let body = endpoint.request(item, "m", &Generation::default());
+            assert_eq!(endpoint.names_model(), expected);
+            assert_eq!(body.fields.contains_key("model"), expected, "{endpoint:?}");
+        }
     }
 
     #[test]

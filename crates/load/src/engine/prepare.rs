@@ -47,7 +47,7 @@ impl Queue {
             let numbers = share.numbers().skip(turn).step_by(threads.get());
             thread::Builder::new()
                 .name("prepare".to_owned())
-                .spawn(move || prepare(&setup, share.first_item, numbers, &sender))
+                .spawn(move || prepare(&setup, share, numbers, &sender))
                 .expect("the system can start a thread");
             receiver
         });
@@ -74,17 +74,16 @@ impl Queue {
 
 fn prepare(
     setup: &Setup,
-    first_item: u64,
+    share: Share,
     numbers: impl Iterator<Item = u64>,
     to: &mpsc::Sender<Prepared>,
 ) {
     let mut text = Vec::new();
     for number in numbers {
-        let item = setup.workload.item(first_item + number);
+        let item = setup.workload.item(share.first_item + number);
         let prompt_tokens = item.prompt_tokens;
-        let body = setup
-            .endpoint
-            .request(item, &setup.model, &setup.generation);
+        let model = setup.model_at(share.first_index + number);
+        let body = setup.endpoint.request(item, model, &setup.generation);
         let expected_tokens = forced_tokens(&body.fields);
         text.clear();
         body.write(&mut text);

@@ -220,6 +220,7 @@ pub(crate) fn setup(url: &str) -> Setup {
         },
         endpoint: Endpoint::OpenAiChat,
         model: "m".to_owned(),
+        adapters: None,
         generation: Generation {
             stream: true,
             ..Generation::default()

@@ -74,8 +74,6 @@ const PICTURES: &str = "the JSON of --save-detailed has the figures of each requ
 
 /// All of them.
 const REFUSED: &[Refused] = &[
-    refused("lora-modules", "", "give one name with --model"),
-    refused("lora-assignment", "random", "give one name with --model"),
     refused(
         "probe-request-rate",
         "0.0",

@@ -1,13 +1,13 @@
 //! From the flags of prompts and generation to what is sent.
 
-use crestline_core::request::{ChatLength, Generation, LoadPoint};
+use crestline_core::request::{Adapters, Assignment, ChatLength, Generation, LoadPoint};
 use crestline_load::client::endpoint::Endpoint;
 use crestline_workload::plan::{
     Dataset, PlainTemplate, PromptForm, SampleOrder, Sampling, WorkloadPlan,
 };
 use serde_json::Map;
 
-use super::super::args::{ConnectionArgs, DatasetName, RequestArgs, ServeArgs};
+use super::super::args::{ConnectionArgs, DatasetName, LoraAssignment, RequestArgs, ServeArgs};
 use super::address::Address;
 use super::dataset;
 use crate::problem::Problem;
@@ -59,6 +59,25 @@ fn tokenizer(args: &ConnectionArgs) -> Option<String> {
         return None;
     }
     args.tokenizer.clone().or_else(|| args.model.clone())
+}
+
+/// Which adapter each request asks for. Their names stand in the body's `model`.
+pub(super) fn adapters(args: &ServeArgs, address: &Address) -> Result<Option<Adapters>, Problem> {
+    let typed = &args.connection;
+    let assignment = match typed.lora_assignment {
+        LoraAssignment::Random => Assignment::Random,
+        LoraAssignment::RoundRobin => Assignment::RoundRobin,
+    };
+    let adapters = Adapters::new(typed.lora_modules.clone(), assignment, args.load.seed);
+    if adapters.is_some() && !address.endpoint.names_model() {
+        return Err(Problem::usage(format!(
+            "--lora-modules has no meaning with --backend {}",
+            typed.backend
+        ))
+        .cause("its requests name no model")
+        .hint("leave it out, and start the server with the adapter"));
+    }
+    Ok(adapters)
 }
 
 /// Pictures and recordings need a backend that takes them.

@@ -96,6 +96,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
             keep_text: !args.output.no_text,
         },
         model,
+        adapters: None,
     };
     Ok(Translation {
         plan,

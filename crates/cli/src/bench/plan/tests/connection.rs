@@ -26,3 +26,29 @@ fn the_user_is_warned_where_it_makes_a_difference() {
         assert_eq!(warned(flags).is_some(), expected, "{flags}");
     }
 }
+
+#[test]
+fn adapters_are_asked_for_in_place_of_the_model() {
+    changes(
+        "--lora-modules a b",
+        &expect![[r#"
+            adapters.assignment = "random"
+            adapters.names = ["a","b"]
+            adapters.seed = 0"#]],
+    );
+    changes(
+        "--lora-modules a --lora-assignment round-robin --seed 3",
+        &expect![[r#"
+            adapters.assignment = "round_robin"
+            adapters.names = ["a"]
+            adapters.seed = 3
+            workload.seed = 3"#]],
+    );
+    refuses(
+        "--lora-modules a --backend tgi --endpoint /generate_stream",
+        &expect![[r"
+            error: --lora-modules has no meaning with --backend tgi
+              cause: its requests name no model
+              hint: leave it out, and start the server with the adapter"]],
+    );
+}

@@ -212,11 +212,5 @@ fn flags_that_are_not_supported_are_named() {
         error: --plot-timeline is not supported yet
           hint: the JSON of --save-detailed has the figures of each request"]],
     );
-    refuses(
-        "--lora-modules a b",
-        &expect![[r"
-            error: --lora-modules is not supported yet
-              hint: give one name with --model"]],
-    );
     changes("--timeline-itl-thresholds 25,50", &expect![[r""]]);
 }
