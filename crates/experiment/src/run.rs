@@ -40,6 +40,17 @@ pub struct Outcome {
 /// A failure after the first load has ended is an error of that load alone: what was measured before is on disk, and
 /// was handed over by [`Event::PointDone`].
 pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outcome, RunError> {
+    run_when_ready(plan, stop, &mut |_| {}, each)
+}
+
+/// The same, and calls `ready` when the service has answered, before the first load: what is to be sent may be corrected by
+/// what the service says of it.
+pub fn run_when_ready(
+    plan: &Plan,
+    stop: &Stop,
+    ready: &mut dyn FnMut(&Workload),
+    each: &mut dyn FnMut(Event),
+) -> Result<Outcome, RunError> {
     let workload = Arc::new(Workload::open(&plan.workload)?);
     for note in workload.notes() {
         each(Event::Note(note.clone()));
@@ -60,6 +71,9 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         if stop.is_asked() || !is_there(plan, &subject, stop)? {
             outcome.interrupted = true;
             break;
+        }
+        if number == 0 {
+            ready(&workload);
         }
         each(Event::PointStarted {
             number,

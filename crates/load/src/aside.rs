@@ -143,10 +143,7 @@ impl Aside {
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, AsideError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(AsideError::Runtime)?;
+        let runtime = runtime()?;
         let address = Address::of_service(&target.url).map_err(RouteError::from)?;
         let scheme = if address.tls { "https" } else { "http" };
         let base = format!("{scheme}://{}", address.authority());
@@ -159,6 +156,18 @@ impl Aside {
             base,
             route,
             timeout,
+            idle: None,
+        })
+    }
+
+    /// The same with a connection of its own, for another thread.
+    pub fn another(&self) -> Result<Self, AsideError> {
+        Ok(Self {
+            runtime: runtime()?,
+            target: self.target.clone(),
+            base: self.base.clone(),
+            route: self.route.clone(),
+            timeout: self.timeout,
             idle: None,
         })
     }
@@ -237,6 +246,13 @@ impl Aside {
         head.extend(["Content-Length: ", &length, "\r\n\r\n"]);
         [head.as_bytes(), body].concat()
     }
+}
+
+fn runtime() -> Result<Runtime, AsideError> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AsideError::Runtime)
 }
 
 fn read_json<T: DeserializeOwned>(path: &str, reply: &Reply) -> Result<T, AsideError> {

@@ -18,7 +18,8 @@ const PATIENCE: Nanos = Nanos::from_secs(30);
 /// Share of the prompt tokens from which a warm cache is told.
 const WARM: f64 = 0.01;
 
-fn aside(target: &Target) -> Result<Aside, AsideError> {
+/// The way to a service beside its load.
+pub(super) fn aside(target: &Target) -> Result<Aside, AsideError> {
     Aside::new(target, PATIENCE, &[], |name| std::env::var(name).ok())
 }
 

@@ -20,6 +20,7 @@ use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
 use crestline_load::target::{Certificates, Secret, Target};
 use crestline_workload::Workload;
 
+pub(crate) use address::path_prefix;
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
 
 use super::args::{ConnectionArgs, ServeArgs};

@@ -76,6 +76,7 @@ pub(super) fn document(
         }
     }
     out.extend(own(run, report, client));
+    out.extend(adapters(run));
     out
 }
 
@@ -234,14 +235,6 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    if !run.adapters.is_empty() {
-        let counts: Map<String, Value> = run
-            .adapters
-            .iter()
-            .map(|(name, count)| (name.clone(), json!(count)))
-            .collect();
-        out.push(("crestline_adapters".to_owned(), counts.into()));
-    }
     if let Some(steady) = &run.steady {
         let start = run
             .rows
@@ -278,6 +271,15 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
         ));
     }
     out
+}
+
+/// Requests of each adapter, where there are some.
+fn adapters(run: &Run) -> Option<(String, Value)> {
+    let counts = run.adapters.iter();
+    let counts: Map<String, Value> = counts
+        .map(|(name, count)| (name.clone(), json!(count)))
+        .collect();
+    (!counts.is_empty()).then(|| ("crestline_adapters".to_owned(), counts.into()))
 }
 
 /// The same as a list of single figures, as `PyTorch`'s dashboard takes them.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crestline_core::record::RequestRecord;
 use crestline_experiment::event::{Event, PointResult};
 use crestline_experiment::plan::{Plan, SubjectPlan};
-use crestline_experiment::run::{DATABASE, run as run_plan};
+use crestline_experiment::run::{DATABASE, run_when_ready};
 use crestline_load::counters::ServerCounters;
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
@@ -19,7 +19,7 @@ use super::args::ServeArgs;
 use super::beside::{self, Beside};
 use super::plan::{self, Surroundings, Translation};
 use super::run_figures::{Run, Sent, Stored};
-use super::{result_json, table};
+use super::{alignment, result_json, table};
 use crate::client_health::health;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -132,7 +132,13 @@ fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<E
         SubjectPlan::Live(target) => Some(Beside::begin(target, &args.server)?),
         SubjectPlan::Virtual(_) => None,
     };
-    let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
+    let prefix = plan::path_prefix(&args.connection);
+    let outcome = run_when_ready(
+        &translation.plan,
+        stop,
+        &mut |workload| alignment::correct(&translation.plan, prefix, workload, stop),
+        &mut |event| show.see(event),
+    );
     let counted = beside.and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");

@@ -161,3 +161,72 @@ fn a_simulated_service_lists_its_adapters_and_answers_404_to_other_names() {
     assert!(ask("red").is_ok() && ask("base").is_ok());
     assert!(ask("green").unwrap_err().is_unknown_path());
 }
+
+/// A tokenizer that finds more tokens in a text than the builtin one.
+const OTHER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../fixtures/tokenizer/varieties/sentence_pieces"
+);
+
+#[test]
+fn random_prompts_are_cut_where_the_service_counts_more_tokens() {
+    let place = Place::new();
+    let sim = Sim::start(
+        &place,
+        &format!("--profile constant-20ms --model served --check-model --tokenizer-path {OTHER}"),
+    );
+    let base = format!(
+        "{RUN} --model m --served-model-name served --base-url {} --num-warmups 1 --save-result --save-detailed \
+         --result-filename r.json",
+        sim.root()
+    );
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    let repeated = "--dataset-name prefix_repetition --prefix-repetition-prefix-len 6 --prefix-repetition-suffix-len 10 \
+                    --prefix-repetition-num-prefixes 2 --output-len 4";
+    for more in ["", chat, repeated] {
+        let ran = place.run(&format!("{base} {more}")).done();
+        let told = "the service counts other tokens in random prompts than tokenizer `builtin`: of 7 prompts 7 were too long";
+        assert!(ran.err.contains(told), "{ran:#?}");
+        let json = place.json("r.json");
+        assert_eq!(json["failed"], 0, "{more}: {json}");
+        let lengths = json["input_lens"].as_array().unwrap();
+        let lengths: Vec<u64> = lengths
+            .iter()
+            .map(|length| length.as_u64().unwrap())
+            .collect();
+        if more.contains("chat") {
+            // Where the template ends and the text begins, tokens may join.
+            let (least, most) = (lengths.iter().min(), lengths.iter().max());
+            assert!(most.unwrap() - least.unwrap() <= 2, "{lengths:?}");
+        } else {
+            // The server puts one token before each prompt.
+            assert_eq!(lengths, [17; 6], "{more}");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_counts_alike_or_not_at_all_gets_prompts_as_they_are() {
+    let place = Place::new();
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    let run = |more: &str| {
+        let line = format!("{RUN} --model m --base-url {} {more}", sim.root());
+        place.run(&line).done().err
+    };
+    for more in [
+        "",
+        "--prompt-token-ids",
+        "--dataset-name random-mm --backend openai-chat --endpoint /v1/chat/completions",
+    ] {
+        let err = run(more);
+        assert!(!err.contains("tokens in random prompts"), "{more}: {err}");
+    }
+    // A path of its own, under which the simulated service counts nothing.
+    let line = format!(
+        "{RUN} --model m --base-url {}/elsewhere --backend tgi --endpoint /generate_stream",
+        sim.root()
+    );
+    let err = place.run(&line).done().err;
+    let told = "whether the service counts the same tokens in random prompts as tokenizer `builtin` is not known: /elsewhere/tokenize: HTTP 404";
+    assert!(err.contains(told), "{err}");
+}

@@ -39,12 +39,12 @@ impl Encrypted {
         listener.set_nonblocking(true).unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let behind = sim.root().replacen("http://", "", 1);
-        thread::spawn(move || serve(listener, TlsAcceptor::from(Arc::new(config)), behind));
+        thread::spawn(move || serve(listener, &TlsAcceptor::from(Arc::new(config)), &behind));
         Self { url, certificate }
     }
 }
 
-fn serve(listener: std::net::TcpListener, acceptor: TlsAcceptor, behind: String) {
+fn serve(listener: std::net::TcpListener, acceptor: &TlsAcceptor, behind: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,7 +52,7 @@ fn serve(listener: std::net::TcpListener, acceptor: TlsAcceptor, behind: String)
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener).unwrap();
         while let Ok((tcp, _)) = listener.accept().await {
-            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            let (acceptor, behind) = (acceptor.clone(), behind.to_owned());
             tokio::spawn(async move {
                 let mut engine = TcpStream::connect(behind).await?;
                 let mut service = acceptor.accept(tcp).await?;

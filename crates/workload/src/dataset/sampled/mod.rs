@@ -171,6 +171,15 @@ impl Sampled {
         }
     }
 
+    /// Its prompts are one text of random words each.
+    pub(crate) fn has_random_text(&self) -> bool {
+        match &self.source {
+            Source::Random(random) => !random.has_several_texts(),
+            Source::Prefixes(_) => true,
+            _ => false,
+        }
+    }
+
     /// When items are due, counted from the first of the source, where it says so.
     pub(crate) fn due_times(&self) -> Option<&[Nanos]> {
         let due_times = self.due_times.as_deref()?;

@@ -52,3 +52,21 @@ fn adapters_are_asked_for_in_place_of_the_model() {
               hint: leave it out, and start the server with the adapter"]],
     );
 }
+
+#[test]
+fn paths_of_the_service_itself_stand_behind_the_base_url_without_the_version() {
+    let prefix = |flags: &str| {
+        let all: Vec<&str> = BASE.iter().copied().chain(words(flags)).collect();
+        path_prefix(&read(&all).unwrap().connection).to_owned()
+    };
+    for (flags, expected) in [
+        ("", ""),
+        ("--base-url http://h:1", ""),
+        ("--base-url http://h:1/", ""),
+        ("--base-url http://h:1/v1/", ""),
+        ("--base-url http://h:1/a/b?c=d", "/a/b"),
+        ("--base-url http://h:1/a/v1", "/a"),
+    ] {
+        assert_eq!(prefix(flags), expected, "{flags}");
+    }
+}

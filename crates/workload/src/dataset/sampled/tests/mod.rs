@@ -8,6 +8,7 @@ use super::*;
 use crate::Workload;
 use crate::plan::{Dataset, PlainTemplate, PromptForm, SampleOrder};
 
+mod corrected;
 mod hub;
 mod made;
 mod media;
