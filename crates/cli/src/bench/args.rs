@@ -5,11 +5,13 @@
 
 mod dataset;
 mod results;
+mod typed;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 pub(crate) use dataset::{DatasetArgs, DatasetName};
 pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
+pub(crate) use typed::Typed;
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +33,9 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Clone, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct ServeArgs {
+    // First, since each of the others takes what is its own out of what was typed.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
     #[command(flatten, next_help_heading = "Connection, model, tokenizer")]
     pub(crate) connection: ConnectionArgs,
     #[command(flatten, next_help_heading = "Load")]

@@ -6,6 +6,7 @@
 mod address;
 mod buckets;
 mod dataset;
+mod effects;
 mod load;
 mod report;
 mod request;
@@ -74,9 +75,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         }
         address::Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
     };
-    if args.request.use_beam_search {
-        notes.push("--use-beam-search has no effect: no service takes it any more".to_owned());
-    }
+    notes.extend(effects::in_vain(args, &address));
     let plan = Plan {
         name: report.name(),
         subject,

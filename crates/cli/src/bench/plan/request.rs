@@ -132,6 +132,9 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
     let typed = &args.request;
     let endpoint = address.endpoint;
     let mut settings = sampling(typed)?;
+    if !endpoint.generates() {
+        settings = Generation::default();
+    }
     if endpoint.generates() && !is_openai(endpoint) && settings != Generation::default() {
         return Err(Problem::usage(format!(
             "--backend {} takes no sampling flags",
@@ -140,9 +143,7 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
         .cause("--top-p, --top-k, --min-p, --temperature and penalties are for OpenAI's APIs")
         .hint("leave them out, or put the service's own names into --extra-body"));
     }
-    // Random prompts mean nothing to a model, so that it may end at once.
-    if typed.ignore_eos || (args.dataset.dataset_name == DatasetName::Random && is_openai(endpoint))
-    {
+    if ignores_end(args, endpoint) {
         settings.extra.insert("ignore_eos".to_owned(), true.into());
     }
     if let Some(text) = &typed.extra_body {
@@ -157,8 +158,18 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
     })
 }
 
+/// Random prompts mean nothing to a model, so that it may end at once; the lengths of a trace are a part of it.
+fn ignores_end(args: &ServeArgs, endpoint: Endpoint) -> bool {
+    let is_forced = match args.dataset.dataset_name {
+        DatasetName::Random | DatasetName::RandomMm => is_openai(endpoint),
+        DatasetName::TimedTrace => true,
+        _ => false,
+    };
+    endpoint.generates() && (args.request.ignore_eos || is_forced)
+}
+
 /// The APIs that take the sampling flags.
-fn is_openai(endpoint: Endpoint) -> bool {
+pub(super) fn is_openai(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
         Endpoint::OpenAiCompletions | Endpoint::OpenAiChat | Endpoint::OpenAiResponses

@@ -23,6 +23,8 @@ mod table;
 mod trace;
 mod words;
 
+pub use hub::{RowContent, row_content};
+
 use crestline_core::request::{Item, Prompt};
 use crestline_core::units::Nanos;
 use rand::RngExt as _;

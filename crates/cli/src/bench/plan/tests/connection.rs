@@ -5,8 +5,10 @@ use super::*;
 #[test]
 fn certificates_need_no_proof_where_that_is_asked_for() {
     changes(
-        "--insecure",
-        &expect![[r#"subject.live.certificates = "unchecked""#]],
+        "--insecure --base-url https://h",
+        &expect![[r#"
+            subject.live.certificates = "unchecked"
+            subject.live.url = "https://h/v1/completions""#]],
     );
 }
 

@@ -94,3 +94,29 @@ fn data_sets_are_named_with_their_flags() {
     });
     expect_file!["data_sets.txt"].assert_eq(&shown.join("\n"));
 }
+
+#[test]
+fn answers_to_what_means_nothing_or_has_a_length_are_not_ended_early() {
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    for (flags, expected) in [
+        ("--dataset-name random".to_owned(), true),
+        (format!("--dataset-name random-mm {chat}"), true),
+        (
+            "--dataset-name timed_trace --dataset-path t".to_owned(),
+            true,
+        ),
+        ("--dataset-name sonnet --dataset-path p".to_owned(), false),
+        (
+            "--backend tgi --endpoint /generate_stream".to_owned(),
+            false,
+        ),
+        (
+            "--backend openai-embeddings --endpoint /v1/embeddings --ignore-eos".to_owned(),
+            false,
+        ),
+    ] {
+        let plan = translated(&words(&flags)).unwrap().plan;
+        let sent = plan.generation.extra.get("ignore_eos");
+        assert_eq!(sent.is_some(), expected, "{flags}");
+    }
+}
