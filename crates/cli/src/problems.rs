@@ -4,6 +4,7 @@ use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
 use crestline_experiment::search::journal::JournalError;
 use crestline_load::client::connect::RouteError;
+use crestline_load::client::endpoint::Misfit;
 use crestline_load::engine::EngineError;
 
 use crate::problem::Problem;
@@ -17,6 +18,8 @@ pub(crate) struct Flags {
     pub(crate) tokenizer: &'static str,
     /// How a service is measured whose certificate nobody vouches for, where that can be.
     pub(crate) unverified: Option<&'static str>,
+    /// Where what cannot be sent as it is can go.
+    pub(crate) fits: fn(Misfit) -> &'static str,
     /// How a key is given.
     pub(crate) key: &'static str,
     /// Longest silence inside a response.
@@ -57,6 +60,7 @@ pub(crate) fn problem(error: &RunError, stage: Stage, flags: &Flags) -> Problem 
 fn title(error: &RunError) -> &'static str {
     match error {
         RunError::Workload(_) => "the prompts cannot be made",
+        RunError::Unsendable { .. } => "the prompts cannot be sent",
         RunError::Profile(_) => "the simulated engine cannot be used",
         RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
             "the service cannot be reached"
@@ -85,6 +89,7 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         RunError::Workload(error) => error
             .hint()
             .map(|hint| hint.replace("--tokenizer-path", flags.tokenizer)),
+        RunError::Unsendable { misfit, .. } => Some((flags.fits)(*misfit).to_owned()),
         RunError::Profile(_) => {
             Some("`crestline sim --list` shows the built-in profiles".to_owned())
         }

@@ -55,6 +55,7 @@ pub fn run_when_ready(
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
+    check_prompts(plan, &workload)?;
     make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
     let mut subject = Subject::open(plan, &workload)?;
     let folders = make_folders(plan)?;
@@ -94,6 +95,15 @@ pub fn run_when_ready(
         outcome.points.push(result);
     }
     Ok(outcome)
+}
+
+/// Finds prompts that have no place in the requests.
+fn check_prompts(plan: &Plan, workload: &Workload) -> Result<(), RunError> {
+    let endpoint = plan.endpoint;
+    match workload.find_prompt(|prompt| endpoint.misfit(prompt)) {
+        Some(misfit) => Err(RunError::Unsendable { misfit, endpoint }),
+        None => Ok(()),
+    }
 }
 
 /// Requests that are certainly in flight together at some time; 0 where the rate decides.

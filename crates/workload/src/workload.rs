@@ -135,6 +135,17 @@ impl Workload {
         drop(self.corrections.set(texts));
     }
 
+    /// What `judge` finds in the prompts: in all of those that are samples of a file, else in the first, which the others are
+    /// like.
+    pub fn find_prompt<T>(&self, judge: impl Fn(&Prompt) -> Option<T>) -> Option<T> {
+        if let Items::Sampled(sampled) = &self.items
+            && let Some(samples) = sampled.listed()
+        {
+            return samples.iter().find_map(|sample| judge(&sample.prompt));
+        }
+        judge(&self.item(0).prompt)
+    }
+
     fn draw_max_tokens(&self, position: u64) -> Option<u32> {
         let (min, max) = self.max_tokens?;
         let mut random = stream(self.seed, position, Purpose::OutputLength);

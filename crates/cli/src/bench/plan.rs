@@ -23,6 +23,7 @@ use crestline_workload::Workload;
 
 pub(crate) use address::path_prefix;
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
+pub(crate) use request::backends_for;
 
 use super::args::{ConnectionArgs, ServeArgs};
 use super::serve::FLAGS;

@@ -43,6 +43,7 @@ pub(super) const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
     tokenizer: "--tokenizer",
     unverified: Some("--insecure"),
+    fits: plan::backends_for,
     key: "in OPENAI_API_KEY or with --header Authorization='Bearer KEY'",
     read_timeout: "the server's speed",
     total_timeout: "the server's speed",

@@ -230,3 +230,44 @@ fn a_service_that_counts_alike_or_not_at_all_gets_prompts_as_they_are() {
     let told = "whether the service counts the same tokens in random prompts as tokenizer `builtin` is not known: /elsewhere/tokenize: HTTP 404";
     assert!(err.contains(told), "{err}");
 }
+
+#[test]
+fn media_in_a_file_are_refused_before_the_load_where_they_have_no_place() {
+    let place = Place::new();
+    let entry = |more: &str| {
+        format!(
+            r#"[{{"conversations": [{{"value": "what do you see in there, please"}}, {{"value": "a small house"}}]{more}}}]"#
+        )
+    };
+    let write = |name: &str, text: &str| std::fs::write(place.path(name), text).unwrap();
+    write("plain.json", &entry(""));
+    write("picture.json", &entry(r#", "image": "http://h/a.png""#));
+    write("film.json", &entry(r#", "video": "http://h/a.mp4""#));
+    let sim = Sim::start(&place, "--profile constant-20ms");
+    let run = |file: &str, more: &str| {
+        place.run(&format!(
+            "bench serve --model m --tokenizer builtin --dataset-name sharegpt --dataset-path {file} --sharegpt-output-len 4 \
+             --num-prompts 2 --base-url {} {more}",
+            sim.root()
+        ))
+    };
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    for (file, what) in [("picture.json", "pictures"), ("film.json", "films")] {
+        let ran = run(file, "");
+        assert_eq!(ran.code, Some(2), "{ran:#?}");
+        for part in [
+            "error: the prompts cannot be sent",
+            &format!("the data set has {what}"),
+            "use --backend openai-chat --endpoint /v1/chat/completions",
+        ] {
+            assert!(ran.err.contains(part), "{part}: {ran:#?}");
+        }
+        run(file, chat).done();
+    }
+    run("plain.json", "").done();
+    let responses = run(
+        "film.json",
+        "--backend openai-responses --endpoint /v1/responses",
+    );
+    assert_eq!(responses.code, Some(2), "{responses:#?}");
+}

@@ -3,6 +3,7 @@
 //! Each family of bodies has a file of its own. How answers are read stands in [`super::answer`].
 
 mod completion;
+mod fit;
 mod form;
 mod native;
 mod pooled;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::answer::AnswerForm;
 pub use completion::body;
+pub use fit::Misfit;
 
 /// What is posted, and how the answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! From the flags of prompts and generation to what is sent.
 
-use crestline_core::request::{Adapters, Assignment, ChatLength, Generation, LoadPoint};
-use crestline_load::client::endpoint::Endpoint;
+use crestline_core::request::{Adapters, Assignment, ChatLength, Generation, LoadPoint, Prompt};
+use crestline_load::client::endpoint::{Endpoint, Misfit};
 use crestline_workload::plan::{
     Dataset, PlainTemplate, PromptForm, SampleOrder, Sampling, WorkloadPlan,
 };
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::super::args::{ConnectionArgs, DatasetName, LoraAssignment, RequestArgs, ServeArgs};
 use super::address::Address;
@@ -80,41 +80,74 @@ pub(super) fn adapters(args: &ServeArgs, address: &Address) -> Result<Option<Ada
     Ok(adapters)
 }
 
-/// Pictures and recordings need a backend that takes them.
+/// Where prompts can go that have no place in other requests.
+pub(crate) fn backends_for(misfit: Misfit) -> &'static str {
+    match misfit {
+        Misfit::Picture => {
+            "use --backend openai-chat --endpoint /v1/chat/completions, or openai-responses; openai-embeddings-chat, \
+             openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed pictures"
+        }
+        Misfit::Film => {
+            "use --backend openai-chat --endpoint /v1/chat/completions; openai-embeddings-chat, openai-embeddings-clip, \
+             openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"
+        }
+        Misfit::Sound => "use --backend openai-chat --endpoint /v1/chat/completions",
+        Misfit::Recording => {
+            "use --backend openai-audio --endpoint /v1/audio/transcriptions; custom_audio with --enable-multimodal-chat is for \
+             --backend openai-chat"
+        }
+        Misfit::NoRecording => {
+            "use --dataset-name custom_audio, or a data set of recordings with --dataset-name hf"
+        }
+        Misfit::NoDocuments => "use --dataset-name random-rerank",
+    }
+}
+
+/// Finds data sets of one kind of prompts that a backend does not take; the others are known when they are read.
 fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
-    let needs = |what: &str, backends: &str| {
-        Problem::usage(format!(
-            "{what} cannot be sent to --backend {}",
-            args.connection.backend
-        ))
-        .hint(format!("use --backend {backends}"))
-    };
     let endpoint = address.endpoint;
-    match args.dataset.dataset_name {
-        DatasetName::RandomMm | DatasetName::CustomImage
-            if !matches!(
-                endpoint,
-                Endpoint::OpenAiChat
-                    | Endpoint::ChatEmbeddings
-                    | Endpoint::ClipEmbeddings
-                    | Endpoint::Vlm2VecEmbeddings
-                    | Endpoint::InfinityEmbeddings
-                    | Endpoint::InfinityClipEmbeddings
-            ) =>
-        {
-            Err(needs(
-                "pictures",
-                "openai-chat --endpoint /v1/chat/completions",
-            ))
+    let set = &args.dataset;
+    let refused = |what: &str, hint: &str| {
+        let backend = &args.connection.backend;
+        Problem::usage(format!("{what} cannot be sent to --backend {backend}")).hint(hint)
+    };
+    let is_speech = endpoint == Endpoint::OpenAiTranscription;
+    let misfit = match set.dataset_name {
+        DatasetName::RandomRerank if endpoint != Endpoint::Rerank => {
+            return Err(refused(
+                "queries with documents",
+                "use --backend vllm-rerank --endpoint /v1/rerank",
+            ));
         }
-        DatasetName::RandomRerank if endpoint != Endpoint::Rerank => Err(needs(
-            "queries with documents",
-            "vllm-rerank --endpoint /v1/rerank",
-        )),
         DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
-            Err(needs("a trace's token ids", "vllm"))
+            return Err(refused("a trace's token ids", "use --backend vllm"));
         }
-        _ => Ok(()),
+        DatasetName::RandomMm | DatasetName::CustomImage => endpoint.misfit(&pictured()),
+        DatasetName::CustomAudio if is_speech && set.enable_multimodal_chat => {
+            return Err(refused(
+                "recordings in messages",
+                "leave out --enable-multimodal-chat",
+            ));
+        }
+        DatasetName::CustomAudio if is_speech => None,
+        DatasetName::CustomAudio if !set.enable_multimodal_chat => Some(Misfit::Recording),
+        DatasetName::CustomAudio | DatasetName::Hf | DatasetName::RandomRerank => None,
+        DatasetName::Random if set.random_batch_size > 1 => {
+            endpoint.misfit(&Prompt::Texts(vec![String::new(); 2]))
+        }
+        _ => endpoint.misfit(&Prompt::Text(String::new())),
+    };
+    match misfit {
+        Some(misfit) => Err(refused(&misfit.to_string(), backends_for(misfit))),
+        None => Ok(()),
+    }
+}
+
+/// A text with a picture.
+fn pictured() -> Prompt {
+    Prompt::Media {
+        text: "a".to_owned(),
+        parts: vec![json!({"type": "image_url"})],
     }
 }
 

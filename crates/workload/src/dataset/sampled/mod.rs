@@ -173,6 +173,14 @@ impl Sampled {
         }
     }
 
+    /// All samples, where they were read before the run.
+    pub(crate) fn listed(&self) -> Option<&[Sample]> {
+        match &self.source {
+            Source::Listed(samples) => Some(samples),
+            _ => None,
+        }
+    }
+
     /// Its prompts are one text of random words each.
     pub(crate) fn has_random_text(&self) -> bool {
         match &self.source {

@@ -104,6 +104,10 @@ fn a_flag_of_other_data_sets_is_told_and_one_of_its_own_is_not() {
             for set in DatasetName::value_variants() {
                 let both = ["random-cache-hit-fraction", "random-cache-ratio"];
                 let mut line = base_of(*set).to_owned();
+                if *flag == "enable-multimodal-chat" {
+                    line = line.replace("openai-audio", "openai-chat");
+                    line = line.replace("audio/transcriptions", "chat/completions");
+                }
                 for flag in both.iter().filter(|_| both.contains(flag)).chain([flag]) {
                     line.extend([" --", flag]);
                     line.extend(value_of(flag).map(|value| format!(" {value}")));

@@ -72,3 +72,52 @@ fn paths_of_the_service_itself_stand_behind_the_base_url_without_the_version() {
         assert_eq!(prefix(flags), expected, "{flags}");
     }
 }
+
+#[test]
+fn media_go_where_there_is_a_place_for_them() {
+    refuses(
+        "--dataset-name random-mm",
+        &expect![[r"
+            error: pictures cannot be sent to --backend openai
+              hint: use --backend openai-chat --endpoint /v1/chat/completions, or openai-responses; openai-embeddings-chat, openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed pictures"]],
+    );
+    refuses(
+        "--dataset-name custom_image --dataset-path f --backend infinity-embeddings --endpoint /embeddings",
+        &expect![[r"
+            error: pictures cannot be sent to --backend infinity-embeddings
+              hint: use --backend openai-chat --endpoint /v1/chat/completions, or openai-responses; openai-embeddings-chat, openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed pictures"]],
+    );
+    refuses(
+        "--dataset-name custom_audio --dataset-path f",
+        &expect![[r"
+            error: recordings as files cannot be sent to --backend openai
+              hint: use --backend openai-audio --endpoint /v1/audio/transcriptions; custom_audio with --enable-multimodal-chat is for --backend openai-chat"]],
+    );
+    refuses(
+        "--dataset-name custom_audio --dataset-path f --enable-multimodal-chat --backend openai-audio \
+         --endpoint /v1/audio/transcriptions",
+        &expect![[r"
+            error: recordings in messages cannot be sent to --backend openai-audio
+              hint: leave out --enable-multimodal-chat"]],
+    );
+    refuses(
+        "--backend openai-audio --endpoint /v1/audio/transcriptions",
+        &expect![[r"
+            error: prompts without a recording cannot be sent to --backend openai-audio
+              hint: use --dataset-name custom_audio, or a data set of recordings with --dataset-name hf"]],
+    );
+    refuses(
+        "--backend vllm-rerank --endpoint /v1/rerank",
+        &expect![[r"
+            error: texts that are no query with documents cannot be sent to --backend vllm-rerank
+              hint: use --dataset-name random-rerank"]],
+    );
+    for flags in [
+        "--dataset-name random-mm --backend openai-responses --endpoint /v1/responses",
+        "--dataset-name random-mm --backend infinity-embeddings-clip --endpoint /embeddings",
+        "--dataset-name custom_audio --dataset-path f --backend openai-audio --endpoint /v1/audio/transcriptions",
+        "--random-batch-size 3 --backend vllm-rerank --endpoint /v1/rerank",
+    ] {
+        assert!(translated(&words(flags)).is_ok(), "{flags}");
+    }
+}
