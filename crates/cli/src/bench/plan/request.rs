@@ -3,7 +3,7 @@
 use crestline_core::request::{Adapters, Assignment, ChatLength, Generation, LoadPoint, Prompt};
 use crestline_load::client::endpoint::{Endpoint, Misfit};
 use crestline_workload::plan::{
-    Dataset, PlainTemplate, PromptForm, SampleOrder, Sampling, WorkloadPlan,
+    Dataset, PlainTemplate, PromptForm, SampleOrder, SampleSource, Sampling, WorkloadPlan,
 };
 use serde_json::{Map, json};
 
@@ -20,7 +20,7 @@ pub(super) fn workload(
 ) -> Result<WorkloadPlan, Problem> {
     let set = &args.dataset;
     let source = dataset::source(args)?;
-    check_backend(args, address)?;
+    check_backend(args, address, &source)?;
     let template = match &set.chat_template_kwargs {
         // Without a tokenizer there is no template.
         _ if set.skip_chat_template || args.connection.skip_tokenizer_init => {
@@ -104,7 +104,11 @@ pub(crate) fn backends_for(misfit: Misfit) -> &'static str {
 }
 
 /// Finds data sets of one kind of prompts that a backend does not take; the others are known when they are read.
-fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
+fn check_backend(
+    args: &ServeArgs,
+    address: &Address,
+    source: &SampleSource,
+) -> Result<(), Problem> {
     let endpoint = address.endpoint;
     let set = &args.dataset;
     let refused = |what: &str, hint: &str| {
@@ -122,7 +126,7 @@ fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
         DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
             return Err(refused("a trace's token ids", "use --backend vllm"));
         }
-        DatasetName::RandomMm | DatasetName::CustomImage => endpoint.misfit(&pictured()),
+        DatasetName::RandomMm | DatasetName::CustomImage => endpoint.misfit(&with_media(source)),
         DatasetName::CustomAudio if is_speech && set.enable_multimodal_chat => {
             return Err(refused(
                 "recordings in messages",
@@ -143,11 +147,19 @@ fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
     }
 }
 
-/// A text with a picture.
-fn pictured() -> Prompt {
+/// A text with one of each kind that a source may put beside it: pictures, where it does not say.
+fn with_media(source: &SampleSource) -> Prompt {
+    let kind = |is_film| if is_film { "video_url" } else { "image_url" };
+    let kinds: Vec<&str> = match source {
+        SampleSource::RandomMedia(media) => {
+            let drawn = media.sizes.iter().filter(|size| size.weight > 0.0);
+            drawn.map(|size| kind(size.frames > 1)).collect()
+        }
+        _ => vec![kind(false)],
+    };
     Prompt::Media {
         text: "a".to_owned(),
-        parts: vec![json!({"type": "image_url"})],
+        parts: kinds.iter().map(|kind| json!({"type": kind})).collect(),
     }
 }
 

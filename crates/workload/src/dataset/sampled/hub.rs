@@ -252,10 +252,11 @@ impl Known {
         })
     }
 
-    /// Rows that samples are taken from: of a large data set not all. Pictures and recordings take much memory.
+    /// Rows that samples are taken from: of a large data set not all. Pictures, films and recordings take much memory.
     fn most_rows(&self, requests: u64) -> usize {
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
-        let is_heavy = |column: &&str| column.starts_with("image") || *column == "audio";
+        let is_heavy =
+            |column: &&str| column.starts_with("image") || ["audio", "video"].contains(column);
         if self.columns.iter().any(is_heavy) {
             requests.saturating_mul(2).saturating_add(FEWEST_HEAVY_ROWS)
         } else {

@@ -9,6 +9,7 @@ mod hub;
 mod jpeg;
 mod listing;
 mod media;
+mod mp4;
 mod pictures;
 mod poem;
 mod prefix_repetition;

@@ -112,6 +112,13 @@ fn media_go_where_there_is_a_place_for_them() {
             error: texts that are no query with documents cannot be sent to --backend vllm-rerank
               hint: use --dataset-name random-rerank"]],
     );
+    refuses(
+        "--dataset-name random-mm --backend openai-responses --endpoint /v1/responses \
+         --random-mm-bucket-config '{(9, 9, 1): 0.5, (9, 9, 2): 0.5}'",
+        &expect![[r#"
+            error: films cannot be sent to --backend openai-responses
+              hint: use --backend openai-chat --endpoint /v1/chat/completions; openai-embeddings-chat, openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"#]],
+    );
     for flags in [
         "--dataset-name random-mm --backend openai-responses --endpoint /v1/responses",
         "--dataset-name random-mm --backend infinity-embeddings-clip --endpoint /embeddings",
