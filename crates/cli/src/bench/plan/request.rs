@@ -92,6 +92,9 @@ pub(crate) fn backends_for(misfit: Misfit) -> &'static str {
              openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"
         }
         Misfit::Sound => "use --backend openai-chat --endpoint /v1/chat/completions",
+        Misfit::Several => {
+            "use --random-mm-base-items-per-request 1, or --backend openai-embeddings-clip --endpoint /v1/embeddings"
+        }
         Misfit::Recording => {
             "use --backend openai-audio --endpoint /v1/audio/transcriptions; custom_audio with --enable-multimodal-chat is for \
              --backend openai-chat"
@@ -126,7 +129,9 @@ fn check_backend(
         DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
             return Err(refused("a trace's token ids", "use --backend vllm"));
         }
-        DatasetName::RandomMm | DatasetName::CustomImage => endpoint.misfit(&with_media(source)),
+        DatasetName::RandomMm | DatasetName::CustomImage => with_media(source)
+            .iter()
+            .find_map(|prompt| endpoint.misfit(prompt)),
         DatasetName::CustomAudio if is_speech && set.enable_multimodal_chat => {
             return Err(refused(
                 "recordings in messages",
@@ -147,20 +152,22 @@ fn check_backend(
     }
 }
 
-/// A text with one of each kind that a source may put beside it: pictures, where it does not say.
-fn with_media(source: &SampleSource) -> Prompt {
-    let kind = |is_film| if is_film { "video_url" } else { "image_url" };
-    let kinds: Vec<&str> = match source {
-        SampleSource::RandomMedia(media) => {
-            let drawn = media.sizes.iter().filter(|size| size.weight > 0.0);
-            drawn.map(|size| kind(size.frames > 1)).collect()
+/// Texts with each kind that a source may put beside them, twice where there may be several: a picture, where it does not
+/// say.
+fn with_media(source: &SampleSource) -> Vec<Prompt> {
+    let prompt = |is_film: bool, several: bool| {
+        let kind = if is_film { "video_url" } else { "image_url" };
+        Prompt::Media {
+            text: "a".to_owned(),
+            parts: vec![json!({"type": kind}); 1 + usize::from(several)],
         }
-        _ => vec![kind(false)],
     };
-    Prompt::Media {
-        text: "a".to_owned(),
-        parts: kinds.iter().map(|kind| json!({"type": kind})).collect(),
-    }
+    let SampleSource::RandomMedia(media) = source else {
+        return vec![prompt(false, false)];
+    };
+    let several = f64::from(media.items) * (1.0 + media.spread) > 1.0;
+    let drawn = media.sizes.iter().filter(|size| size.weight > 0.0);
+    drawn.map(|size| prompt(size.frames > 1, several)).collect()
 }
 
 fn form(args: &ServeArgs, address: &Address) -> PromptForm {

@@ -18,6 +18,8 @@ pub enum Misfit {
     Film,
     /// There is no place for sound in a message.
     Sound,
+    /// There is a place for one picture or film alone.
+    Several,
     /// There is no place for a recording as a file.
     Recording,
     /// A recording is needed, and there is none.
@@ -32,6 +34,7 @@ impl fmt::Display for Misfit {
             Self::Picture => "pictures",
             Self::Film => "films",
             Self::Sound => "sound in messages",
+            Self::Several => "several pictures or films in one request",
             Self::Recording => "recordings as files",
             Self::NoRecording => "prompts without a recording",
             Self::NoDocuments => "texts that are no query with documents",
@@ -44,8 +47,8 @@ impl fmt::Display for Misfit {
 enum Beside {
     /// Alone.
     Nothing,
-    /// With a text, or with other parts.
-    Others,
+    /// With a text.
+    Text,
     /// In a message of its own making.
     Message,
 }
@@ -59,11 +62,15 @@ impl Endpoint {
             (_, Prompt::Audio(_)) => Some(Misfit::Recording),
             (Self::Rerank, Prompt::Texts(texts)) if texts.len() > 1 => None,
             (Self::Rerank, _) => Some(Misfit::NoDocuments),
+            (
+                Self::InfinityEmbeddings | Self::InfinityClipEmbeddings,
+                Prompt::Media { parts, .. },
+            ) if parts.len() > 1 => Some(Misfit::Several),
             (_, Prompt::Media { text, parts }) => {
-                let beside = if text.is_empty() && parts.len() == 1 {
+                let beside = if text.is_empty() {
                     Beside::Nothing
                 } else {
-                    Beside::Others
+                    Beside::Text
                 };
                 self.part_misfit(parts.iter(), beside)
             }
@@ -159,11 +166,12 @@ mod tests {
 
     #[test]
     fn parts_go_where_there_is_a_place_for_them() {
-        use Misfit::{Film, Picture, Sound};
+        use Misfit::{Film, Picture, Several, Sound};
         let none = None;
         check(&Prompt::Text("a".to_owned()), [none; 6]);
         check(&message(&["text"]), [none; 6]);
         let (picture, film, sound) = (Some(Picture), Some(Film), Some(Sound));
+        let several = Some(Several);
         check(
             &media("what?", &["image_url"]),
             [picture, none, none, none, picture, none],
@@ -174,7 +182,7 @@ mod tests {
         );
         check(
             &media("", &["image_url", "image_url"]),
-            [picture, none, none, none, picture, none],
+            [picture, none, none, none, several, several],
         );
         check(
             &media("what?", &["video_url"]),

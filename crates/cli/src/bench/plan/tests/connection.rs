@@ -115,9 +115,15 @@ fn media_go_where_there_is_a_place_for_them() {
     refuses(
         "--dataset-name random-mm --backend openai-responses --endpoint /v1/responses \
          --random-mm-bucket-config '{(9, 9, 1): 0.5, (9, 9, 2): 0.5}'",
-        &expect![[r#"
+        &expect![[r"
             error: films cannot be sent to --backend openai-responses
-              hint: use --backend openai-chat --endpoint /v1/chat/completions; openai-embeddings-chat, openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"#]],
+              hint: use --backend openai-chat --endpoint /v1/chat/completions; openai-embeddings-chat, openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"]],
+    );
+    refuses(
+        "--dataset-name random-mm --backend infinity-embeddings-clip --endpoint /embeddings --random-mm-base-items-per-request 2",
+        &expect![[r"
+            error: several pictures or films in one request cannot be sent to --backend infinity-embeddings-clip
+              hint: use --random-mm-base-items-per-request 1, or --backend openai-embeddings-clip --endpoint /v1/embeddings"]],
     );
     for flags in [
         "--dataset-name random-mm --backend openai-responses --endpoint /v1/responses",
