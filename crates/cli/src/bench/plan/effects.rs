@@ -14,8 +14,8 @@ use DatasetName::{
     RandomRerank, Sharegpt, Sonnet, SpecBench, SpeedBench, TimedTrace,
 };
 use Need::{
-    Alone, AnyOf, Backend, Data, Encrypted, Finite, Live, Never, OtherTokenizer, Rows, Untimed,
-    WholeSets,
+    Alone, AnyOf, Backend, Data, Encrypted, Finite, Live, Measured, Never, OtherTokenizer, Rows,
+    Untimed, WholeSets,
 };
 
 /// What a flag needs to have an effect.
@@ -40,6 +40,8 @@ enum Need {
     Finite,
     /// Requests that are not due when the data set says.
     Untimed,
+    /// Limits of more than what only generated texts have.
+    Measured,
     /// Another value than the one that asks for nothing.
     OtherTokenizer,
     /// There is nothing that it could do.
@@ -225,6 +227,7 @@ const EFFECTS: &[(&str, &[Need])] = &[
     ("timed-trace-label-input-length", &[TRACE]),
     ("timed-trace-label-output-length", &[TRACE]),
     ("timed-trace-label-hash-ids", &[TRACE]),
+    ("goodput", &[Measured]),
     ("save-detailed", &[SAVED]),
     ("metadata", &[SAVED]),
     ("result-dir", &[SAVED]),
@@ -294,6 +297,10 @@ impl Case<'_> {
                 !dataset::has_times(self.args),
                 ": requests are due when the data set says".to_owned(),
             ),
+            Measured => (
+                self.address.endpoint.generates() || !self.limits_tokens(),
+                " by its tpot: vectors and scores have no time between tokens".to_owned(),
+            ),
             OtherTokenizer => (
                 self.args.connection.tokenizer_mode == TokenizerMode::Auto,
                 ": the kind of a tokenizer is found out from its files".to_owned(),
@@ -317,6 +324,11 @@ impl Case<'_> {
             RandomRerank => false,
             _ => true,
         }
+    }
+
+    fn limits_tokens(&self) -> bool {
+        let mut limits = self.args.results.goodput.iter();
+        limits.any(|limit| limit.starts_with("tpot:"))
     }
 
     fn is_spread(&self) -> bool {

@@ -199,6 +199,12 @@ fn flags_that_a_backend_has_no_use_for_are_told() {
             "--random-output-len with --backend openai-embeddings",
         ],
     );
+    check(
+        &format!("{pooled} --goodput e2el:5 tpot:1"),
+        &["--goodput by its tpot: vectors and scores have no time between tokens"],
+    );
+    check(&format!("{pooled} --goodput e2el:5"), &[]);
+    check("--goodput tpot:1", &[]);
     let plan = translated(&words(&format!(
         "{pooled} --ignore-eos --temperature 0 --min-p 0.1"
     )));
