@@ -10,6 +10,8 @@ mod command;
 mod console;
 mod demo;
 mod exit;
+#[cfg(test)]
+mod flag_tables;
 mod headers;
 mod moment;
 mod perf;

@@ -5,6 +5,20 @@
 use crestline_core::units::Nanos;
 use nix::time::{ClockId, clock_gettime};
 
+/// Longest time that bytes can have lain unread; a stamp before that is one of a clock that was set.
+const OLDEST_STAMP: Nanos = Nanos::from_secs(60);
+
+/// The two times of bytes that were read, from the start of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Read {
+    /// When the last of them reached this machine.
+    pub came: Nanos,
+    /// When the program read them.
+    pub seen: Nanos,
+    /// The system says when they came.
+    pub is_stamped: bool,
+}
+
 /// The start of a run; all times of the run are offsets from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
@@ -20,6 +34,19 @@ impl Clock {
     /// Time since the start.
     pub fn now(&self) -> Nanos {
         monotonic().saturating_sub(self.epoch)
+    }
+
+    /// When what was read now came, by a stamp in Unix time. Where there is none, or the system's clock was set since, it
+    /// came now.
+    pub fn read(&self, stamp: Option<Nanos>) -> Read {
+        let seen = self.now();
+        let age = stamp.and_then(|stamp| wall().0.checked_sub(stamp.0));
+        let age = age.filter(|age| *age < OLDEST_STAMP.0 && *age <= seen.0);
+        Read {
+            came: Nanos(seen.0 - age.unwrap_or_default()),
+            seen,
+            is_stamped: age.is_some(),
+        }
     }
 
     /// The start itself on `CLOCK_MONOTONIC`.

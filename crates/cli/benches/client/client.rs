@@ -18,7 +18,7 @@ use crate::records;
 use crate::service::{BINARY, Service};
 
 /// The core that clients run on.
-const CORE: &str = "1";
+pub(crate) const CORE: &str = "1";
 
 /// A closed loop.
 #[derive(Debug, Clone, Copy)]

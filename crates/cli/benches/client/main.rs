@@ -1,7 +1,7 @@
 //! What the client costs and how truly it measures, beside a raw reader that is the physical limit.
 //!
 //! `cargo bench -p crestline --bench client` runs all sections; words after `--` choose some: `throughput`, `accuracy`,
-//! `open-loop`, `memory`, `start`. Wants two cores and a quiet machine. Every figure stands beside its target; a missed
+//! `open-loop`, `memory`, `start`, `serving`. Wants two cores and a quiet machine. Every figure stands beside its target; a missed
 //! target is shown and does not fail the bench. docs/performance.md explains the tables.
 
 mod accuracy;
@@ -12,6 +12,7 @@ mod open_loop;
 mod raw;
 mod records;
 mod service;
+mod serving;
 mod start;
 mod table;
 mod throughput;
@@ -22,12 +23,13 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 type Section = (&'static str, fn() -> anyhow::Result<()>);
 
 /// The sections in the order in which they run.
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     ("throughput", throughput::run),
     ("accuracy", accuracy::run),
     ("open-loop", open_loop::run),
     ("memory", memory::run),
     ("start", start::run),
+    ("serving", serving::run),
 ];
 
 fn main() -> anyhow::Result<()> {

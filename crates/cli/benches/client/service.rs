@@ -65,6 +65,15 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_crestline");
 impl Service {
     /// Starts a service with a profile, and waits until it answers.
     pub(crate) fn start(profile: &str, witness: Witness) -> anyhow::Result<Self> {
+        Self::start_with(profile, witness, &[])
+    }
+
+    /// The same, with further flags.
+    pub(crate) fn start_with(
+        profile: &str,
+        witness: Witness,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let mut command = Command::new("taskset");
         command.args([
@@ -77,6 +86,7 @@ impl Service {
             "--port",
             "0",
         ]);
+        command.args(flags);
         if witness != Witness::Silent {
             command.arg("--truth").arg(requests_file(folder.path()));
         }

@@ -30,7 +30,7 @@ pub(super) fn correct(plan: &Plan, prefix: &str, workload: &Workload, stop: &Sto
         Some(Text { text, tokens })
     };
     let compared =
-        beside::aside(target).and_then(|mut aside| align(&mut aside, counter, texts, &text, stop));
+        beside::way_to(target).and_then(|mut aside| align(&mut aside, counter, texts, &text, stop));
     let name = plan.workload.tokenizer.as_deref().unwrap_or_default();
     match compared {
         Ok(Alignment::Nothing | Alignment::Same) => {}

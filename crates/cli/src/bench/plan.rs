@@ -4,6 +4,7 @@
 //! before any load.
 
 mod address;
+mod beside;
 mod buckets;
 mod dataset;
 mod effects;
@@ -22,7 +23,8 @@ use crestline_load::target::{Certificates, Secret, Target};
 use crestline_workload::Workload;
 
 pub(crate) use address::path_prefix;
-pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
+pub(crate) use beside::ProfilePlan;
+pub(crate) use report::{Metric, RampUpPlan, ReportPlan, Saving, python_float};
 pub(crate) use request::backends_for;
 
 use super::args::{ConnectionArgs, ServeArgs};
@@ -55,6 +57,8 @@ pub(crate) struct Translation {
     pub(crate) plan: Plan,
     /// What is computed of it.
     pub(crate) report: ReportPlan,
+    /// When the service profiles itself.
+    pub(crate) profile: ProfilePlan,
     /// One line each, to be shown before the run.
     pub(crate) notes: Vec<String>,
 }
@@ -77,6 +81,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         address::Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
     };
     notes.extend(effects::in_vain(args, &address));
+    let beside = beside::plan(args, &subject, address.endpoint)?;
     let plan = Plan {
         name: report.name(),
         subject,
@@ -91,6 +96,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             "--ready-check-timeout-sec",
             args.load.ready_check_timeout_sec,
         )?)),
+        probe_rate: beside.probe_rate,
         client: ClientPlan {
             workers: None,
             preparers: None,
@@ -108,6 +114,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
     Ok(Translation {
         plan,
         report,
+        profile: beside.profile,
         notes,
     })
 }
@@ -146,11 +153,13 @@ pub(crate) fn fit_to_samples(
     let workload = Workload::open(&plan.workload)
         .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
     let point = &mut plan.points[0];
+    let apart = if load::warms_up_with_copies(args) {
+        0
+    } else {
+        point.warmup
+    };
     if let Some(samples) = workload.len() {
-        point.requests = point
-            .requests
-            .min(samples.saturating_sub(point.warmup))
-            .max(1);
+        point.requests = point.requests.min(samples.saturating_sub(apart)).max(1);
         let of_samples = format!("{samples} samples, {} requests", point.requests);
         translation.notes.push(of_samples);
     }
@@ -167,10 +176,6 @@ pub(crate) fn fit_to_samples(
 
 /// Flags that are known and not supported.
 fn refuse(args: &ServeArgs) -> Result<(), Problem> {
-    if args.load.num_runs != 1 {
-        return Err(Problem::usage("--num-runs is not supported yet")
-            .hint("repeat the command with --append-result"));
-    }
     let Some(first) = args.unsupported.given.first() else {
         return Ok(());
     };

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_requests;
+mod bench_runs;
 mod bench_serve;
+mod bench_truth;
 mod encrypted;
 mod faults;
 mod harness;

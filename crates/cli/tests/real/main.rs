@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod engine;
+mod serving;
 mod sla;
 
 use std::path::{Path, PathBuf};

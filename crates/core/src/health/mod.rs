@@ -25,8 +25,12 @@ const EXACT_LAGS: usize = 100_000;
 pub struct ClientHealth {
     /// How late requests were sent by the client's own fault, in ns: [`RequestRecord::send_lag`].
     pub send_lag: Sample,
-    /// From the socket read that brought bytes to the end of their handling, in ns.
+    /// From when bytes reached this machine to the end of their handling, in ns; where the system does not stamp them, from
+    /// the socket read that brought them.
     pub read_lag: Histogram,
+    /// Socket reads whose bytes the system had not stamped: their times are those of the reads.
+    #[serde(default)]
+    pub unstamped: u64,
     /// How late the event loops came back to their timers, in ns.
     pub loop_lag: Histogram,
     /// Socket reads that brought something.
@@ -97,6 +101,7 @@ impl Default for ClientHealth {
         Self {
             send_lag: Sample::new(EXACT_LAGS),
             read_lag: Histogram::default(),
+            unstamped: 0,
             loop_lag: Histogram::default(),
             reads: 0,
             events: 0,
@@ -128,6 +133,7 @@ impl ClientHealth {
     pub fn merge(&mut self, other: Self) {
         self.send_lag.merge(other.send_lag);
         self.read_lag.merge(&other.read_lag);
+        self.unstamped += other.unstamped;
         self.loop_lag.merge(&other.loop_lag);
         self.reads += other.reads;
         self.events += other.events;

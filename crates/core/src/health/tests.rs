@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use super::{ClientHealth, HealthVerdict, Starved, VoidReason, WorkerUse};
+use super::{ClientHealth, HealthVerdict, READ_LAG_FLOOR, Starved, VoidReason, WorkerUse};
+use crate::metrics::Metric;
 use crate::record::{Failure, FailureKind, Gaps, Phase, RequestRecord};
 use crate::request::{Load, LoadPoint};
+use crate::stats::Histogram;
 use crate::summary::RunSummary;
 use crate::units::{Nanos, Rate};
 
@@ -187,8 +189,9 @@ fn requests_that_were_never_sent_or_sent_twice_have_no_send_lag() {
 }
 
 #[test]
-fn late_reads_void_a_run() {
+fn late_reads_without_stamps_void_a_run() {
     let (mut health, summary) = run(|_| 0);
+    health.unstamped = 1;
     health.read_lag.add_many(Nanos::from_millis(1).0, 990);
     health.read_lag.add_many(Nanos::from_millis(30).0, 5);
     assert!(health.verdict(&summary).is_sound());
@@ -198,6 +201,26 @@ fn late_reads_void_a_run() {
         found,
         ["responses were read late: p99 of the lag 30.0 ms (limit 5.0 ms)"]
     );
+}
+
+#[test]
+fn with_stamps_late_reads_void_a_run_only_where_they_delay_its_users() {
+    let (mut health, summary) = run(|_| 0);
+    let latency = summary.quantile(Metric::Latency, 0.5).unwrap();
+    let tenth = Nanos::from_secs_f64(0.1 * latency);
+    assert!(tenth > READ_LAG_FLOOR);
+    health.read_lag.add_many(tenth.0 * 9 / 10, 1000);
+    assert!(health.verdict(&summary).is_sound());
+    health.read_lag.add_many(tenth.0 * 12 / 10, 1000);
+    let found = reasons(&health, &summary);
+    assert!(
+        found[0].starts_with("responses were read late"),
+        "{found:?}"
+    );
+    health.unstamped = 1;
+    health.read_lag = Histogram::default();
+    health.read_lag.add_many(tenth.0 * 9 / 10, 1000);
+    assert!(!health.verdict(&summary).is_sound());
 }
 
 #[test]

@@ -22,11 +22,13 @@ pub const SEND_LAG_FLOOR: Nanos = Nanos::from_millis(10);
 pub const SEND_LAG_SHARE: f64 = 0.1;
 /// Read lag that is never too much.
 pub const READ_LAG_FLOOR: Nanos = Nanos::from_millis(5);
-/// Highest p99 of the read lag, as a share of the median gap (of the median TTFT, where there are no gaps).
+/// Highest p99 of the read lag, as a share of the median latency; where reads are not stamped by the system, of the median
+/// gap (of the median TTFT, where there are no gaps).
 pub const READ_LAG_SHARE: f64 = 0.1;
 /// Loop lag that is never too much.
 pub const LOOP_LAG_FLOOR: Nanos = Nanos::from_millis(10);
-/// Highest p99 of the loop lag, as a share of the median TTFT (of the median latency, where there is no TTFT).
+/// Highest p99 of the loop lag, as a share of the median latency; where reads are not stamped by the system, of the median
+/// TTFT.
 pub const LOOP_LAG_SHARE: f64 = 0.1;
 /// Highest share of the time that a worker may be running.
 pub const BUSY_SHARE: f64 = 0.9;
@@ -143,17 +145,29 @@ impl ClientHealth {
     }
 
     fn late_reads(&self, summary: &RunSummary) -> Option<VoidReason> {
-        let share = of_median(READ_LAG_SHARE, summary, [Metric::Itl, Metric::Ttft]);
+        let beside = self.beside([Metric::Itl, Metric::Ttft]);
+        let share = of_median(READ_LAG_SHARE, summary, beside);
         let limit = READ_LAG_FLOOR.max(share);
         let p99 = Nanos(self.read_lag.quantile(tail(self.read_lag.count())?)? as u64);
         (p99 > limit).then_some(VoidReason::ReadLag { p99, limit })
     }
 
     fn late_loops(&self, summary: &RunSummary) -> Option<VoidReason> {
-        let share = of_median(LOOP_LAG_SHARE, summary, [Metric::Ttft, Metric::Latency]);
+        let beside = self.beside([Metric::Ttft, Metric::Latency]);
+        let share = of_median(LOOP_LAG_SHARE, summary, beside);
         let limit = LOOP_LAG_FLOOR.max(share);
         let p99 = Nanos(self.loop_lag.quantile(tail(self.loop_lag.count())?)? as u64);
         (p99 > limit).then_some(VoidReason::LoopLag { p99, limit })
+    }
+
+    /// What lateness of reading counts beside: with stamps it is in no time, and only delays a user's next request, as much
+    /// of a latency as it is long; without them it is in the times that are given.
+    fn beside(&self, times: [Metric; 2]) -> [Metric; 2] {
+        if self.unstamped == 0 {
+            [Metric::Latency, Metric::Latency]
+        } else {
+            times
+        }
     }
 
     fn busy_workers(&self) -> Option<VoidReason> {

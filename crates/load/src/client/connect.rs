@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::address::{Address, AddressError, proxy_for};
 use super::http2::Link;
+use super::tcp::Tcp;
 use super::trust::{Trust, tls_config};
 use super::wire::Wire;
 use crate::clock::Clock;
@@ -159,13 +160,13 @@ impl Route {
     async fn open(&self) -> Result<Wire, Failure> {
         let mut tcp = self.open_tcp().await?;
         let Some((config, name)) = &self.tls else {
-            return Ok(Wire::Plain(tcp));
+            return Ok(Wire::Plain(Tcp::new(tcp)));
         };
         if let Some(proxy) = &self.proxy {
             tunnel(&mut tcp, &self.address, proxy).await?;
         }
         let connector = TlsConnector::from(Arc::clone(config));
-        let tls = connector.connect(name.clone(), tcp).await;
+        let tls = connector.connect(name.clone(), Tcp::new(tcp)).await;
         tls.map(|tls| Wire::Tls(Box::new(tls)))
             .map_err(|error| failure(FailureKind::Tls, error.to_string()))
     }

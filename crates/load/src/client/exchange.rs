@@ -18,7 +18,7 @@ use super::h1::ResponseDecoder;
 pub use super::limits::Limits;
 use super::limits::Watch;
 use super::wire::Wire;
-use crate::clock::Clock;
+use crate::clock::{Clock, Read};
 
 /// Of so many handled reads, the lag of one is taken.
 const LAG_EVERY: u32 = 8;
@@ -31,6 +31,7 @@ pub struct Desk {
     buffer: RefCell<Box<[u8]>>,
     read_lag: RefCell<Histogram>,
     counts: Cell<u32>,
+    unstamped: Cell<u64>,
     reads: Cell<u64>,
     events: Cell<u64>,
 }
@@ -38,8 +39,10 @@ pub struct Desk {
 /// How well a worker kept up with what arrived.
 #[derive(Debug, Default)]
 pub struct ReadGauges {
-    /// Time from a socket read to the end of the handling of what it brought, in ns.
+    /// Time from when bytes reached this machine to the end of their handling, in ns.
     pub lag: Histogram,
+    /// Socket reads whose bytes the system had not stamped.
+    pub unstamped: u64,
     /// Socket reads with data.
     pub reads: u64,
     /// Server-sent events in them.
@@ -55,18 +58,22 @@ impl Desk {
             buffer,
             read_lag: RefCell::default(),
             counts: Cell::new(0),
+            unstamped: Cell::new(0),
             reads: Cell::new(0),
             events: Cell::new(0),
         }
     }
 
-    /// What was read at `at` has been handled: so many socket reads and events. The lag of each eighth is taken: a look
-    /// at the clock costs as much as the handling itself.
-    pub fn count(&self, reads: u64, events: u64, at: Nanos) {
+    /// What was read has been handled: so many socket reads and events. The lag of each eighth is taken: a look at the clock
+    /// costs as much as the handling itself.
+    pub fn count(&self, reads: u64, events: u64, read: Read) {
         let turn = self.counts.replace(self.counts.get().wrapping_add(1));
         if turn.is_multiple_of(LAG_EVERY) {
-            let lag = self.clock.now().saturating_sub(at);
+            let lag = self.clock.now().saturating_sub(read.came);
             self.read_lag.borrow_mut().add(lag.0);
+        }
+        if !read.is_stamped {
+            self.unstamped.set(self.unstamped.get() + reads);
         }
         self.reads.set(self.reads.get() + reads);
         self.events.set(self.events.get() + events);
@@ -76,6 +83,7 @@ impl Desk {
     pub fn take_gauges(&self) -> ReadGauges {
         ReadGauges {
             lag: self.read_lag.take(),
+            unstamped: self.unstamped.take(),
             reads: self.reads.take(),
             events: self.events.take(),
         }
@@ -221,19 +229,19 @@ impl<'a> Exchange<'a> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<End>> {
         let desk = self.parts.desk;
         let buffer = &mut **desk.buffer.borrow_mut();
-        let read = ready!(self.parts.wire.poll_read_into(cx, buffer));
-        let at = desk.clock.now();
-        Poll::Ready(match read {
-            Ok(0) => Some(self.closed(at, "the server closed the connection")),
-            Err(error) => Some(self.closed(at, &error.to_string())),
-            Ok(length) => {
-                self.watch.hear(at);
-                let events = self.parts.answer.events();
-                let end = self.take(&buffer[..length], at);
-                desk.count(1, self.parts.answer.events() - events, at);
-                end
-            }
-        })
+        let length = match ready!(self.parts.wire.poll_read_into(cx, buffer)) {
+            Ok(0) => return Poll::Ready(Some(self.closed("the server closed the connection"))),
+            Err(error) => return Poll::Ready(Some(self.closed(&error.to_string()))),
+            Ok(length) => length,
+        };
+        let read = desk.clock.read(self.parts.wire.came());
+        // Never before what was heard last, whatever the stamp says.
+        let at = read.came.max(self.watch.heard());
+        self.watch.hear(at);
+        let events = self.parts.answer.events();
+        let end = self.take(&buffer[..length], at);
+        desk.count(1, self.parts.answer.events() - events, read);
+        Poll::Ready(end)
     }
 
     fn take(&mut self, bytes: &[u8], at: Nanos) -> Option<End> {
@@ -262,7 +270,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// The connection is at its end.
-    fn closed(&mut self, at: Nanos, why: &str) -> End {
+    fn closed(&mut self, why: &str) -> End {
+        let at = self.parts.desk.clock.now();
         let why = self.write_error.as_ref().map_or(why.to_owned(), |error| {
             format!("{why}; writing failed: {error}")
         });

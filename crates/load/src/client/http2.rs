@@ -25,7 +25,7 @@ use super::exchange::{Desk, End};
 use super::h1::Head;
 use super::limits::Watch;
 use super::wire::Wire;
-use crate::clock::Clock;
+use crate::clock::{Clock, Read};
 
 /// Requests at a time over one connection, where the server does not allow fewer.
 pub const MOST_STREAMS: usize = 100;
@@ -57,7 +57,7 @@ enum History {
 /// The socket reads of a connection.
 #[derive(Debug, Default)]
 struct Reads {
-    last: Cell<Nanos>,
+    last: Cell<Read>,
     /// Those that were not counted yet.
     uncounted: Cell<u64>,
 }
@@ -245,14 +245,15 @@ impl<'a> StreamExchange<'a> {
                 Some(data) => data.map(Frame::Data),
             },
         };
-        let at = self.sent.link.reads.last.get();
+        let read = self.sent.link.reads.last.get();
+        let at = read.came.max(self.watch.heard());
         Poll::Ready(match frame {
             Ok(frame) => {
                 self.watch.hear(at);
                 let end = self.take(frame, at);
                 let events = self.answer.events() - events;
                 let reads = self.sent.link.reads.uncounted.take();
-                self.desk.count(reads, events, at);
+                self.desk.count(reads, events, read);
                 end
             }
             Err(error) => Some(self.broken(&error, at)),
@@ -398,7 +399,7 @@ impl AsyncRead for Stamped {
         ready!(Pin::new(&mut this.wire).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             this.has_read = true;
-            this.reads.last.set(this.clock.now());
+            this.reads.last.set(this.clock.read(this.wire.came()));
             this.reads.uncounted.set(this.reads.uncounted.get() + 1);
         }
         Poll::Ready(Ok(()))
@@ -440,6 +441,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
+    use super::super::tcp::Tcp;
     use super::*;
 
     #[tokio::test]
@@ -452,7 +454,7 @@ mod tests {
         peer.write_all(b"ab").await.unwrap();
         let reads = Rc::<Reads>::default();
         let mut stamped = Stamped {
-            wire: Wire::Plain(tcp),
+            wire: Wire::Plain(Tcp::new(tcp)),
             clock: Clock::start(),
             reads: Rc::clone(&reads),
             has_read: false,
@@ -474,7 +476,7 @@ mod tests {
             "{outcomes:?}: a read, none, a read"
         );
         assert_eq!(reads.uncounted.get(), 2);
-        assert!(reads.last.get() > Nanos::ZERO);
+        assert!(reads.last.get().came > Nanos::ZERO);
     }
 
     #[test]

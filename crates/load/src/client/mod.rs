@@ -10,5 +10,6 @@ pub mod h1;
 pub mod http2;
 pub mod limits;
 pub mod sse;
+pub mod tcp;
 pub mod trust;
 pub mod wire;

@@ -4,17 +4,19 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crestline_core::units::Nanos;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::tcp::Tcp;
 
 /// A connection.
 #[derive(Debug)]
 pub enum Wire {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Tcp),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Tcp>>),
 }
 
 impl Wire {
@@ -37,6 +39,18 @@ impl Wire {
         result.map(|result| result.map(|()| buffer.filled().len()))
     }
 
+    /// When the last byte that was read reached this machine, in Unix time; `None` where the system does not say.
+    pub fn came(&self) -> Option<Nanos> {
+        self.tcp().came()
+    }
+
+    fn tcp(&self) -> &Tcp {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
     /// Writes what the socket takes now, without waiting; `Ok(0)` where it takes nothing.
     pub fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut cx = Context::from_waker(Waker::noop());
@@ -49,12 +63,8 @@ impl Wire {
     /// Neither the end nor bytes that nobody asked for were heard on this idle connection. Under TLS bytes are no fault:
     /// session tickets come when they like.
     pub fn is_idle_and_open(&self) -> bool {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        };
         let mut byte = [std::mem::MaybeUninit::uninit()];
-        match socket2::SockRef::from(tcp).peek(&mut byte) {
+        match socket2::SockRef::from(self.tcp().stream()).peek(&mut byte) {
             Ok(read) => read > 0 && matches!(self, Self::Tls(_)),
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }

@@ -192,6 +192,7 @@ impl Worker {
         let starved = self.with_current(|current| std::mem::take(&mut current.starved));
         ClientHealth {
             read_lag: gauges.lag,
+            unstamped: gauges.unstamped,
             loop_lag: self.lags.take(),
             reads: gauges.reads,
             events: gauges.events,

@@ -3,6 +3,7 @@
 //! Times are those of `CLOCK_MONOTONIC`, which another program on the same machine can read too, so that its own stamps compare.
 
 use crestline_core::units::Nanos;
+use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
 pub(super) use alarm::Alarm;
@@ -17,8 +18,19 @@ pub(super) fn unix_seconds() -> u64 {
     read(ClockId::CLOCK_REALTIME).0 / 1_000_000_000
 }
 
+/// A time of `CLOCK_REALTIME`, not long ago, on the clock of [`now`].
+#[cfg(target_os = "linux")]
+pub(super) fn of_stamp(stamp: TimeSpec) -> Nanos {
+    let stamp = nanos(stamp);
+    let age = read(ClockId::CLOCK_REALTIME).saturating_sub(stamp);
+    now().saturating_sub(age)
+}
+
 fn read(clock: ClockId) -> Nanos {
-    let time = clock_gettime(clock).expect("the system has both clocks");
+    nanos(clock_gettime(clock).expect("the system has both clocks"))
+}
+
+fn nanos(time: TimeSpec) -> Nanos {
     Nanos(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 

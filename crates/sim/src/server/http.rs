@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use crestline_core::units::Nanos;
 use tokio::net::TcpStream;
 
-use super::clock;
+use super::reading;
 
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_BODY: usize = 256 * 1024 * 1024;
@@ -31,7 +31,7 @@ pub(super) struct Request {
     pub(super) framing: Framing,
     pub(super) connection: Persistence,
     pub(super) body: Vec<u8>,
-    /// When its last byte was read.
+    /// When its last byte reached this machine.
     pub(super) arrival: Nanos,
 }
 
@@ -81,6 +81,8 @@ impl HttpError {
 pub(super) struct Connection {
     pub(super) socket: Rc<TcpStream>,
     buffer: BytesMut,
+    /// When the last of `buffer` reached this machine.
+    latest: Nanos,
 }
 
 /// The head of a request.
@@ -102,6 +104,7 @@ impl Connection {
         Self {
             socket: Rc::new(socket),
             buffer: BytesMut::new(),
+            latest: Nanos::ZERO,
         }
     }
 
@@ -128,7 +131,7 @@ impl Connection {
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
         request.body = self.read_body(head.length).await?;
-        request.arrival = clock::now();
+        request.arrival = self.latest;
         Ok(Some(request))
     }
 
@@ -160,8 +163,11 @@ impl Connection {
         self.buffer.reserve(4096);
         loop {
             self.socket.readable().await?;
-            match self.socket.try_read_buf(&mut self.buffer) {
-                Ok(count) => return Ok(count > 0),
+            match reading::read(&self.socket, &mut self.buffer) {
+                Ok((count, came)) => {
+                    self.latest = came;
+                    return Ok(count > 0);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }

@@ -12,6 +12,7 @@ mod generate;
 mod histogram;
 mod http;
 mod metrics;
+mod reading;
 mod refusal;
 mod routes;
 mod service;
@@ -203,5 +204,6 @@ fn engine_end(ended: Result<io::Result<()>, JoinError>) -> ServeError {
 
 fn accepting(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
+    reading::prepare(&listener)?;
     tokio::net::TcpListener::from_std(listener)
 }

@@ -74,11 +74,6 @@ const PICTURES: &str = "the JSON of --save-detailed has the figures of each requ
 
 /// All of them.
 const REFUSED: &[Refused] = &[
-    refused(
-        "probe-request-rate",
-        "0.0",
-        "start a second crestline with a small --request-rate",
-    ),
     refused("plot-timeline", "", PICTURES),
     refused("timeline-itl-thresholds", "25,50", PICTURES),
     refused("plot-dataset-stats", "", PICTURES),

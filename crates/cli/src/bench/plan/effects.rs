@@ -98,8 +98,7 @@ const EFFECTS: &[(&str, &[Need])] = &[
     ("burstiness", &[Untimed, Finite]),
     ("ramp-up-strategy", &[Untimed]),
     ("ready-check-timeout-sec", &[Live]),
-    ("profile", &[Live]),
-    ("reset-prefix-cache", &[Live]),
+    ("warmup-copies", &[AnyOf(&["num-warmups"])]),
     (
         "input-len",
         &[Data(&[Random, RandomMm, RandomRerank, Sonnet])],

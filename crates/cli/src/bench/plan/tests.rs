@@ -60,4 +60,5 @@ mod connection;
 mod load;
 mod request;
 mod results;
+mod runs;
 mod wrong;

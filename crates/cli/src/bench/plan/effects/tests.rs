@@ -238,17 +238,21 @@ fn flags_of_the_load_that_nothing_comes_of_are_told() {
         &["--no-oversample with --dataset-name random"],
     );
     check("--no-oversample --max-model-len 2000", &[]);
+    check(
+        "--warmup-copies",
+        &["--warmup-copies without --num-warmups"],
+    );
+    check("--warmup-copies --num-warmups 2", &[]);
 }
 
 #[test]
 fn flags_that_need_a_real_service_are_told() {
     check(
-        "--base-url sim:constant-20ms --profile --header a=b --insecure --endpoint /x",
+        "--base-url sim:constant-20ms --header a=b --insecure --endpoint /x",
         &[
             "--header in virtual time",
             "--insecure without an https address in --base-url",
             "--endpoint in virtual time",
-            "--profile in virtual time",
         ],
     );
     check("--base-url https://h --insecure --header a=b", &[]);

@@ -143,3 +143,15 @@ fn the_last_of_several_wins() {
             workload.dataset.sampled.requests = 7"]],
     );
 }
+
+#[test]
+fn a_trace_says_when_requests_are_due_unless_that_is_not_wanted() {
+    let depends = |flags: &str| depends_on_samples(&read(&words(flags)).unwrap());
+    let trace = "--dataset-name timed_trace --dataset-path t.jsonl";
+    assert!(depends(trace));
+    assert!(depends(&format!("{trace} --no-self-timed --self-timed")));
+    assert!(!depends(&format!("{trace} --no-self-timed")));
+    assert!(depends(
+        "--dataset-name sharegpt --dataset-path s.json --no-oversample"
+    ));
+}

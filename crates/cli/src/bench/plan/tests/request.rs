@@ -71,6 +71,51 @@ fn generation_flags_go_into_the_body() {
 }
 
 #[test]
+fn prompts_without_meaning_are_answered_to_the_full_length() {
+    let forced = |flags: &str| {
+        let plan = translated(&words(flags)).unwrap().plan;
+        plan.generation.extra.get("ignore_eos") == Some(&true.into())
+    };
+    assert!(forced(""));
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    assert!(forced(&format!("{chat} --dataset-name random-mm")));
+    assert!(forced("--dataset-name timed_trace --dataset-path t.jsonl"));
+    let tgi = "--backend tgi --endpoint /generate_stream";
+    assert!(!forced(tgi));
+    assert!(!forced("--dataset-name sharegpt --dataset-path s.json"));
+    assert!(forced(
+        "--dataset-name sharegpt --dataset-path s.json --ignore-eos"
+    ));
+}
+
+#[test]
+fn a_tokenizer_can_be_named_or_left_out() {
+    changes(
+        "--tokenizer gpt2",
+        &expect![[r#"workload.tokenizer = "gpt2""#]],
+    );
+    changes(
+        "--tokenizer-mode mistral",
+        &expect![
+            "note: --tokenizer-mode has no effect: the kind of a tokenizer is found out from its files"
+        ],
+    );
+    changes(
+        "--trust-remote-code",
+        &expect!["note: --trust-remote-code has no effect: no code of a model is ever run"],
+    );
+    changes(
+        "--skip-tokenizer-init --dataset-name custom --dataset-path c.jsonl",
+        &expect![[r#"
+            generation.extra = {}
+            workload.dataset.sampled.source.prompts.output_length = 256
+            workload.dataset.sampled.source.prompts.path = "c.jsonl"
+            workload.dataset.sampled.template = "skipped"
+            workload.tokenizer = null"#]],
+    );
+}
+
+#[test]
 fn data_sets_are_named_with_their_flags() {
     let all = [
         "--dataset-name random-mm --backend openai-chat --endpoint /v1/chat/completions --random-mm-base-items-per-request 2",
@@ -85,7 +130,23 @@ fn data_sets_are_named_with_their_flags() {
         "--dataset-name speed_bench --dataset-path folder --speed-bench-dataset-subset throughput_1k",
         "--dataset-name timed_trace --dataset-path t.jsonl --timed-trace-sec-multiplier 0.001 --timed-trace-label-hash-ids h",
         "--dataset-name hf --dataset-path openai/gsm8k --hf-split test --max-model-len 512",
-        "--dataset-name hf --dataset-path here --hf-name openai/gsm8k --bfcl-categories a,b",
+        "--dataset-name hf --dataset-path here --hf-name openai/gsm8k --bfcl-categories a,b --hf-subset main --hf-output-len 7",
+        "--dataset-name hf --dataset-path vdaita/edit_5k_char --blazedit-min-distance 0.1 --blazedit-max-distance 0.9 \
+         --asr-min-audio-len-sec 1 --asr-max-audio-len-sec 20",
+        "--dataset-name random-mm --backend openai-chat --endpoint /v1/chat/completions --random-mm-num-mm-items-range-ratio 0.5 \
+         --random-mm-limit-mm-per-prompt '{\"image\": 3}' --random-mm-bucket-config '{(8, 16, 1): 1.0}'",
+        "--dataset-name sharegpt --dataset-path s.json --sharegpt-output-len 5 --disable-shuffle",
+        "--dataset-name sonnet --dataset-path p.txt --sonnet-input-len 300 --sonnet-output-len 10",
+        "--dataset-name custom --dataset-path c.jsonl --chat-template-kwargs '{\"thinking\": false}'",
+        "--dataset-name custom_image --dataset-path i.jsonl --custom-ensure-client-side-data --backend openai-chat \
+         --endpoint /v1/chat/completions",
+        "--dataset-name prefix_repetition --prefix-repetition-prefix-len 5 --prefix-repetition-suffix-len 6 \
+         --prefix-repetition-output-len 7",
+        "--dataset-name spec_bench --dataset-path q.jsonl --spec-bench-output-len 9",
+        "--dataset-name speed_bench --dataset-path folder --speed-bench-output-len 9 --speed-bench-category coding",
+        "--dataset-name timed_trace --dataset-path t.jsonl --timed-trace-chunk-hash-size 512 --timed-trace-label-timestamp t \
+         --timed-trace-label-input-length i --timed-trace-label-output-length o",
+        "--random-cache-hit-fraction 0.5 --random-cache-ratio 0.25",
     ];
     let shown = all.map(|flags| {
         let lines = changed(flags);

@@ -65,10 +65,8 @@ fn settings_do_not_fit_the_backend() {
 #[test]
 fn the_load_cannot_be() {
     refuses(
-        "--num-runs 3",
-        &expect![[r"
-        error: --num-runs is not supported yet
-          hint: repeat the command with --append-result"]],
+        "--num-runs 0",
+        &expect!["error: --num-runs must be a number from 1 to 4294967295, not 0"],
     );
     refuses(
         "--num-prompts 0",
@@ -213,4 +211,14 @@ fn flags_that_are_not_supported_are_named() {
           hint: the JSON of --save-detailed has the figures of each request"]],
     );
     changes("--timeline-itl-thresholds 25,50", &expect![[r""]]);
+}
+
+#[test]
+fn a_trace_s_own_times_need_a_trace() {
+    refuses(
+        "--self-timed",
+        &expect![[r"
+        error: --self-timed needs --dataset-name timed_trace
+          hint: leave it out; burstgpt has --burstgpt-timestamps"]],
+    );
 }
