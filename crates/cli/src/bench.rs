@@ -2,6 +2,7 @@
 //!
 //! Reads flags, runs the plan, shows what comes of it and writes vLLM's files. Measures nothing itself.
 
+mod alignment;
 pub(crate) mod args;
 mod beside;
 mod closing;

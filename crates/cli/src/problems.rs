@@ -4,6 +4,7 @@ use crestline_core::record::FailureKind;
 use crestline_experiment::error::RunError;
 use crestline_experiment::search::journal::JournalError;
 use crestline_load::client::connect::RouteError;
+use crestline_load::client::endpoint::Misfit;
 use crestline_load::engine::EngineError;
 
 use crate::problem::Problem;
@@ -15,6 +16,10 @@ pub(crate) struct Flags {
     pub(crate) url: &'static str,
     /// Which tokenizer.
     pub(crate) tokenizer: &'static str,
+    /// How a service is measured whose certificate nobody vouches for, where that can be.
+    pub(crate) unverified: Option<&'static str>,
+    /// Where what cannot be sent as it is can go.
+    pub(crate) fits: fn(Misfit) -> &'static str,
     /// How a key is given.
     pub(crate) key: &'static str,
     /// Longest silence inside a response.
@@ -55,6 +60,7 @@ pub(crate) fn problem(error: &RunError, stage: Stage, flags: &Flags) -> Problem 
 fn title(error: &RunError) -> &'static str {
     match error {
         RunError::Workload(_) => "the prompts cannot be made",
+        RunError::Unsendable { .. } => "the prompts cannot be sent",
         RunError::Profile(_) => "the simulated engine cannot be used",
         RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
             "the service cannot be reached"
@@ -83,6 +89,7 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         RunError::Workload(error) => error
             .hint()
             .map(|hint| hint.replace("--tokenizer-path", flags.tokenizer)),
+        RunError::Unsendable { misfit, .. } => Some((flags.fits)(*misfit).to_owned()),
         RunError::Profile(_) => {
             Some("`crestline sim --list` shows the built-in profiles".to_owned())
         }
@@ -125,6 +132,18 @@ fn journal_hint(error: &JournalError) -> &'static str {
     }
 }
 
+/// What to do about a service that does not show a certificate which this machine accepts.
+pub(crate) fn certificate(flags: &Flags) -> String {
+    let otherwise = flags.unverified.map_or_else(String::new, |flag| {
+        format!("; {flag} asks for no proof at all")
+    });
+    format!(
+        "check whether {} should be http; trust the certificate's issuer on this machine, or name its file in \
+         SSL_CERT_FILE{otherwise}",
+        flags.url
+    )
+}
+
 fn refused(kind: FailureKind, flags: &Flags) -> String {
     let Flags {
         url,
@@ -142,9 +161,7 @@ fn refused(kind: FailureKind, flags: &Flags) -> String {
             format!("check host and port in {url}, and whether a proxy is needed")
         }
         FailureKind::Connect => format!("check {url} and the proxy variables"),
-        FailureKind::Tls => format!(
-            "check whether {url} should be http, and whether the certificate is one that this machine trusts"
-        ),
+        FailureKind::Tls => certificate(flags),
         FailureKind::Unauthorized => format!("give the key {key}"),
         FailureKind::ClientError => format!(
             "check the path of {url} (it should end in /v1/chat/completions or /v1/completions), --model (GET /v1/models \

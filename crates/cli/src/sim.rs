@@ -42,6 +42,9 @@ pub(crate) struct SimArgs {
     /// Answer 404 to requests for another model.
     #[arg(long)]
     check_model: bool,
+    /// Names of adapters that are served beside it; requests for another model get 404.
+    #[arg(long, value_name = "NAME", num_args = 1.., action = clap::ArgAction::Set)]
+    lora_modules: Vec<String>,
     /// Key that requests under /v1 must carry.
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
@@ -159,11 +162,12 @@ fn options(args: SimArgs) -> Result<Options, Problem> {
         truth: args.truth,
         truth_chunks: args.truth_chunks,
         model: args.model,
-        accept_model: if args.check_model {
+        accept_model: if args.check_model || !args.lora_modules.is_empty() {
             AcceptModel::Served
         } else {
             AcceptModel::Any
         },
+        adapters: args.lora_modules,
         tokenizer: Some(args.tokenizer_path),
         api_key: args.api_key,
         ..Options::new(profile)

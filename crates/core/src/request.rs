@@ -2,12 +2,14 @@
 //!
 //! Knows nothing of HTTP: endpoints turn an [`Item`] and a [`Generation`] into a body.
 
+mod adapters;
 mod conversation;
 mod pacing;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+pub use adapters::{Adapters, Assignment};
 pub use conversation::{Conversation, History, Turn};
 pub use pacing::{Burstiness, BurstinessError, Pace, Pacing, Ramp};
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crestline_core::record::FailureKind;
+use crestline_load::client::endpoint::{Endpoint, Misfit};
 use crestline_load::engine::EngineError;
 use crestline_load::files::FilesError;
 use crestline_sim::profile::ProfileError;
@@ -18,6 +19,14 @@ pub enum RunError {
     /// The data set, the tokenizer or the lengths.
     #[error(transparent)]
     Workload(#[from] WorkloadError),
+    /// What is sent has no place in the requests.
+    #[error("the data set has {misfit}, which have no place in a request to {}", endpoint.path())]
+    Unsendable {
+        /// What cannot be sent.
+        misfit: Misfit,
+        /// Where it would go.
+        endpoint: Endpoint,
+    },
     /// The simulated engine's profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use crestline_core::request::{Generation, LoadPoint};
+use crestline_core::request::{Adapters, Generation, LoadPoint};
 use crestline_core::search::Question;
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::client::endpoint::Endpoint;
@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Name sent as `model`.
     pub model: String,
+    /// Names that requests send in its place, each one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapters: Option<Adapters>,
     /// Name of the run, for folders and titles.
     pub name: String,
     /// What is put under load.

@@ -65,6 +65,7 @@ impl Probe {
             target: target.clone(),
             endpoint: plan.endpoint,
             model: plan.model.clone(),
+            adapters: plan.adapters.clone(),
             generation,
             workload: Workload::open(&workload(plan))?.into(),
             workers: Some(std::num::NonZeroUsize::MIN),

@@ -40,10 +40,22 @@ pub struct Outcome {
 /// A failure after the first load has ended is an error of that load alone: what was measured before is on disk, and
 /// was handed over by [`Event::PointDone`].
 pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outcome, RunError> {
+    run_when_ready(plan, stop, &mut |_| {}, each)
+}
+
+/// The same, and calls `ready` when the service has answered, before the first load: what is to be sent may be corrected by
+/// what the service says of it.
+pub fn run_when_ready(
+    plan: &Plan,
+    stop: &Stop,
+    ready: &mut dyn FnMut(&Workload),
+    each: &mut dyn FnMut(Event),
+) -> Result<Outcome, RunError> {
     let workload = Arc::new(Workload::open(&plan.workload)?);
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
+    check_prompts(plan, &workload)?;
     make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
     let mut subject = Subject::open(plan, &workload)?;
     let folders = make_folders(plan)?;
@@ -60,6 +72,9 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         if stop.is_asked() || !is_there(plan, &subject, stop)? {
             outcome.interrupted = true;
             break;
+        }
+        if number == 0 {
+            ready(&workload);
         }
         each(Event::PointStarted {
             number,
@@ -80,6 +95,15 @@ pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outc
         outcome.points.push(result);
     }
     Ok(outcome)
+}
+
+/// Finds prompts that have no place in the requests.
+fn check_prompts(plan: &Plan, workload: &Workload) -> Result<(), RunError> {
+    let endpoint = plan.endpoint;
+    match workload.find_prompt(|prompt| endpoint.misfit(prompt)) {
+        Some(misfit) => Err(RunError::Unsendable { misfit, endpoint }),
+        None => Ok(()),
+    }
 }
 
 /// Requests that are certainly in flight together at some time; 0 where the rate decides.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::{Exchange, Failure, RequestRecord};
-use crestline_core::request::{Generation, Item, LoadPoint};
+use crestline_core::request::{Adapters, Generation, Item, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
@@ -65,6 +65,7 @@ impl Subject {
                     target: target.clone(),
                     endpoint: plan.endpoint,
                     model: plan.model.clone(),
+                    adapters: plan.adapters.clone(),
                     generation: plan.generation.clone(),
                     workload: Arc::clone(workload),
                     workers: plan.client.workers,
@@ -248,7 +249,9 @@ fn source(plan: &Plan, workload: &Arc<Workload>, profile: &Profile, first_item: 
     Box::new(move |index| {
         let item = workload.item(first_item + index);
         let mut request: VirtualRequest = view.request(&item);
-        request.exchange = texts.as_ref().map(|texts| texts.exchange(item).into());
+        request.exchange = texts
+            .as_ref()
+            .map(|texts| texts.exchange(item, index).into());
         request
     })
 }
@@ -267,7 +270,9 @@ fn conversations(
         most_turns: view.most_turns(),
         turn: Box::new(move |conversation, number| {
             let (mut turn, item) = view.turn(conversation, number);
-            turn.request.exchange = texts.as_ref().map(|texts| texts.exchange(item).into());
+            turn.request.exchange = texts
+                .as_ref()
+                .map(|texts| texts.exchange(item, conversation).into());
             turn
         }),
     })
@@ -276,6 +281,7 @@ fn conversations(
 /// What bodies are made of, where they are kept.
 struct Texts {
     model: String,
+    adapters: Option<Adapters>,
     generation: Generation,
 }
 
@@ -283,12 +289,18 @@ impl Texts {
     fn of(plan: &Plan) -> Option<Self> {
         plan.output.keep_text.then(|| Self {
             model: plan.model.clone(),
+            adapters: plan.adapters.clone(),
             generation: plan.generation.clone(),
         })
     }
 
-    fn exchange(&self, item: Item) -> Exchange {
-        let body = endpoint::body(item, &self.model, &self.generation);
+    /// The body of an item at a position of the load.
+    fn exchange(&self, item: Item, position: u64) -> Exchange {
+        let model = match &self.adapters {
+            Some(adapters) => adapters.of(position),
+            None => &self.model,
+        };
+        let body = endpoint::body(item, model, &self.generation);
         Exchange {
             request: serde_json::to_string(&body).expect("a JSON map has a text"),
             ..Exchange::default()

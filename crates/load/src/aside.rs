@@ -13,8 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::client::address::Address;
-use crate::client::connect::{ExtraRoots, Route, RouteError};
+use crate::client::connect::{Route, RouteError};
 use crate::client::h1::{ResponseDecoder, ResponseError};
+use crate::client::trust::{ExtraRoots, Trust};
 use crate::client::wire::Wire;
 use crate::engine::headers;
 use crate::target::Target;
@@ -142,14 +143,12 @@ impl Aside {
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, AsideError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(AsideError::Runtime)?;
+        let runtime = runtime()?;
         let address = Address::of_service(&target.url).map_err(RouteError::from)?;
         let scheme = if address.tls { "https" } else { "http" };
         let base = format!("{scheme}://{}", address.authority());
-        let mut route = runtime.block_on(Route::find(&base, timeout, roots, env))?;
+        let trust = Trust::of(target, roots);
+        let mut route = runtime.block_on(Route::find(&base, timeout, trust, env))?;
         route.keep_to_http1();
         Ok(Self {
             runtime,
@@ -157,6 +156,18 @@ impl Aside {
             base,
             route,
             timeout,
+            idle: None,
+        })
+    }
+
+    /// The same with a connection of its own, for another thread.
+    pub fn another(&self) -> Result<Self, AsideError> {
+        Ok(Self {
+            runtime: runtime()?,
+            target: self.target.clone(),
+            base: self.base.clone(),
+            route: self.route.clone(),
+            timeout: self.timeout,
             idle: None,
         })
     }
@@ -235,6 +246,13 @@ impl Aside {
         head.extend(["Content-Length: ", &length, "\r\n\r\n"]);
         [head.as_bytes(), body].concat()
     }
+}
+
+fn runtime() -> Result<Runtime, AsideError> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AsideError::Runtime)
 }
 
 fn read_json<T: DeserializeOwned>(path: &str, reply: &Reply) -> Result<T, AsideError> {

@@ -1,5 +1,6 @@
 //! Sends requests to an LLM service and times them.
 
+pub mod alignment;
 pub mod aside;
 pub mod client;
 pub mod clock;

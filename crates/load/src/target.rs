@@ -22,6 +22,30 @@ pub struct Target {
     pub read_timeout: Option<Nanos>,
     /// Longest time for one request in all.
     pub total_timeout: Nanos,
+    /// Whether the service has to show who it is, where it is reached by TLS.
+    #[serde(default, skip_serializing_if = "Certificates::are_checked")]
+    pub certificates: Certificates,
+}
+
+/// What is asked of a service's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certificates {
+    /// It is for the service's name, and somebody whom this machine trusts vouches for it.
+    #[default]
+    Checked,
+    /// Nothing: whoever answers is taken for the service.
+    Unchecked,
+}
+
+impl Certificates {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with a reference"
+    )]
+    fn are_checked(&self) -> bool {
+        *self == Self::Checked
+    }
 }
 
 /// What stands in place of a secret.
@@ -226,6 +250,7 @@ mod tests {
             connect_timeout: None,
             read_timeout: None,
             total_timeout: Nanos::from_secs(1),
+            certificates: Certificates::Checked,
         }
     }
 }

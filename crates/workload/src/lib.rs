@@ -33,7 +33,7 @@ pub mod template;
 pub mod tokenizer;
 mod workload;
 
-pub use dataset::{DATASET_NAMES, DatasetError};
+pub use dataset::{DATASET_NAMES, DatasetError, RowContent, row_content};
 pub use error::WorkloadError;
 pub use lengths::LengthsError;
 pub use workload::Workload;

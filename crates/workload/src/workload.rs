@@ -1,7 +1,8 @@
 //! The items of a run: any of them at any time, from any thread.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crestline_core::request::{Conversation, Item, Prompt};
 use crestline_core::units::Nanos;
@@ -29,6 +30,8 @@ pub struct Workload {
     seed: u64,
     offset: u64,
     notes: Vec<String>,
+    /// Texts in place of some items' own, by index.
+    corrections: OnceLock<BTreeMap<u64, String>>,
 }
 
 #[derive(Debug)]
@@ -68,12 +71,25 @@ impl Workload {
             seed: plan.seed,
             offset: plan.offset,
             notes,
+            corrections: OnceLock::new(),
         })
     }
 
     /// The item at an index; of conversations, the first turn. Prompts read from files start again at the first when all have been used; samples repeat in a drawn
     /// order.
     pub fn item(&self, index: u64) -> Item {
+        let item = self.made_item(index);
+        match self.corrections.get().and_then(|texts| texts.get(&index)) {
+            Some(text) => Item {
+                prompt: self.presentation.put_text(text.clone()),
+                ..item
+            },
+            None => item,
+        }
+    }
+
+    /// The item at an index, without a correction.
+    fn made_item(&self, index: u64) -> Item {
         let position = index.wrapping_add(self.offset);
         let max_tokens = self.draw_max_tokens(position);
         match &self.items {
@@ -125,6 +141,42 @@ impl Workload {
     pub fn tokens_of_body(&self, body: &str) -> Option<u32> {
         let body = serde_json::from_str(body).ok()?;
         self.presentation.count(&Content::Body(body))
+    }
+
+    /// The text that an item is made of, where that is one text of random words, with the tokens that the tokenizer
+    /// counts in it, without those that stand around a prompt. A server may count others.
+    pub fn random_text(&self, index: u64) -> Option<(String, u32)> {
+        let Items::Sampled(sampled) = &self.items else {
+            return None;
+        };
+        let tokenizer = self.presentation.tokenizer.as_ref()?;
+        let text = match sampled
+            .has_random_text()
+            .then(|| self.made_item(index).prompt)?
+        {
+            Prompt::Text(text) => text,
+            Prompt::Messages(messages) => messages.first()?.content.as_str()?.to_owned(),
+            _ => return None,
+        };
+        let tokens = u32::try_from(tokenizer.count(&text)).ok()?;
+        Some((text, tokens))
+    }
+
+    /// Puts texts in place of those of [`Workload::random_text`], by index: a server counted too many tokens in them. The
+    /// lengths that items have stay as they are. Only the first call has an effect.
+    pub fn correct(&self, texts: BTreeMap<u64, String>) {
+        drop(self.corrections.set(texts));
+    }
+
+    /// What `judge` finds in the prompts: in all of those that are samples of a file, else in the first, which the others are
+    /// like.
+    pub fn find_prompt<T>(&self, judge: impl Fn(&Prompt) -> Option<T>) -> Option<T> {
+        if let Items::Sampled(sampled) = &self.items
+            && let Some(samples) = sampled.listed()
+        {
+            return samples.iter().find_map(|sample| judge(&sample.prompt));
+        }
+        judge(&self.item(0).prompt)
     }
 
     fn draw_max_tokens(&self, position: u64) -> Option<u32> {

@@ -7,13 +7,15 @@ mod conversations;
 mod dataset;
 mod pictures;
 mod results;
+mod typed;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 pub(crate) use conversations::ConversationArgs;
 pub(crate) use dataset::{DatasetArgs, DatasetName};
 pub(crate) use pictures::{PictureArgs, TIMELINE_THRESHOLDS};
-pub(crate) use results::{Compat, ResultArgs, UnsupportedArgs};
+pub(crate) use results::{Compat, ResultArgs};
+pub(crate) use typed::Typed;
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +37,9 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Clone, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct ServeArgs {
+    // First, since each of the others takes what is its own out of what was typed.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
     #[command(flatten, next_help_heading = "Connection, model, tokenizer")]
     pub(crate) connection: ConnectionArgs,
     #[command(flatten, next_help_heading = "Load")]
@@ -51,8 +56,6 @@ pub(crate) struct ServeArgs {
     pub(crate) results: ResultArgs,
     #[command(flatten, next_help_heading = "Pictures")]
     pub(crate) pictures: PictureArgs,
-    #[command(flatten, next_help_heading = "Not supported yet")]
-    pub(crate) unsupported: UnsupportedArgs,
 }
 
 /// Where the service is, and which model is asked.
@@ -73,6 +76,9 @@ pub(crate) struct ConnectionArgs {
     /// Path behind the beginning of the URL; it must fit `--backend`.
     #[arg(long, value_name = "PATH", default_value = "/v1/completions")]
     pub(crate) endpoint: String,
+    /// Accept any certificate of an `https` service.
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// Headers sent with each request.
     #[arg(long, value_name = "NAME=VALUE", num_args = 0.., action = ArgAction::Set)]
     pub(crate) header: Vec<String>,
@@ -95,6 +101,12 @@ pub(crate) struct ConnectionArgs {
     /// Work without a tokenizer.
     #[arg(long)]
     pub(crate) skip_tokenizer_init: bool,
+    /// Names of adapters: each request asks for one of them in place of the model.
+    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Set)]
+    pub(crate) lora_modules: Vec<String>,
+    /// How requests are shared among them.
+    #[arg(long, value_enum, default_value = "random")]
+    pub(crate) lora_assignment: LoraAssignment,
     /// Ids of the requests are this and a number [default: bench-, eight hexadecimal digits, -].
     #[arg(long, value_name = "TEXT")]
     pub(crate) request_id_prefix: Option<String>,
@@ -109,6 +121,13 @@ pub(crate) enum TokenizerMode {
     Mistral,
     #[value(name = "deepseek_v32")]
     DeepseekV32,
+}
+
+/// How adapters are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoraAssignment {
+    Random,
+    RoundRobin,
 }
 
 /// How much load, and when.

@@ -1,5 +1,6 @@
 //! What is asked of a service besides the load: its models, and what it counts itself.
 
+use crestline_core::record::FailureKind;
 use crestline_core::units::Nanos;
 use crestline_load::aside::{Aside, AsideError};
 use crestline_load::counters::{ServerCounters, requests_running};
@@ -13,13 +14,15 @@ use super::run_figures::Run;
 use super::serve::FLAGS;
 use crate::console;
 use crate::problem::Problem;
+use crate::problems;
 
 /// Longest time for one such request.
 const PATIENCE: Nanos = Nanos::from_secs(30);
 /// Share of the prompt tokens from which a warm cache is told.
 const WARM: f64 = 0.01;
 
-fn way_to(target: &Target) -> Result<Aside, AsideError> {
+/// The way to a service beside its load.
+pub(super) fn way_to(target: &Target) -> Result<Aside, AsideError> {
     Aside::new(target, PATIENCE, &[], |name| std::env::var(name).ok())
 }
 
@@ -32,9 +35,13 @@ pub(super) fn first_model(target: &Target) -> Result<(String, String), Problem> 
     let models: Value = way_to(target)
         .and_then(|mut aside| aside.get_json("/v1/models"))
         .map_err(|error| {
-            unknown()
-                .because(&error)
-                .hint(format!("give --model, or check {}", FLAGS.url))
+            let hint = match &error {
+                AsideError::Connect { failure, .. } if failure.kind == FailureKind::Tls => {
+                    problems::certificate(&FLAGS)
+                }
+                _ => format!("give --model, or check {}", FLAGS.url),
+            };
+            unknown().because(&error).hint(hint)
         })?;
     let first = &models["data"][0];
     let name = first["id"].as_str().ok_or_else(unknown)?;

@@ -136,7 +136,7 @@ fn stored(folder: &Path, plan: &Plan) -> Result<Stored, Problem> {
         .map_err(unreadable)?;
     Ok(Stored {
         epoch: reader.meta().header.start,
-        sent: Sent::of(plan, records.iter().map(|record| record.index)),
+        sent: Sent::of(plan, &records),
         records,
     })
 }

@@ -119,6 +119,7 @@ fn every_figure_of_the_result_is_that_of_the_definitions() {
             records: records.collect(),
             epoch: Nanos::ZERO,
             sent: Sent {
+                by_adapter: Vec::new(),
                 sequences: 1,
                 audio_s: BTreeMap::new(),
             },

@@ -4,16 +4,17 @@
 
 use crestline_experiment::event::{Event, PointResult};
 use crestline_experiment::plan::SubjectPlan;
-use crestline_experiment::run::run as run_plan;
+use crestline_experiment::run::run_when_ready;
 use crestline_load::counters::ServerCounters;
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
+use crestline_workload::Workload;
 
 use super::args::ServeArgs;
 use super::beside::Beside;
-use super::plan::Translation;
+use super::plan::{self, Translation};
 use super::serve::FLAGS;
-use super::table;
+use super::{alignment, table};
 use crate::console;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
@@ -45,14 +46,22 @@ pub(super) fn measure(
         }
         SubjectPlan::Virtual(_) => None,
     };
-    let outcome = run_plan(&translation.plan, stop, &mut |event| match event {
-        Event::Counting => {
-            if let Some(beside) = &mut beside {
-                beside.begin_counting();
+    let prefix = plan::path_prefix(&args.connection);
+    let mut ready =
+        |workload: &Workload| alignment::correct(&translation.plan, prefix, workload, stop);
+    let outcome = run_when_ready(
+        &translation.plan,
+        stop,
+        &mut ready,
+        &mut |event| match event {
+            Event::Counting => {
+                if let Some(beside) = &mut beside {
+                    beside.begin_counting();
+                }
             }
-        }
-        event => show.see(event),
-    });
+            event => show.see(event),
+        },
+    );
     let counted = beside.and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");

@@ -8,6 +8,7 @@ mod beside;
 mod buckets;
 mod conversations;
 mod dataset;
+mod effects;
 mod load;
 mod pictures;
 mod report;
@@ -20,12 +21,14 @@ use crestline_core::request::Arrivals;
 use crestline_core::units::{Nanos, Rate};
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
-use crestline_load::target::{Secret, Target};
+use crestline_load::target::{Certificates, Secret, Target};
 use crestline_workload::Workload;
 
+pub(crate) use address::path_prefix;
 pub(crate) use beside::ProfilePlan;
 pub(crate) use pictures::Pictures;
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, Saving, python_float};
+pub(crate) use request::backends_for;
 
 use super::args::{ConnectionArgs, ServeArgs};
 use super::serve::FLAGS;
@@ -65,7 +68,6 @@ pub(crate) struct Translation {
 
 /// Translates the flags.
 pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Translation, Problem> {
-    refuse(args)?;
     let mut notes = Vec::new();
     let address = address::resolve(&args.connection)?;
     conversations::check(args, &address)?;
@@ -81,10 +83,8 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         }
         address::Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
     };
+    notes.extend(effects::in_vain(args, &address));
     let beside = beside::plan(args, &subject, address.endpoint)?;
-    if args.request.use_beam_search {
-        notes.push("--use-beam-search has no effect: no service takes it any more".to_owned());
-    }
     let plan = Plan {
         name: report.name(),
         subject,
@@ -112,6 +112,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             keep_text: true,
         },
         model: args.connection.served_model_name.clone().unwrap_or(model),
+        adapters: request::adapters(args, &address)?,
     };
     Ok(Translation {
         plan,
@@ -131,6 +132,14 @@ pub(crate) fn live_target(args: &ServeArgs, around: &Surroundings) -> Result<Tar
         address::Place::Live(url) => target(&url, &args.connection, around, &mut Vec::new()),
         address::Place::Virtual(_) => Err(needed()),
     }
+}
+
+/// What the user should know of a service that does not have to prove who it is.
+pub(crate) fn unproved(args: &ConnectionArgs) -> Option<&'static str> {
+    (args.insecure && address::is_encrypted(args)).then_some(
+        "--insecure: no certificate is checked, so that whoever stands between can read and change what is sent, keys \
+         included",
+    )
 }
 
 /// How many requests there are, or when they are due, is known only when the data set is read.
@@ -174,14 +183,6 @@ pub(crate) fn fit_to_samples(
     Ok(())
 }
 
-/// Flags that are known and not supported.
-fn refuse(args: &ServeArgs) -> Result<(), Problem> {
-    let Some(first) = args.unsupported.given.first() else {
-        return Ok(());
-    };
-    Err(Problem::usage(format!("--{} is not supported yet", first.name)).hint(first.hint))
-}
-
 fn target(
     url: &str,
     args: &ConnectionArgs,
@@ -206,6 +207,11 @@ fn target(
         connect_timeout: None,
         read_timeout: None,
         total_timeout: TOTAL_TIMEOUT,
+        certificates: if args.insecure {
+            Certificates::Unchecked
+        } else {
+            Certificates::Checked
+        },
     })
 }
 

@@ -43,6 +43,7 @@ pub(super) fn document(
         }
     }
     out.extend(own(run, report, client));
+    out.extend(adapters(run));
     out.extend(run.conversations.iter().flat_map(conversations::fields));
     out
 }
@@ -289,6 +290,15 @@ fn own(run: &Run, report: &ReportPlan, client: Value) -> Vec<(String, Value)> {
         ));
     }
     out
+}
+
+/// Requests of each adapter, where there are some.
+fn adapters(run: &Run) -> Option<(String, Value)> {
+    let counts = run.adapters.iter();
+    let counts: Map<String, Value> = counts
+        .map(|(name, count)| (name.clone(), json!(count)))
+        .collect();
+    (!counts.is_empty()).then(|| ("crestline_adapters".to_owned(), counts.into()))
 }
 
 /// The same as a list of single figures, as `PyTorch`'s dashboard takes them.

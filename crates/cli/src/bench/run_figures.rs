@@ -36,6 +36,8 @@ pub(super) struct Run {
     pub(super) epoch: Nanos,
     /// Of a ramp, the rate at each request, a second.
     pub(super) rates: Vec<f64>,
+    /// Requests of each adapter, in the user's order; empty where there are none.
+    pub(super) adapters: Vec<(String, u64)>,
     /// What the service counted of itself meanwhile.
     pub(super) counted: Option<ServerCounters>,
     /// What came of the small requests beside the load, where such were sent.
@@ -92,6 +94,7 @@ impl Run {
             figures: Figures::of(&rows, &basis),
             steady: steady(&rows, &conversation_spans(turns.clone()), point, &basis),
             from_due: Figures::of(&due_rows, &due_basis),
+            adapters: sent.by_adapter,
             has_tokens: records.iter().any(has_tokens),
             counted: None,
             probes: None,
@@ -132,11 +135,13 @@ pub(super) struct Sent {
     pub(super) sequences: u64,
     /// Seconds of speech, by request.
     pub(super) audio_s: BTreeMap<u64, f64>,
+    /// Requests of each adapter.
+    pub(super) by_adapter: Vec<(String, u64)>,
 }
 
 impl Sent {
-    /// Of requests with these indices.
-    pub(super) fn of(plan: &Plan, indices: impl Iterator<Item = u64>) -> Self {
+    /// Of requests with these records.
+    pub(super) fn of(plan: &Plan, records: &[RequestRecord]) -> Self {
         let speech = match plan.endpoint {
             Endpoint::OpenAiTranscription => Workload::open(&plan.workload).ok(),
             _ => None,
@@ -147,8 +152,10 @@ impl Sent {
         };
         Self {
             sequences: sequences(&plan.workload.dataset),
+            by_adapter: by_adapter(plan, records),
             audio_s: speech
                 .map(|workload| {
+                    let indices = records.iter().map(|record| record.index);
                     indices
                         .map(|index| (index, seconds(&workload, index)))
                         .collect()
@@ -156,6 +163,27 @@ impl Sent {
                 .unwrap_or_default(),
         }
     }
+}
+
+/// All turns of a conversation ask for the same.
+fn by_adapter(plan: &Plan, records: &[RequestRecord]) -> Vec<(String, u64)> {
+    let Some(adapters) = &plan.adapters else {
+        return Vec::new();
+    };
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for name in adapters.names() {
+        if !counts.iter().any(|(known, _)| known == name) {
+            counts.push((name.to_owned(), 0));
+        }
+    }
+    for record in records {
+        let position = record.turn.map_or(record.index, |turn| turn.conversation);
+        let asked = adapters.of(position);
+        if let Some((_, count)) = counts.iter_mut().find(|(name, _)| name == asked) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 fn sequences(dataset: &Dataset) -> u64 {

@@ -27,6 +27,8 @@ use crate::{console, moment, signals};
 pub(super) const FLAGS: Flags = Flags {
     url: "--base-url, --host and --port",
     tokenizer: "--tokenizer",
+    unverified: Some("--insecure"),
+    fits: plan::backends_for,
     key: "in OPENAI_API_KEY or with --header Authorization='Bearer KEY'",
     read_timeout: "the server's speed",
     total_timeout: "the server's speed",
@@ -79,6 +81,9 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
         api_key: std::env::var("OPENAI_API_KEY").ok(),
         folder: folder.to_owned(),
     };
+    if let Some(warning) = plan::unproved(&args.connection) {
+        console::tell(&format!("warning: {warning}"));
+    }
     let args = &with_model(args, &around)?;
     let runs = Runs {
         args,

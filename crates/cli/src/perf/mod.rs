@@ -27,6 +27,8 @@ use session::Session;
 const FLAGS: Flags = Flags {
     url: "--url",
     tokenizer: "--tokenizer-path",
+    unverified: None,
+    fits: |_| "give the --url of an endpoint that takes them",
     key: "with --api-key or in OPENAI_API_KEY",
     read_timeout: "--read-timeout",
     total_timeout: "--total-timeout",

@@ -324,6 +324,8 @@ fn made_prompts_of_every_kind_are_sent_and_answered() {
         "--random-input-len 40 --random-output-len 4 --random-cache-hit-fraction 0.5 --random-cache-ratio 0.5",
         "--dataset-name random-mm --random-input-len 8 --random-output-len 4 --backend openai-chat --endpoint /v1/chat/completions \
          --random-mm-bucket-config {(16,16,1):1.0}",
+        "--dataset-name random-mm --random-input-len 8 --random-output-len 4 --backend openai-chat --endpoint /v1/chat/completions \
+         --random-mm-bucket-config {(16,16,3):1.0}",
         "--dataset-name random-rerank --random-input-len 24 --random-batch-size 3 --backend vllm-rerank --endpoint /v1/rerank",
         "--random-batch-size 2 --random-input-len 8 --backend openai-embeddings --endpoint /v1/embeddings",
     ] {

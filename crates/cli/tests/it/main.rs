@@ -4,9 +4,11 @@
 
 mod bench_conversations;
 mod bench_pictures;
+mod bench_requests;
 mod bench_runs;
 mod bench_serve;
 mod bench_truth;
+mod encrypted;
 mod faults;
 mod harness;
 mod interruption;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crestline_core::record::{Failure, FailureKind};
 use crestline_core::units::Nanos;
 use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::address::{Address, AddressError, proxy_for};
 use super::http2::Link;
 use super::tcp::Tcp;
+use super::trust::{Trust, tls_config};
 use super::wire::Wire;
 use crate::clock::Clock;
 use crate::target::Secret;
@@ -55,15 +56,12 @@ pub enum RouteError {
     Tls(#[from] rustls::Error),
 }
 
-/// Certificates to trust in addition to the system's, in DER. Empty but for services with a private authority.
-pub type ExtraRoots = [CertificateDer<'static>];
-
 impl Route {
     /// Looks up names and loads certificates. `env` gives the proxy variables.
     pub async fn find(
         url: &str,
         timeout: Nanos,
-        roots: &ExtraRoots,
+        trust: Trust<'_>,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, RouteError> {
         let address = Address::of_service(url)?;
@@ -80,7 +78,7 @@ impl Route {
         let tls = if address.tls {
             let name = ServerName::try_from(address.host.clone());
             let name = name.map_err(|_| RouteError::ServerName(address.host.clone()))?;
-            Some((Arc::new(tls_config(roots)?), name))
+            Some((Arc::new(tls_config(trust)?), name))
         } else {
             None
         };
@@ -247,22 +245,6 @@ async fn tunnel(tcp: &mut TcpStream, to: &Address, proxy: &Address) -> Result<()
     } else {
         Err(wrong(line))
     }
-}
-
-fn tls_config(extra: &ExtraRoots) -> Result<ClientConfig, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots.add_parsable_certificates(extra.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 fn connect_failure(hop: SocketAddr, error: &io::Error) -> Failure {

@@ -3,6 +3,7 @@
 //! Each family of bodies has a file of its own. How answers are read stands in [`super::answer`].
 
 mod completion;
+mod fit;
 mod form;
 mod native;
 mod pooled;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::answer::AnswerForm;
 pub use completion::body;
+pub use fit::Misfit;
 
 /// What is posted, and how the answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,14 @@ impl Endpoint {
     /// It generates text; the others give one vector or score for what they are sent, and no tokens.
     pub fn generates(self) -> bool {
         self.answer_form() != AnswerForm::Pooled
+    }
+
+    /// Its bodies say which model is asked.
+    pub fn names_model(self) -> bool {
+        !matches!(
+            self,
+            Self::TgiGenerate | Self::TensorRtGenerate | Self::DeepSpeedMii
+        )
     }
 
     /// The body of the request for an item: prompt, model and settings, then the user's extra fields, then the item's.
@@ -261,6 +271,8 @@ mod samples {
 
 #[cfg(test)]
 mod tests {
+    use crestline_core::request::Prompt;
+
     use super::*;
 
     #[test]
@@ -271,6 +283,23 @@ mod tests {
         assert!(Endpoint::OpenAiTranscription.has_path("/v1/audio/translations"));
         assert!(Endpoint::Rerank.has_path("/v1/rerank"));
         assert!(!Endpoint::Pooling.has_path("/v1/embeddings"));
+    }
+
+    #[test]
+    fn a_body_names_its_model_where_the_endpoint_says_so() {
+        for (endpoint, expected) in [
+            (Endpoint::OpenAiChat, true),
+            (Endpoint::Rerank, true),
+            (Endpoint::OpenAiTranscription, true),
+            (Endpoint::TgiGenerate, false),
+            (Endpoint::TensorRtGenerate, false),
+            (Endpoint::DeepSpeedMii, false),
+        ] {
+            let item = samples::item(Prompt::Texts(vec!["a".to_owned(), "b".to_owned()]));
+            let body = endpoint.request(item, "m", &Generation::default());
+            assert_eq!(endpoint.names_model(), expected);
+            assert_eq!(body.fields.contains_key("model"), expected, "{endpoint:?}");
+        }
     }
 
     #[test]

@@ -11,4 +11,5 @@ pub mod http2;
 pub mod limits;
 pub mod sse;
 pub mod tcp;
+pub mod trust;
 pub mod wire;

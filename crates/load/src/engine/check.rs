@@ -84,9 +84,8 @@ fn fewest_tokens(with: &Generation) -> u32 {
 /// Sends an item over a connection of its own.
 async fn exchange(engine: &Engine, item: Item, until: Until) -> Result<(), Failure> {
     let setup = &engine.setup;
-    let request = setup
-        .endpoint
-        .request(item, &setup.model, &setup.generation);
+    let model = setup.model_at(item.index);
+    let request = setup.endpoint.request(item, model, &setup.generation);
     let mut body = Vec::new();
     request.write(&mut body);
     match answer(engine, body.into(), until).await? {

@@ -40,7 +40,8 @@ pub use session::{Session, SessionPlan};
 pub use setup::Setup;
 pub use stop::Stop;
 
-use crate::client::connect::{ExtraRoots, Route, RouteError};
+use crate::client::connect::{Route, RouteError};
+use crate::client::trust::{ExtraRoots, Trust};
 use crate::clock::Clock;
 use crew::{Crew, Order};
 use head::RequestHead;
@@ -145,7 +146,12 @@ impl Engine {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let target = &setup.target;
         let opening = target.connect_timeout.unwrap_or(target.total_timeout);
-        let mut route = runtime.block_on(Route::find(&target.url, opening, roots, env))?;
+        let mut route = runtime.block_on(Route::find(
+            &target.url,
+            opening,
+            Trust::of(target, roots),
+            env,
+        ))?;
         runtime
             .block_on(route.try_out())
             .map_err(EngineError::Unreachable)?;

@@ -95,14 +95,13 @@ fn prepare(
     let most = setup.workload.most_turns();
     for number in numbers {
         let index = share.first_item + number;
+        let position = share.first_index + number;
         let spoken = most.and_then(|most| Some((most, setup.workload.conversation(index)?)));
-        let (written, thread) = match spoken {
-            Some((most, conversation)) => {
-                let place = (share.first_index + number, most);
-                let (written, thread) = writer.conversation(place, conversation);
-                (written, Some(thread))
-            }
-            None => (writer.write(setup.workload.item(index)).0, None),
+        let (written, thread) = if let Some((most, conversation)) = spoken {
+            let (written, thread) = writer.conversation((position, most), conversation);
+            (written, Some(thread))
+        } else {
+            (writer.write(setup.workload.item(index), position).0, None)
         };
         let prepared = Prepared {
             number,
@@ -122,13 +121,12 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The request of an item, and its fields.
-    fn write(&mut self, item: Item) -> (Written, Map<String, Value>) {
+    /// The request of an item at a position of the load, and its fields.
+    fn write(&mut self, item: Item, position: u64) -> (Written, Map<String, Value>) {
         let prompt_tokens = item.prompt_tokens;
         let setup = self.setup;
-        let body = setup
-            .endpoint
-            .request(item, &setup.model, &setup.generation);
+        let model = setup.model_at(position);
+        let body = setup.endpoint.request(item, model, &setup.generation);
         let expected_tokens = forced_tokens(&body.fields);
         self.text.clear();
         body.write(&mut self.text);
@@ -148,7 +146,7 @@ impl Writer<'_> {
         conversation: Conversation,
     ) -> (Written, Box<Thread>) {
         let mut turns = conversation.turns.into_iter().map(|turn| {
-            let (written, fields) = self.write(turn.item);
+            let (written, fields) = self.write(turn.item, place.0);
             let own = Own::find(&fields).expect("the engine has checked that turns have messages");
             Later {
                 written,

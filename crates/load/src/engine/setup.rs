@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crestline_core::arrival::{self, Arrival};
 use crestline_core::record::Phase;
-use crestline_core::request::{Arrivals, Generation, Load, LoadPoint};
+use crestline_core::request::{Adapters, Arrivals, Generation, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, StopRule};
 use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
@@ -23,6 +23,8 @@ pub struct Setup {
     pub endpoint: Endpoint,
     /// Name sent as `model`.
     pub model: String,
+    /// Names that requests send in its place, each one of them.
+    pub adapters: Option<Adapters>,
     /// Settings of the generation.
     pub generation: Generation,
     /// What is sent.
@@ -39,6 +41,16 @@ pub struct Setup {
     pub due_times: Arc<[Nanos]>,
     /// Keep request bodies in the records.
     pub keep_text: bool,
+}
+
+impl Setup {
+    /// The name that the request with this index in its load sends as `model`.
+    pub(crate) fn model_at(&self, index: u64) -> &str {
+        match &self.adapters {
+            Some(adapters) => adapters.of(index),
+            None => &self.model,
+        }
+    }
 }
 
 /// One worker's part of one phase of a load.

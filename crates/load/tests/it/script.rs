@@ -13,7 +13,7 @@ use crestline_core::request::{Generation, Load, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::engine::{Applied, Engine, Happening, Setup, Stop};
-use crestline_load::target::Target;
+use crestline_load::target::{Certificates, Target};
 use crestline_workload::Workload;
 use crestline_workload::plan::{Dataset, PromptForm, WorkloadPlan};
 
@@ -223,9 +223,11 @@ pub(crate) fn setup(url: &str) -> Setup {
             connect_timeout: None,
             read_timeout: None,
             total_timeout: Nanos::from_secs(30),
+            certificates: Certificates::Checked,
         },
         endpoint: Endpoint::OpenAiChat,
         model: "m".to_owned(),
+        adapters: None,
         generation: Generation {
             stream: true,
             ..Generation::default()

@@ -3,10 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use crestline_core::record::{FailureKind, RequestRecord};
-use crestline_load::engine::{Engine, EngineError, Stop};
+use crestline_core::units::Nanos;
+use crestline_load::aside::Aside;
+use crestline_load::engine::{Engine, EngineError, Setup, Stop};
+use crestline_load::target::Certificates;
 
 use crate::certificate::{Certificate, encrypted};
-use crate::script::{Script, Step, answer, apply_by, check_times, closed, setup};
+use crate::http2_script::{Http2Script, Manners, Reply};
+use crate::script::{Script, Step, answer, apply_by, check_times, closed, events, setup};
 
 /// An HTTP/1.1 server with a certificate, which offers these protocols.
 fn serve(
@@ -95,12 +99,61 @@ fn a_certificate_for_another_host_is_an_error_before_any_load() {
     assert!(text.contains("elsewhere.example"), "{text}");
 }
 
+/// Settings for a service whose certificate nobody looks at.
+fn unchecked(url: &str) -> Setup {
+    let mut setup = setup(url);
+    setup.target.certificates = Certificates::Unchecked;
+    setup
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_may_be_of_anyone_for_any_host() {
+    let certificate = Certificate::of("elsewhere.example");
+    let script = serve(&certificate, &["http/1.1"], |_, _| Step::Send(answer(2)));
+    let engine = Engine::new(unchecked(&script.url), "test", &[], |_| None).unwrap();
+    engine.check(&Stop::default()).unwrap();
+    let (records, _) = apply_by(&engine, closed(2, 6), &Stop::default());
+    assert_eq!(records.len(), 6);
+    assert!(records.iter().all(RequestRecord::succeeded), "{records:?}");
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_is_accepted_over_http2_too() {
+    let certificate = Certificate::of("elsewhere.example");
+    let script = Http2Script::serve(&certificate, Manners::default(), |_, _| {
+        Reply::Send(events(3))
+    });
+    let engine = Engine::new(unchecked(&script.url), "test", &[], |_| None).unwrap();
+    let (records, _) = apply_by(&engine, closed(4, 8), &Stop::default());
+    assert_eq!(records.len(), 8);
+    assert!(records.iter().all(RequestRecord::succeeded), "{records:?}");
+    // One to see the protocol, one for the load.
+    assert_eq!(script.connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_is_asked_beside_a_load_follows_the_same_rule() {
+    let certificate = Certificate::of("elsewhere.example");
+    let page = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let script = serve(&certificate, &["http/1.1"], move |_, _| {
+        Step::Send(vec![page.to_owned()])
+    });
+    let ask = |setup: Setup| {
+        let limit = Nanos::from_secs(20);
+        let mut aside = Aside::new(&setup.target, limit, &[], |_| None).unwrap();
+        aside.get("/metrics").map(|page| page.text())
+    };
+    assert_eq!(ask(unchecked(&script.url)).unwrap(), "ok");
+    let refused = ask(setup(&script.url)).unwrap_err().to_string();
+    assert!(refused.contains("certificate"), "{refused}");
+}
+
 #[test]
 fn a_server_without_tls_is_an_error_before_any_load() {
     let script = Script::serve(|_, _| Step::Send(answer(1)));
     let url = script.url.replacen("http://", "https://", 1);
     let mut impatient = setup(&url);
-    impatient.target.connect_timeout = Some(crestline_core::units::Nanos::from_millis(200));
+    impatient.target.connect_timeout = Some(Nanos::from_millis(200));
     let error = Engine::new(impatient, "test", &[], |_| None).unwrap_err();
     assert!(
         error.to_string().contains("no connection within"),

@@ -547,11 +547,11 @@ fn the_health_line_shows_figures_and_reasons() {
     health.read_lag.add_many(80_000_000, 9);
     check(
         &health_line(&run, &health, &health.verdict(&run)),
-        &expect![[r#"
+        &expect![[r"
             Client: VOID, the client was the bottleneck (send lag p50 1 ms, p99 1 ms, max 1 ms; read lag p50 0.02 ms, p99 79.987 ms, max 80 ms; 1.50 events a read; busiest worker 97 % CPU; 100.00 req/s sent, 100.00 due)
               responses were read late: p99 of the lag 80.0 ms (limit 50.0 ms)
                 hint: give the client processors of its own, more worker threads, or another machine than the server's
               1 of the client's workers had no time left: processor use 97 % (limit 90 %)
-                hint: give the client more worker threads, or send from more machines"#]],
+                hint: give the client more worker threads, or send from more machines"]],
     );
 }

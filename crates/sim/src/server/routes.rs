@@ -156,12 +156,21 @@ fn models(service: &Service) -> Response {
 
 #[derive(Deserialize)]
 struct TokenizeBody {
+    model: Option<String>,
     prompt: Option<String>,
     messages: Option<Vec<Message>>,
+    /// Those that begin or end every prompt are counted too.
+    #[serde(default = "always")]
+    add_special_tokens: bool,
+}
+
+fn always() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
 struct DetokenizeBody {
+    model: Option<String>,
     tokens: Vec<u32>,
 }
 
@@ -170,10 +179,19 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
         .map_err(|error| Refusal::BadRequest(format!("the body is not valid: {error}")))
 }
 
+fn check_model(service: &Service, model: Option<String>) -> Result<(), Refusal> {
+    match model {
+        Some(model) if !service.serves(&model) => Err(Refusal::UnknownModel(model)),
+        _ => Ok(()),
+    }
+}
+
 fn tokenize(service: &Service, body: &[u8]) -> Result<Response, Refusal> {
     let body: TokenizeBody = read(body)?;
+    check_model(service, body.model)?;
     let ids = match (&body.prompt, &body.messages) {
-        (Some(prompt), _) => service.tokens.encode_text(prompt),
+        (Some(prompt), _) if body.add_special_tokens => service.tokens.encode_text(prompt),
+        (Some(prompt), _) => service.tokens.encode_alone(prompt),
         (None, Some(messages)) => service
             .tokens
             .encode_chat(messages)
@@ -194,6 +212,7 @@ fn tokenize(service: &Service, body: &[u8]) -> Result<Response, Refusal> {
 
 fn detokenize(service: &Service, body: &[u8]) -> Result<Response, Refusal> {
     let body: DetokenizeBody = read(body)?;
+    check_model(service, body.model)?;
     let text = service.tokens.decode(&body.tokens);
     Ok(Response::json(200, &json!({"prompt": text})))
 }

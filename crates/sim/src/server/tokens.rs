@@ -53,6 +53,11 @@ impl Tokens {
         self.tokenizer.encode_prompt(text)
     }
 
+    /// Without the tokens that begin or end every prompt.
+    pub(super) fn encode_alone(&self, text: &str) -> Vec<u32> {
+        self.tokenizer.encode(text)
+    }
+
     pub(super) fn count_chat(&self, messages: &[Message]) -> Result<usize, TemplateError> {
         self.template.count(messages)
     }

@@ -335,3 +335,36 @@ fn drafts_are_counted_by_their_place() {
     let plain = Server::start(quick()).ask("GET", "/metrics", "").text();
     assert!(!plain.contains("spec_decode"));
 }
+
+#[test]
+fn tokens_are_counted_with_or_without_those_around_a_prompt_for_models_that_are_served() {
+    let options = Options {
+        tokenizer: Some(
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../fixtures/tokenizer/varieties/sentence_pieces"
+            )
+            .to_owned(),
+        ),
+        model: "served".to_owned(),
+        adapters: vec!["adapter".to_owned()],
+        accept_model: AcceptModel::Served,
+        ..quick()
+    };
+    let server = Server::start(options);
+    let count = |body: &Value| {
+        let answer = server.ask("POST", "/tokenize", &body.to_string());
+        assert_eq!(answer.status, 200, "{body}");
+        answer.json()["count"].as_u64().unwrap()
+    };
+    let alone = count(&json!({"prompt": "the the", "add_special_tokens": false}));
+    assert_eq!(count(&json!({"prompt": "the the"})), alone + 1);
+    assert_eq!(
+        count(&json!({"model": "adapter", "prompt": "the the", "add_special_tokens": true})),
+        alone + 1
+    );
+    let unknown = json!({"model": "other", "prompt": "the the", "tokens": [1]}).to_string();
+    for path in ["/tokenize", "/detokenize"] {
+        assert_eq!(server.ask("POST", path, &unknown).status, 404, "{path}");
+    }
+}

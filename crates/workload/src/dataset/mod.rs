@@ -21,6 +21,7 @@ use std::sync::OnceLock;
 
 pub use error::DatasetError;
 pub use names::DATASET_NAMES;
+pub use sampled::{RowContent, row_content};
 
 use crate::WorkloadError;
 use crate::hub::HubCaches;

@@ -66,7 +66,7 @@ pub enum PlainTemplate {
 pub enum SampleSource {
     /// Random words of exact token length.
     Random(RandomSamples),
-    /// Random words with pictures of noise.
+    /// Random words with pictures and films of noise.
     RandomMedia(RandomMedia),
     /// A query and documents of random words.
     Rerank(RerankSamples),
@@ -129,12 +129,12 @@ pub struct WarmPrompts {
     pub prefixes: u32,
 }
 
-/// Random prompts with pictures.
+/// Random prompts with pictures and films.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RandomMedia {
     /// The text.
     pub text: RandomSamples,
-    /// Middle number of pictures a request.
+    /// Middle number of pictures and films a request.
     pub items: u32,
     /// Share of the middle to either side, from 0 to 1.
     pub spread: f64,
@@ -151,7 +151,7 @@ pub struct MediaSize {
     pub height: u32,
     /// Width in pixels.
     pub width: u32,
-    /// Frames: 1 is a picture, more are a film.
+    /// Frames: 1 is a picture, more are a film of 30 a second.
     pub frames: u32,
     /// Relative frequency, at least 0; a size with 0 is never drawn.
     pub weight: f64,

@@ -67,10 +67,10 @@ pub(crate) struct DatasetArgs {
     pub(crate) trace: TraceArgs,
 }
 
-/// Random pictures.
+/// Random pictures and films.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MediaArgs {
-    /// Pictures of a request of `random-mm`.
+    /// Pictures and films of a request of `random-mm`.
     #[arg(
         long = "random-mm-base-items-per-request",
         value_name = "N",
@@ -92,7 +92,7 @@ pub(crate) struct MediaArgs {
         default_value = r#"{"image": 255, "video": 1}"#
     )]
     pub(crate) limits: String,
-    /// Sizes and their shares: `{(HEIGHT, WIDTH, FRAMES): SHARE, ...}`.
+    /// Sizes and their shares: `{(HEIGHT, WIDTH, FRAMES): SHARE, ...}`; more than one frame is a film.
     #[arg(
         long = "random-mm-bucket-config",
         value_name = "DICT",

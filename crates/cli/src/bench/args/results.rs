@@ -1,6 +1,6 @@
-//! Flags of the metrics and files, and those that are refused by name.
+//! Flags of the metrics and files.
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// What is computed, shown and written.
 #[derive(Debug, Clone, Args)]
@@ -48,70 +48,4 @@ pub(crate) enum Compat {
     None,
     /// As vLLM does: spans by event, peaks by seconds touched.
     Vllm,
-}
-
-/// Flags that are known and refused by name, with what to do instead.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct UnsupportedArgs {
-    /// Those that were given.
-    pub(crate) given: Vec<&'static Refused>,
-}
-
-/// One such flag.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) name: &'static str,
-    pub(crate) hint: &'static str,
-    /// A value that asks for nothing, which scripts may give.
-    pub(crate) idle: &'static str,
-}
-
-const fn refused(name: &'static str, idle: &'static str, hint: &'static str) -> Refused {
-    Refused { name, hint, idle }
-}
-
-/// All of them.
-const REFUSED: &[Refused] = &[
-    refused(
-        "insecure",
-        "",
-        "add the certificate's issuer to those that this machine trusts",
-    ),
-    refused("lora-modules", "", "give one name with --model"),
-    refused("lora-assignment", "random", "give one name with --model"),
-];
-
-impl FromArgMatches for UnsupportedArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let is_given = |flag: &&Refused| {
-            let values = matches.get_many::<String>(flag.name);
-            values.is_some_and(|mut values| {
-                !values.len().eq(&1) || values.any(|value| value != flag.idle)
-            })
-        };
-        Ok(Self {
-            given: REFUSED.iter().filter(is_given).collect(),
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl Args for UnsupportedArgs {
-    fn augment_args(command: Command) -> Command {
-        command.args(REFUSED.iter().map(|flag| {
-            Arg::new(flag.name)
-                .long(flag.name)
-                .num_args(0..)
-                .action(ArgAction::Set)
-                .hide(true)
-        }))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
 }

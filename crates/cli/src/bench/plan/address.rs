@@ -77,6 +77,22 @@ pub(super) fn resolve(args: &ConnectionArgs) -> Result<Address, Problem> {
     })
 }
 
+/// What stands before a service's own paths: the path of `--base-url`, without the version of an API.
+pub(crate) fn path_prefix(args: &ConnectionArgs) -> &str {
+    let url = args.base_url.as_deref().unwrap_or_default();
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |begin| &rest[begin..]);
+    let path = path.split('?').next().unwrap_or_default();
+    let path = path.trim_end_matches('/');
+    path.strip_suffix("/v1").unwrap_or(path)
+}
+
+/// The service is reached by TLS.
+pub(super) fn is_encrypted(args: &ConnectionArgs) -> bool {
+    let url = args.base_url.as_deref().unwrap_or_default();
+    url.to_ascii_lowercase().starts_with("https://")
+}
+
 fn check_path(args: &ConnectionArgs, endpoint: Endpoint) -> Result<(), Problem> {
     let (path, wanted) = (&args.endpoint, endpoint.path());
     // `chat/completions` ends in `completions` too.

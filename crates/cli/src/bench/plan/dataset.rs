@@ -282,20 +282,24 @@ fn questions(args: &ServeArgs) -> Result<QuestionSamples, Problem> {
     })
 }
 
+/// The name on the hub of what is read.
+pub(super) fn hub_name(args: &ServeArgs) -> Option<&str> {
+    let set = &args.dataset;
+    let name = set.hub.hf_name.as_ref().or(set.dataset_path.as_ref())?;
+    Some(name)
+}
+
 fn hub(args: &ServeArgs) -> Result<HubSamples, Problem> {
     let (set, hub) = (&args.dataset, &args.dataset.hub);
-    let typed = set.dataset_path.clone();
-    let (name, path) = match (&hub.hf_name, typed) {
-        (Some(name), path) => (name.clone(), path.map(PathBuf::from)),
-        (None, Some(name)) => (name, None),
-        (None, None) => {
-            return Err(Problem::usage("--dataset-name hf needs --dataset-path")
-                .hint("give the name on the hub, or a local file or folder and --hf-name"));
-        }
-    };
+    let name = hub_name(args).ok_or_else(|| {
+        Problem::usage("--dataset-name hf needs --dataset-path")
+            .hint("give the name on the hub, or a local file or folder and --hf-name")
+    })?;
+    // A path that names the data set is none.
+    let path = hub.hf_name.as_ref().and(set.dataset_path.as_ref());
     Ok(HubSamples {
-        name,
-        path,
+        name: name.to_owned(),
+        path: path.map(PathBuf::from),
         subset: hub.hf_subset.clone(),
         split: hub.hf_split.clone(),
         output_length: args.request.output_len.or(hub.hf_output_len),

@@ -1,13 +1,13 @@
 //! From the flags of prompts and generation to what is sent.
 
-use crestline_core::request::{ChatLength, Generation, LoadPoint};
-use crestline_load::client::endpoint::Endpoint;
+use crestline_core::request::{Adapters, Assignment, ChatLength, Generation, LoadPoint, Prompt};
+use crestline_load::client::endpoint::{Endpoint, Misfit};
 use crestline_workload::plan::{
-    Dataset, PlainTemplate, PromptForm, SampleOrder, Sampling, WorkloadPlan,
+    Dataset, PlainTemplate, PromptForm, SampleOrder, SampleSource, Sampling, WorkloadPlan,
 };
-use serde_json::Map;
+use serde_json::{Map, json};
 
-use super::super::args::{ConnectionArgs, DatasetName, RequestArgs, ServeArgs};
+use super::super::args::{ConnectionArgs, DatasetName, LoraAssignment, RequestArgs, ServeArgs};
 use super::address::Address;
 use super::{dataset, load};
 use crate::problem::Problem;
@@ -20,7 +20,7 @@ pub(super) fn workload(
 ) -> Result<WorkloadPlan, Problem> {
     let set = &args.dataset;
     let source = dataset::source(args)?;
-    check_backend(args, address)?;
+    check_backend(args, address, &source)?;
     let copies = if load::warms_up_with_copies(args) {
         point.warmup
     } else {
@@ -67,42 +67,113 @@ fn tokenizer(args: &ConnectionArgs) -> Option<String> {
     args.tokenizer.clone().or_else(|| args.model.clone())
 }
 
-/// Pictures and recordings need a backend that takes them.
-fn check_backend(args: &ServeArgs, address: &Address) -> Result<(), Problem> {
-    let needs = |what: &str, backends: &str| {
-        Problem::usage(format!(
-            "{what} cannot be sent to --backend {}",
-            args.connection.backend
-        ))
-        .hint(format!("use --backend {backends}"))
+/// Which adapter each request asks for. Their names stand in the body's `model`.
+pub(super) fn adapters(args: &ServeArgs, address: &Address) -> Result<Option<Adapters>, Problem> {
+    let typed = &args.connection;
+    let assignment = match typed.lora_assignment {
+        LoraAssignment::Random => Assignment::Random,
+        LoraAssignment::RoundRobin => Assignment::RoundRobin,
     };
-    let endpoint = address.endpoint;
-    match args.dataset.dataset_name {
-        DatasetName::RandomMm | DatasetName::CustomImage
-            if !matches!(
-                endpoint,
-                Endpoint::OpenAiChat
-                    | Endpoint::ChatEmbeddings
-                    | Endpoint::ClipEmbeddings
-                    | Endpoint::Vlm2VecEmbeddings
-                    | Endpoint::InfinityEmbeddings
-                    | Endpoint::InfinityClipEmbeddings
-            ) =>
-        {
-            Err(needs(
-                "pictures",
-                "openai-chat --endpoint /v1/chat/completions",
-            ))
-        }
-        DatasetName::RandomRerank if endpoint != Endpoint::Rerank => Err(needs(
-            "queries with documents",
-            "vllm-rerank --endpoint /v1/rerank",
-        )),
-        DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
-            Err(needs("a trace's token ids", "vllm"))
-        }
-        _ => Ok(()),
+    let adapters = Adapters::new(typed.lora_modules.clone(), assignment, args.load.seed);
+    if adapters.is_some() && !address.endpoint.names_model() {
+        return Err(Problem::usage(format!(
+            "--lora-modules has no meaning with --backend {}",
+            typed.backend
+        ))
+        .cause("its requests name no model")
+        .hint("leave it out, and start the server with the adapter"));
     }
+    Ok(adapters)
+}
+
+/// Where prompts can go that have no place in other requests.
+pub(crate) fn backends_for(misfit: Misfit) -> &'static str {
+    match misfit {
+        Misfit::Picture => {
+            "use --backend openai-chat --endpoint /v1/chat/completions, or openai-responses; openai-embeddings-chat, \
+             openai-embeddings-clip, openai-embeddings-vlm2vec and infinity-embeddings-clip embed pictures"
+        }
+        Misfit::Film => {
+            "use --backend openai-chat --endpoint /v1/chat/completions; openai-embeddings-chat, openai-embeddings-clip, \
+             openai-embeddings-vlm2vec and infinity-embeddings-clip embed films"
+        }
+        Misfit::Sound => "use --backend openai-chat --endpoint /v1/chat/completions",
+        Misfit::Several => {
+            "use --random-mm-base-items-per-request 1, or --backend openai-embeddings-clip --endpoint /v1/embeddings"
+        }
+        Misfit::Recording => {
+            "use --backend openai-audio --endpoint /v1/audio/transcriptions; custom_audio with --enable-multimodal-chat is for \
+             --backend openai-chat"
+        }
+        Misfit::NoRecording => {
+            "use --dataset-name custom_audio, or a data set of recordings with --dataset-name hf"
+        }
+        Misfit::NoDocuments => "use --dataset-name random-rerank",
+    }
+}
+
+/// Finds data sets of one kind of prompts that a backend does not take; the others are known when they are read.
+fn check_backend(
+    args: &ServeArgs,
+    address: &Address,
+    source: &SampleSource,
+) -> Result<(), Problem> {
+    let endpoint = address.endpoint;
+    let set = &args.dataset;
+    let refused = |what: &str, hint: &str| {
+        let backend = &args.connection.backend;
+        Problem::usage(format!("{what} cannot be sent to --backend {backend}")).hint(hint)
+    };
+    let is_speech = endpoint == Endpoint::OpenAiTranscription;
+    let misfit = match set.dataset_name {
+        DatasetName::RandomRerank if endpoint != Endpoint::Rerank => {
+            return Err(refused(
+                "queries with documents",
+                "use --backend vllm-rerank --endpoint /v1/rerank",
+            ));
+        }
+        DatasetName::TimedTrace if endpoint != Endpoint::OpenAiCompletions => {
+            return Err(refused("a trace's token ids", "use --backend vllm"));
+        }
+        DatasetName::RandomMm | DatasetName::CustomImage => with_media(source)
+            .iter()
+            .find_map(|prompt| endpoint.misfit(prompt)),
+        DatasetName::CustomAudio if is_speech && set.enable_multimodal_chat => {
+            return Err(refused(
+                "recordings in messages",
+                "leave out --enable-multimodal-chat",
+            ));
+        }
+        DatasetName::CustomAudio if is_speech => None,
+        DatasetName::CustomAudio if !set.enable_multimodal_chat => Some(Misfit::Recording),
+        DatasetName::CustomAudio | DatasetName::Hf | DatasetName::RandomRerank => None,
+        DatasetName::Random if set.random_batch_size > 1 => {
+            endpoint.misfit(&Prompt::Texts(vec![String::new(); 2]))
+        }
+        _ => endpoint.misfit(&Prompt::Text(String::new())),
+    };
+    match misfit {
+        Some(misfit) => Err(refused(&misfit.to_string(), backends_for(misfit))),
+        None => Ok(()),
+    }
+}
+
+/// Texts with each kind that a source may put beside them, twice where there may be several: a picture, where it does not
+/// say.
+fn with_media(source: &SampleSource) -> Vec<Prompt> {
+    let prompt = |is_film: bool, several: bool| {
+        let kind = if is_film { "video_url" } else { "image_url" };
+        Prompt::Media {
+            text: "a".to_owned(),
+            parts: vec![json!({"type": kind}); 1 + usize::from(several)],
+        }
+    };
+    let SampleSource::RandomMedia(media) = source else {
+        return vec![prompt(false, false)];
+    };
+    let several = f64::from(media.items) * (1.0 + media.spread) > 1.0;
+    let drawn = media.sizes.iter().filter(|size| size.weight > 0.0);
+    drawn.map(|size| prompt(size.frames > 1, several)).collect()
 }
 
 fn form(args: &ServeArgs, address: &Address) -> PromptForm {
@@ -119,6 +190,9 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
     let typed = &args.request;
     let endpoint = address.endpoint;
     let mut settings = sampling(typed)?;
+    if !endpoint.generates() {
+        settings = Generation::default();
+    }
     if endpoint.generates() && !is_openai(endpoint) && settings != Generation::default() {
         return Err(Problem::usage(format!(
             "--backend {} takes no sampling flags",
@@ -127,7 +201,7 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
         .cause("--top-p, --top-k, --min-p, --temperature and penalties are for OpenAI's APIs")
         .hint("leave them out, or put the service's own names into --extra-body"));
     }
-    if typed.ignore_eos || (means_nothing(args.dataset.dataset_name) && is_openai(endpoint)) {
+    if ignores_end(args, endpoint) {
         settings.extra.insert("ignore_eos".to_owned(), true.into());
     }
     if let Some(text) = &typed.extra_body {
@@ -142,16 +216,18 @@ pub(super) fn generation(args: &ServeArgs, address: &Address) -> Result<Generati
     })
 }
 
-/// Random prompts mean nothing to a model, so that it may end at once.
-fn means_nothing(name: DatasetName) -> bool {
-    matches!(
-        name,
-        DatasetName::Random | DatasetName::RandomMm | DatasetName::TimedTrace
-    )
+/// Random prompts mean nothing to a model, so that it may end at once; the lengths of a trace are a part of it.
+fn ignores_end(args: &ServeArgs, endpoint: Endpoint) -> bool {
+    let is_forced = match args.dataset.dataset_name {
+        DatasetName::Random | DatasetName::RandomMm => is_openai(endpoint),
+        DatasetName::TimedTrace => true,
+        _ => false,
+    };
+    endpoint.generates() && (args.request.ignore_eos || is_forced)
 }
 
 /// The APIs that take the sampling flags.
-fn is_openai(endpoint: Endpoint) -> bool {
+pub(super) fn is_openai(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
         Endpoint::OpenAiCompletions | Endpoint::OpenAiChat | Endpoint::OpenAiResponses

@@ -9,7 +9,7 @@ use crate::plan_lines::{differences, words};
 
 const BASE: [&str; 2] = ["--model", "org/some-model"];
 
-fn read(flags: &[&str]) -> Result<ServeArgs, Problem> {
+pub(super) fn read(flags: &[&str]) -> Result<ServeArgs, Problem> {
     let args = ["crestline", "bench", "serve"].iter().chain(flags);
     match parse(args.map(Into::into).collect())? {
         Parsed::Command(Sub::Bench(args)) => match args.command {
@@ -19,7 +19,7 @@ fn read(flags: &[&str]) -> Result<ServeArgs, Problem> {
     }
 }
 
-fn translated(flags: &[&str]) -> Result<Translation, Problem> {
+pub(super) fn translated(flags: &[&str]) -> Result<Translation, Problem> {
     let all: Vec<&str> = BASE.iter().chain(flags).copied().collect();
     translate(&read(&all)?, &Surroundings::default())
 }
@@ -56,6 +56,7 @@ fn refuses(flags: &str, expected: &Expect) {
     expected.assert_eq(&problem.to_string());
 }
 
+mod connection;
 mod conversations;
 mod load;
 mod pictures;

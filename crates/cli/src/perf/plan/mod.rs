@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
-use crestline_load::target::{Secret, Target};
+use crestline_load::target::{Certificates, Secret, Target};
 
 pub(crate) use address::{Address, Place};
 pub(crate) use output::model_id;
@@ -97,6 +97,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
             keep_text: !args.output.no_text,
         },
         model,
+        adapters: None,
     };
     Ok(Translation {
         plan,
@@ -138,6 +139,7 @@ fn target(
             "--total-timeout",
             args.total_timeout.unwrap_or(DEFAULT_TOTAL_TIMEOUT_S),
         )?,
+        certificates: Certificates::Checked,
     })
 }
 

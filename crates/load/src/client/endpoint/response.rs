@@ -1,6 +1,6 @@
 //! Bodies of the responses API of OpenAI.
 
-use crestline_core::request::{Generation, Item, Prompt};
+use crestline_core::request::{Generation, Item, Message, Prompt};
 use serde_json::{Map, Value, json};
 
 use super::Base;
@@ -18,7 +18,7 @@ fn base(prompt: Prompt) -> Base {
         Prompt::Body(body) => return Base::given(body),
         Prompt::Text(text) => Value::String(text),
         Prompt::TokenIds(ids) => json!(ids),
-        Prompt::Messages(messages) => json!(messages),
+        Prompt::Messages(messages) => messages.into_iter().map(message).collect(),
         Prompt::Texts(texts) => json!(texts),
         Prompt::Media { text, parts } => json!([with_media(&text, &parts)]),
         // The API takes no sound alone: the server says so.
@@ -30,25 +30,54 @@ fn base(prompt: Prompt) -> Base {
 /// One user's message in the API's own names for its parts.
 fn with_media(text: &str, parts: &[Value]) -> Value {
     let text = json!({"type": "input_text", "text": text});
-    let parts = parts.iter().map(|part| match part["type"].as_str() {
-        Some("image_url") => {
-            json!({"type": "input_image", "image_url": part["image_url"]["url"]})
-        }
-        Some("text") => json!({"type": "input_text", "text": part["text"]}),
-        _ => part.clone(),
-    });
+    let parts = parts.iter().map(part);
     let content: Vec<Value> = std::iter::once(text).chain(parts).collect();
     json!({"role": "user", "content": content})
 }
 
+/// A message with the API's own names for its parts.
+fn message(mut message: Message) -> Value {
+    if let (Value::Array(parts), "user") = (&message.content, message.role.as_str()) {
+        message.content = parts.iter().map(part).collect();
+    }
+    json!(message)
+}
+
+fn part(part: &Value) -> Value {
+    match part["type"].as_str() {
+        Some("image_url") => {
+            let mut picture = json!({"type": "input_image", "image_url": part["image_url"]["url"]});
+            if let Some(detail) = part["image_url"].get("detail") {
+                picture["detail"] = detail.clone();
+            }
+            picture
+        }
+        Some("text") => json!({"type": "input_text", "text": part["text"]}),
+        _ => part.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crestline_core::request::Message;
     use expect_test::expect;
 
     use super::super::Endpoint;
     use super::super::samples::{item, object, picture, plain, streamed, text};
     use super::*;
+
+    #[test]
+    fn parts_of_messages_have_the_names_of_the_api() {
+        let content = json!([
+            {"type": "text", "text": "what?"},
+            {"type": "image_url", "image_url": {"url": "data:x", "detail": "low"}},
+        ]);
+        let message = Message {
+            content,
+            ..Message::user("")
+        };
+        expect![[r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"what?"},{"type":"input_image","image_url":"data:x","detail":"low"}]}],"model":"m","max_output_tokens":16,"stream":false,"store":false}"#]]
+            .assert_eq(&plain(Endpoint::OpenAiResponses, item(Prompt::Messages(vec![message]))));
+    }
 
     #[test]
     fn the_input_is_a_text_the_length_has_the_api_s_name_and_nothing_is_stored() {

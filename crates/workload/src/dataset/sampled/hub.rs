@@ -213,6 +213,29 @@ pub(super) fn list(listing: &mut Listing<'_>, samples: &HubSamples) -> Result<()
     Ok(())
 }
 
+/// What rows of a data set of the hub hold, as far as samples are chosen by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowContent {
+    /// Recordings of known length.
+    Recordings,
+    /// Texts and how much they are to be changed.
+    Edits,
+    /// Functions to call, by category.
+    Functions,
+    /// Something that no sample is chosen by.
+    Other,
+}
+
+/// What rows of a data set hold; `None` where the data set is not known.
+pub fn row_content(name: &str) -> Option<RowContent> {
+    Some(match Known::find(name).ok()?.maker {
+        Maker::Recording => RowContent::Recordings,
+        Maker::Edit => RowContent::Edits,
+        Maker::Functions => RowContent::Functions,
+        _ => RowContent::Other,
+    })
+}
+
 impl Known {
     fn find(name: &str) -> Result<&'static Self, DatasetError> {
         let found = KNOWN.iter().find(|known| known.names.contains(&name));
@@ -229,10 +252,11 @@ impl Known {
         })
     }
 
-    /// Rows that samples are taken from: of a large data set not all. Pictures and recordings take much memory.
+    /// Rows that samples are taken from: of a large data set not all. Pictures, films and recordings take much memory.
     fn most_rows(&self, requests: u64) -> usize {
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
-        let is_heavy = |column: &&str| column.starts_with("image") || *column == "audio";
+        let is_heavy =
+            |column: &&str| column.starts_with("image") || ["audio", "video"].contains(column);
         if self.columns.iter().any(is_heavy) {
             requests.saturating_mul(2).saturating_add(FEWEST_HEAVY_ROWS)
         } else {

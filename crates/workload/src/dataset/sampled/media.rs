@@ -23,6 +23,13 @@ pub(super) fn inlined_image(bytes: &[u8]) -> Result<Value, String> {
     Ok(json!({"type": "image_url", "image_url": {"url": url}}))
 }
 
+/// A film as part of the body.
+pub(super) fn inlined_film(bytes: &[u8]) -> Result<Value, String> {
+    let kind = film_kind(bytes).ok_or("it is no MP4, WebM or AVI film")?;
+    let url = data_url(kind, bytes);
+    Ok(json!({"type": "video_url", "video_url": {"url": url}}))
+}
+
 /// A recording as part of the body; `format` is the ending of its file's name.
 pub(super) fn inlined_audio(bytes: &[u8], format: &str) -> Value {
     let data = BASE64_STANDARD.encode(bytes);
@@ -67,6 +74,19 @@ fn image_kind(bytes: &[u8]) -> Option<&'static str> {
     found.map(|(_, kind)| *kind)
 }
 
+/// What kind of film it is, by its first bytes.
+fn film_kind(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return Some("video/mp4");
+    }
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"AVI ") {
+        return Some("video/x-msvideo");
+    }
+    bytes
+        .starts_with(b"\x1A\x45\xDF\xA3")
+        .then_some("video/webm")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +108,19 @@ mod tests {
             image_part(&json!(7)).unwrap_err(),
             "a picture must be an address or a path, not 7"
         );
+    }
+
+    #[test]
+    fn the_kind_of_a_film_is_told_by_its_first_bytes() {
+        let kind = |bytes: &[u8]| {
+            let part = inlined_film(bytes)?;
+            let url = part["video_url"]["url"].as_str().unwrap().to_owned();
+            Ok::<_, String>(url.split(';').next().unwrap().to_owned())
+        };
+        assert_eq!(kind(b"\0\0\0\x18ftypisom").unwrap(), "data:video/mp4");
+        assert_eq!(kind(b"\x1A\x45\xDF\xA3\0").unwrap(), "data:video/webm");
+        assert_eq!(kind(b"RIFF\0\0\0\0AVI ").unwrap(), "data:video/x-msvideo");
+        assert_eq!(kind(b"text").unwrap_err(), "it is no MP4, WebM or AVI film");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod hub;
 mod jpeg;
 mod listing;
 mod media;
+mod mp4;
 mod pictures;
 mod poem;
 mod prefix_repetition;
@@ -23,6 +24,8 @@ mod share_gpt;
 mod table;
 mod trace;
 mod words;
+
+pub use hub::{RowContent, row_content};
 
 use std::ops::Range;
 
@@ -223,6 +226,23 @@ impl Sampled {
         match &self.source {
             Source::Conversations(conversations) => Some(conversations),
             _ => None,
+        }
+    }
+
+    /// All samples, where they were read before the run.
+    pub(crate) fn listed(&self) -> Option<&[Sample]> {
+        match &self.source {
+            Source::Listed(samples) => Some(samples),
+            _ => None,
+        }
+    }
+
+    /// Its prompts are one text of random words each.
+    pub(crate) fn has_random_text(&self) -> bool {
+        match &self.source {
+            Source::Random(random) => !random.has_several_texts(),
+            Source::Prefixes(_) => true,
+            _ => false,
         }
     }
 

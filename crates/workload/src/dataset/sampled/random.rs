@@ -92,6 +92,11 @@ impl RandomSource {
         Ok(())
     }
 
+    /// Several texts go in one request.
+    pub(super) fn has_several_texts(&self) -> bool {
+        self.texts > 1
+    }
+
     /// The prompt at a position; its lengths are those of position `like`.
     pub(super) fn sample(&self, position: u64, like: u64, presentation: &Presentation) -> Sample {
         if self.texts > 1 {

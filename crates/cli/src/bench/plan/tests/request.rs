@@ -94,8 +94,16 @@ fn a_tokenizer_can_be_named_or_left_out() {
         "--tokenizer gpt2",
         &expect![[r#"workload.tokenizer = "gpt2""#]],
     );
-    changes("--tokenizer-mode mistral", &expect![[""]]);
-    changes("--trust-remote-code", &expect![[""]]);
+    changes(
+        "--tokenizer-mode mistral",
+        &expect![
+            "note: --tokenizer-mode has no effect: the kind of a tokenizer is found out from its files"
+        ],
+    );
+    changes(
+        "--trust-remote-code",
+        &expect!["note: --trust-remote-code has no effect: no code of a model is ever run"],
+    );
     changes(
         "--skip-tokenizer-init --dataset-name custom --dataset-path c.jsonl",
         &expect![[r#"
@@ -146,4 +154,30 @@ fn data_sets_are_named_with_their_flags() {
         format!("{flags}\n{}\n", source.collect::<Vec<_>>().join("\n"))
     });
     expect_file!["data_sets.txt"].assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn answers_to_what_means_nothing_or_has_a_length_are_not_ended_early() {
+    let chat = "--backend openai-chat --endpoint /v1/chat/completions";
+    for (flags, expected) in [
+        ("--dataset-name random".to_owned(), true),
+        (format!("--dataset-name random-mm {chat}"), true),
+        (
+            "--dataset-name timed_trace --dataset-path t".to_owned(),
+            true,
+        ),
+        ("--dataset-name sonnet --dataset-path p".to_owned(), false),
+        (
+            "--backend tgi --endpoint /generate_stream".to_owned(),
+            false,
+        ),
+        (
+            "--backend openai-embeddings --endpoint /v1/embeddings --ignore-eos".to_owned(),
+            false,
+        ),
+    ] {
+        let plan = translated(&words(&flags)).unwrap().plan;
+        let sent = plan.generation.extra.get("ignore_eos");
+        assert_eq!(sent.is_some(), expected, "{flags}");
+    }
 }

@@ -203,16 +203,6 @@ fn the_report_cannot_be() {
 }
 
 #[test]
-fn flags_that_are_not_supported_are_named() {
-    refuses(
-        "--lora-modules a b",
-        &expect![[r"
-            error: --lora-modules is not supported yet
-              hint: give one name with --model"]],
-    );
-}
-
-#[test]
 fn a_trace_s_own_times_need_a_trace() {
     refuses(
         "--self-timed",

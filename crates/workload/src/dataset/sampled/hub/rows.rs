@@ -99,7 +99,7 @@ pub(super) fn take(
         }
         Maker::Film(parts) => {
             let (text, film) = parts(row)?;
-            let part = media::video_part(&film_place(film, samples).to_json())?;
+            let part = film_part(film, samples)?;
             let output = asked.or(Some(PICTURE_ANSWER));
             let sample = listing.with_media(&text, vec![part], output);
             listing.take(sample);
@@ -189,6 +189,17 @@ fn picture_part(picture: &Cell) -> Result<Value, String> {
         other => {
             let place = other.field("path").unwrap_or(other);
             media::image_part(&place.to_json())
+        }
+    }
+}
+
+/// The film itself, or where it is.
+fn film_part(film: &Cell, samples: &HubSamples) -> Result<Value, String> {
+    match film.field("bytes").unwrap_or(film) {
+        Cell::Bytes(bytes) => media::inlined_film(bytes),
+        other => {
+            let place = film.field("path").unwrap_or(other);
+            media::video_part(&film_place(place, samples).to_json())
         }
     }
 }
@@ -334,4 +345,41 @@ fn recording(listing: &mut Listing<'_>, row: &Cell, samples: &HubSamples) -> Res
     let sample = recordings::put(listing, recording, "", (RecordingForm::File, output));
     listing.take(sample);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_film_is_sent_itself_where_the_row_holds_it_and_else_named() {
+        let samples = HubSamples {
+            name: "yale-nlp/MMVU".to_owned(),
+            path: None,
+            subset: None,
+            split: None,
+            output_length: None,
+            categories: Vec::new(),
+            distance: (0.0, 1.0),
+            seconds: (0.0, None),
+        };
+        let url = |film: &Cell| {
+            let part = film_part(film, &samples)?;
+            let url = part.pointer("/video_url/url").and_then(Value::as_str);
+            Ok::<_, String>(url.unwrap().to_owned())
+        };
+        let bytes = Cell::Bytes(b"\0\0\0\x08ftyp".to_vec());
+        let of = |name: &str, cell: &Cell| {
+            let path = ("path".to_owned(), Cell::Text("a.mp4".to_owned()));
+            Cell::Record(vec![(name.to_owned(), cell.clone()), path])
+        };
+        let data = "data:video/mp4;base64,AAAACGZ0eXA=";
+        assert_eq!(url(&bytes).unwrap(), data);
+        assert_eq!(url(&of("bytes", &bytes)).unwrap(), data);
+        assert_eq!(url(&of("bytes", &Cell::Null)).unwrap(), "file://a.mp4");
+        let address = Cell::Text("https://films/a.mp4".to_owned());
+        assert_eq!(url(&address).unwrap(), "https://films/a.mp4");
+        let text = Cell::Bytes(b"text".to_vec());
+        assert_eq!(url(&text).unwrap_err(), "it is no MP4, WebM or AVI film");
+    }
 }

@@ -92,6 +92,72 @@ fn noise_comes_in_the_asked_numbers_and_sizes_and_is_new_each_time() {
     assert_eq!(pictures.len(), all);
 }
 
+/// The pictures of a film, as they lie one behind the other.
+fn frames(part: &Value) -> Vec<Vec<u8>> {
+    let url = field(part, "/video_url/url").as_str().unwrap();
+    let data = url.strip_prefix("data:video/mp4;base64,").unwrap();
+    let film = BASE64_STANDARD.decode(data).unwrap();
+    let start = film.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+    let begins = |at: &usize| film[*at..].starts_with(b"\xFF\xD8\xFF\xE0");
+    let begins: Vec<usize> = (start..film.len()).filter(begins).collect();
+    let ends = begins[1..].iter().copied().chain([film.len()]);
+    let pairs = begins.iter().zip(ends);
+    pairs
+        .map(|(begin, end)| film[*begin..end].to_vec())
+        .collect()
+}
+
+#[test]
+fn films_are_as_long_as_asked_and_no_frame_comes_twice() {
+    let films = RandomMedia {
+        items: 1,
+        spread: 0.0,
+        sizes: vec![size(16, 24, 5, 1.0)],
+        ..pictured()
+    };
+    let workload = open(&text_plan(SampleSource::RandomMedia(films), 10));
+    let mut seen = BTreeSet::new();
+    for index in 0..4 {
+        let item = workload.item(index);
+        let (_, parts) = media(&item);
+        assert_eq!(parts.len(), 1);
+        let frames = frames(&parts[0]);
+        assert_eq!(frames.len(), 5);
+        seen.extend(frames);
+        assert_eq!(workload.item(index), item);
+    }
+    assert_eq!(seen.len(), 20);
+}
+
+#[test]
+fn a_kind_that_has_come_to_its_limit_is_drawn_no_more() {
+    let mixed = RandomMedia {
+        items: 3,
+        spread: 0.0,
+        sizes: vec![size(9, 9, 1, 0.1), size(9, 9, 2, 0.9)],
+        limits: BTreeMap::from([("image".to_owned(), 9), ("video".to_owned(), 1)]),
+        ..pictured()
+    };
+    let workload = open(&text_plan(SampleSource::RandomMedia(mixed.clone()), 40));
+    let mut most = 0;
+    for index in 0..40 {
+        let item = workload.item(index);
+        let (_, parts) = media(&item);
+        let films = parts.iter().filter(|part| part["type"] == "video_url");
+        let films = films.count();
+        assert!(films <= 1 && parts.len() == 3);
+        most = most.max(films);
+    }
+    assert_eq!(most, 1);
+    check_refused(
+        RandomMedia {
+            limits: BTreeMap::from([("image".to_owned(), 9)]),
+            ..mixed
+        },
+        "there is no limit for `video`",
+    );
+}
+
 fn check_refused(media: RandomMedia, expected: &str) {
     let message = refused(&text_plan(SampleSource::RandomMedia(media), 5));
     assert_eq!(message, format!("data set `random-mm`: {expected}"));
@@ -123,8 +189,12 @@ fn sizes_that_cannot_be_made_are_refused() {
         );
     };
     check(
-        vec![size(9, 9, 16, 0.5)],
-        "films cannot be made, only pictures: the size 9 x 9 with 16 frames must have the share 0",
+        vec![size(9, 9, 0, 0.5)],
+        "a film cannot be 9 x 9 with 0 frames: it has at least one, and 268435456 pixels at most",
+    );
+    check(
+        vec![size(720, 1280, 300, 0.5)],
+        "a film cannot be 720 x 1280 with 300 frames: it has at least one, and 268435456 pixels at most",
     );
     check(
         vec![size(9, 9, 1, -1.0)],
@@ -136,7 +206,7 @@ fn sizes_that_cannot_be_made_are_refused() {
     );
     check(
         vec![size(9, 70_000, 1, 1.0)],
-        "a picture cannot be 9 x 70000 with 1 frames: sides are from 1 to 65535 and a picture is one frame",
+        "a picture cannot be 9 x 70000: sides are from 1 to 65535",
     );
 }
 

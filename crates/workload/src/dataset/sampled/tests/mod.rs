@@ -9,6 +9,7 @@ use crate::Workload;
 use crate::plan::{Dataset, PlainTemplate, PromptForm, SampleOrder};
 
 mod conversations;
+mod corrected;
 mod hub;
 mod made;
 mod media;
