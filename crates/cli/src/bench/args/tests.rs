@@ -1,4 +1,7 @@
-//! The help text, and the flag table in `docs/dialects/bench.md`, are those of the flags.
+//! The help text, and the flag table in `docs/dialects/bench.md`, are those of the flags; each flag has a test.
+
+use std::fs;
+use std::path::Path;
 
 use clap::{Arg, CommandFactory};
 use expect_test::expect_file;
@@ -51,4 +54,39 @@ fn every_flag_of_vllm_is_known() {
     for flag in VLLM.split_whitespace() {
         assert!(known.contains(&flag), "--{flag}");
     }
+}
+
+/// The text of all tests of the command.
+fn tests() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    for (folder, begin) in [("src/bench/plan/tests", ""), ("tests/it", "bench_")] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_file() && name.starts_with(begin) && name.ends_with(".rs") {
+                text += &fs::read_to_string(path).unwrap().replace('_', "-");
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_flag_is_in_a_test() {
+    let tests = tests();
+    let is_tried = |flag: &str| {
+        let flag = format!("--{flag}");
+        tests.match_indices(&flag).any(|(at, _)| {
+            !tests[at + flag.len()..]
+                .starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric())
+        })
+    };
+    let serve = serve();
+    let missing: Vec<&str> = serve
+        .get_arguments()
+        .filter_map(Arg::get_long)
+        .filter(|flag| *flag != "help" && !is_tried(flag))
+        .collect();
+    assert!(missing.is_empty(), "no test names {missing:?}");
 }

@@ -181,3 +181,11 @@ fn answers_to_what_means_nothing_or_has_a_length_are_not_ended_early() {
         assert_eq!(sent.is_some(), expected, "{flags}");
     }
 }
+
+#[test]
+fn data_sets_of_the_hub_are_read_from_files_whatever_is_said_of_streams() {
+    let notes = translated(&words(
+        "--dataset-name hf --dataset-path openai/gsm8k --no-stream",
+    ));
+    expect!["--no-stream has no effect: data sets are read from local files"].assert_eq(&notes.unwrap().notes.join("\n"));
+}
