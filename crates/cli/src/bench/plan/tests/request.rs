@@ -187,5 +187,6 @@ fn data_sets_of_the_hub_are_read_from_files_whatever_is_said_of_streams() {
     let notes = translated(&words(
         "--dataset-name hf --dataset-path openai/gsm8k --no-stream",
     ));
-    expect!["--no-stream has no effect: data sets are read from local files"].assert_eq(&notes.unwrap().notes.join("\n"));
+    expect!["--no-stream has no effect: data sets are read from local files"]
+        .assert_eq(&notes.unwrap().notes.join("\n"));
 }
