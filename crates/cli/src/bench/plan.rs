@@ -29,6 +29,7 @@ pub(crate) use beside::ProfilePlan;
 pub(crate) use pictures::Pictures;
 pub(crate) use report::{Metric, RampUpPlan, ReportPlan, Saving, python_float};
 pub(crate) use request::backends_for;
+pub(super) use request::is_openai;
 
 use super::args::{ConnectionArgs, ServeArgs};
 use super::serve::FLAGS;

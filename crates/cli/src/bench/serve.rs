@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
 
@@ -96,6 +97,11 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
     for note in &first.notes {
         console::tell(&format!("note: {note}"));
     }
+    if leaves_temperature(&first.plan) {
+        console::tell(
+            "note: no --temperature is given, so that the service's own default holds; --temperature 0 is greedy",
+        );
+    }
     if args.load.dry_run {
         console::say(&dry_run(&first));
         return Ok(Served::default());
@@ -156,6 +162,14 @@ fn translated(args: &ServeArgs, around: &Surroundings, turn: Turn) -> Result<Tra
         plan::fit_to_samples(&mut translation, &args)?;
     }
     Ok(translation)
+}
+
+/// A service draws tokens with a temperature that nobody named.
+fn leaves_temperature(plan: &Plan) -> bool {
+    let settings = &plan.generation;
+    let is_named = settings.temperature.is_some() || settings.extra.contains_key("temperature");
+    let is_live = matches!(plan.subject, SubjectPlan::Live(_));
+    is_live && plan::is_openai(plan.endpoint) && !is_named
 }
 
 /// The flags with the service's own model where none is given.

@@ -15,6 +15,11 @@ use super::setup::{Setup, Share};
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
 
+/// Priority of the threads: a worker that shares a processor with them goes first. It waits for them only when it has used up
+/// what they made, and then they have the processor.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
 /// A request ready to be sent, or a conversation whose first turn is.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -88,6 +93,9 @@ fn prepare(
     numbers: impl Iterator<Item = u64>,
     to: &mpsc::Sender<Prepared>,
 ) {
+    // On Linux a priority is a thread's. Refused, all stays as it was.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
     let mut writer = Writer {
         setup,
         text: Vec::new(),

@@ -64,7 +64,10 @@ fn tests() -> String {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if path.is_file() && name.starts_with(begin) && name.ends_with(".rs") {
+            if path.is_file()
+                && name.starts_with(begin)
+                && path.extension().is_some_and(|end| end == "rs")
+            {
                 text += &fs::read_to_string(path).unwrap().replace('_', "-");
             }
         }

@@ -227,7 +227,7 @@ fn ignores_end(args: &ServeArgs, endpoint: Endpoint) -> bool {
 }
 
 /// The APIs that take the sampling flags.
-pub(super) fn is_openai(endpoint: Endpoint) -> bool {
+pub(in crate::bench) fn is_openai(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
         Endpoint::OpenAiCompletions | Endpoint::OpenAiChat | Endpoint::OpenAiResponses
