@@ -1,6 +1,7 @@
 //! Runs a plan: each of its loads in turn, every record into the store and into the summary.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,15 +41,15 @@ pub struct Outcome {
 /// A failure after the first load has ended is an error of that load alone: what was measured before is on disk, and
 /// was handed over by [`Event::PointDone`].
 pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outcome, RunError> {
-    run_when_ready(plan, stop, &mut |_| {}, each)
+    run_when_ready(plan, stop, &mut |_| ControlFlow::Continue(()), each)
 }
 
 /// The same, and calls `ready` when the service has answered, before the first load: what is to be sent may be corrected by
-/// what the service says of it.
+/// what the service says of it. A break ends the run as an interruption does.
 pub fn run_when_ready(
     plan: &Plan,
     stop: &Stop,
-    ready: &mut dyn FnMut(&Workload),
+    ready: &mut dyn FnMut(&Workload) -> ControlFlow<()>,
     each: &mut dyn FnMut(Event),
 ) -> Result<Outcome, RunError> {
     let workload = Arc::new(Workload::open(&plan.workload)?);
@@ -73,8 +74,9 @@ pub fn run_when_ready(
             outcome.interrupted = true;
             break;
         }
-        if number == 0 {
-            ready(&workload);
+        if number == 0 && ready(&workload).is_break() {
+            outcome.interrupted = true;
+            break;
         }
         each(Event::PointStarted {
             number,

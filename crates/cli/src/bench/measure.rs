@@ -2,6 +2,9 @@
 //!
 //! Computes no figures and writes no results.
 
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
 use crestline_experiment::event::{Event, PointResult};
 use crestline_experiment::plan::SubjectPlan;
 use crestline_experiment::run::run_when_ready;
@@ -40,31 +43,45 @@ pub(super) fn measure(
         is_quiet: args.load.disable_tqdm,
         stage: Stage::SetUp,
     };
-    let mut beside = match &translation.plan.subject {
-        SubjectPlan::Live(target) => {
-            Some(Beside::begin(target, &args.server, translation.profile)?)
-        }
-        SubjectPlan::Virtual(_) => None,
-    };
     let prefix = plan::path_prefix(&args.connection);
-    let mut ready =
-        |workload: &Workload| alignment::correct(&translation.plan, prefix, workload, stop);
+    // Not before the service has answered: it may still have been starting.
+    let beside = RefCell::new(None);
+    let mut refused = None;
+    let mut ready = |workload: &Workload| {
+        alignment::correct(&translation.plan, prefix, workload, stop);
+        let SubjectPlan::Live(target) = &translation.plan.subject else {
+            return ControlFlow::Continue(());
+        };
+        match Beside::begin(target, &args.server, translation.profile) {
+            Ok(begun) => {
+                beside.replace(Some(begun));
+                ControlFlow::Continue(())
+            }
+            Err(problem) => {
+                refused = Some(problem);
+                ControlFlow::Break(())
+            }
+        }
+    };
     let outcome = run_when_ready(
         &translation.plan,
         stop,
         &mut ready,
         &mut |event| match event {
             Event::Counting => {
-                if let Some(beside) = &mut beside {
+                if let Some(beside) = &mut *beside.borrow_mut() {
                     beside.begin_counting();
                 }
             }
             event => show.see(event),
         },
     );
-    let counted = beside.and_then(Beside::end);
+    let counted = beside.take().and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");
+    }
+    if let Some(problem) = refused {
+        return Err(problem);
     }
     let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
     let result = outcome.points.into_iter().next();

@@ -4,9 +4,12 @@ mod beside;
 mod script;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
+use crestline_load::clock;
 use expect_test::expect;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
@@ -400,4 +403,28 @@ fn a_second_run_that_cannot_begin_takes_nothing_from_the_first() {
         serde_json::json!([1])
     );
     assert!(!ran.out.contains("Run 3 of 3"), "{}", ran.out);
+}
+
+#[test]
+fn a_service_that_is_still_starting_is_waited_for_before_anything_is_asked_beside_the_load() {
+    let place = Place::new();
+    // Free a moment ago; nobody else is given it so soon.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let line = format!(
+        "{RUN} --random-input-len 64 --base-url http://127.0.0.1:{port} --num-prompts 2 --ready-check-timeout-sec 60 --profile --reset-prefix-cache \
+         --save-result --result-filename r.json"
+    );
+    let mut child = place.command(&line).stdout(Stdio::null()).spawn().unwrap();
+    clock::sleep(Duration::from_millis(1500));
+    assert_eq!(child.try_wait().unwrap(), None, "it waits");
+    let _sim = Sim::start(&place, &format!("--profile prefix-cache --port {port}"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let json = place.json("r.json");
+    assert_eq!(json["completed"], 2);
+    // The prompt of the check was in the cache until that was reset.
+    assert_eq!(json["crestline_prefix_cache_hit_share"], 0.0);
 }
