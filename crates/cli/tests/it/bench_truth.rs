@@ -42,7 +42,7 @@ fn at_one_and_at_many_users_the_figures_are_the_engine_s_own() {
     }
 }
 
-/// Seconds between two columns of a truth file, by request.
+/// Id, time to the first token and latency of each request, in seconds, from a truth file.
 fn truth(path: &std::path::Path) -> Vec<(String, f64, f64)> {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let rows = reader.records().map(|row| {
