@@ -6,5 +6,6 @@ pub mod plan;
 mod recorder;
 pub mod run;
 pub mod search;
+pub mod server;
 mod subject;
 pub mod virtual_subject;
