@@ -43,6 +43,11 @@ real:
 bench-client *ARGS:
     cargo bench --package crestline --bench client -- {{ ARGS }}
 
+# `bench serve` and vLLM's own clients on the same service, beside the truth; installs vLLM into .peer (9 GB)
+peer-vllm:
+    python3 -m venv .peer && .peer/bin/pip install -q --no-cache-dir vllm==0.32.0
+    CRESTLINE_PEER_VLLM={{ justfile_directory() }}/.peer cargo bench --package crestline --bench client -- serving
+
 # how near searches come to the truth, and what they cost: `tuning`, `held-out`, `all`, `trace NAME`, ..., in real time `live`
 bench-search *ARGS:
     {{ if ARGS =~ '^live' { "cargo build --release --quiet --package crestline" } else { "" } }}

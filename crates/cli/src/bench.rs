@@ -4,10 +4,18 @@
 
 pub(crate) mod args;
 mod beside;
+mod closing;
 pub(crate) mod dotted;
+#[cfg(test)]
+mod golden;
+mod measure;
+mod place;
 mod plan;
+mod probes;
+mod profile;
 mod result_json;
 mod run_figures;
+mod runs;
 mod serve;
 mod table;
 

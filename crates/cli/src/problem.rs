@@ -38,6 +38,14 @@ impl Problem {
         }
     }
 
+    /// The same when something has been measured already: exit code 1, whatever went wrong.
+    pub(crate) fn after_a_load(self) -> Self {
+        Self {
+            exit: Exit::Failed,
+            ..self
+        }
+    }
+
     /// Adds why, as a fragment without a final stop.
     pub(crate) fn cause(self, cause: impl Into<String>) -> Self {
         Self {

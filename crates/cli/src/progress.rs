@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use crestline_core::request::Generation;
 use crestline_core::units::Nanos;
 use crestline_experiment::event::{Progress, SearchProgress, Verdict};
 use crestline_report::search_tables::{ends, load_name};
@@ -23,10 +24,31 @@ pub(crate) enum Screen {
     Log,
 }
 
+/// How answers come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// In chunks, which are told a second: a chunk may hold several tokens, and who counts those tells it at the end.
+    Streamed,
+    /// At once.
+    Whole,
+}
+
+impl Answers {
+    /// Of requests that ask for a stream, or do not.
+    pub(crate) fn of(generation: &Generation) -> Self {
+        if generation.stream {
+            Self::Streamed
+        } else {
+            Self::Whole
+        }
+    }
+}
+
 /// Follows one load after another.
 #[derive(Debug)]
 pub(crate) struct Watch {
     screen: Screen,
+    answers: Answers,
     label: String,
     duration: Option<Nanos>,
     /// When the last line that stays was shown.
@@ -37,9 +59,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Before the first load.
-    pub(crate) fn new(screen: Screen) -> Self {
+    pub(crate) fn new(screen: Screen, answers: Answers) -> Self {
         Self {
             screen,
+            answers,
             label: String::new(),
             duration: None,
             shown: Nanos::ZERO,
@@ -93,8 +116,11 @@ impl Watch {
         let mut parts = vec![
             format!("{}: {}/{}", self.label, progress.ended, progress.total),
             format!("{:.2} req/s", self.mean(|report| report.requests_per_s)),
-            format!("{:.0} tok/s", self.mean(|report| report.chunks_per_s)),
         ];
+        if self.answers == Answers::Streamed {
+            let rate = self.mean(|report| report.chunks_per_s);
+            parts.push(format!("{rate:.0} chunks/s"));
+        }
         if let (Some(p50), Some(p99)) = (progress.ttft_p50, progress.ttft_p99) {
             parts.push(format!(
                 "TTFT p50 {:.3} s p99 {:.3} s",
@@ -189,9 +215,21 @@ mod tests {
 
     #[test]
     fn a_line_tells_rates_latency_failures_and_what_is_left() {
-        let mut watch = Watch::new(Screen::Terminal);
+        let mut watch = Watch::new(Screen::Terminal, Answers::Streamed);
         watch.start("[1/4] Concurrency 10".to_owned(), None);
-        expect!["[1/4] Concurrency 10: 20/100 | 3.46 req/s | 872 tok/s | TTFT p50 0.120 s p99 0.400 s | 10 in flight | 1 failed | 2 min 0 s left"].assert_eq(&watch.line(&progress(30)).unwrap());
+        expect!["[1/4] Concurrency 10: 20/100 | 3.46 req/s | 872 chunks/s | TTFT p50 0.120 s p99 0.400 s | 10 in flight | 1 failed | 2 min 0 s left"].assert_eq(&watch.line(&progress(30)).unwrap());
+    }
+
+    #[test]
+    fn answers_that_come_whole_have_no_chunks() {
+        let mut watch = Watch::new(Screen::Terminal, Answers::Whole);
+        watch.start("x".to_owned(), None);
+        let line = watch.line(&progress(30)).unwrap();
+        assert!(
+            line.starts_with("x: 20/100 | 3.46 req/s | TTFT p50"),
+            "{line}"
+        );
+        assert!(!line.contains("chunks"), "{line}");
     }
 
     fn searched(elapsed_s: u64, progress: f64) -> SearchProgress {
@@ -214,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_search_tells_load_verdict_interval_and_what_is_left() {
-        let mut watch = Watch::new(Screen::Terminal);
+        let mut watch = Watch::new(Screen::Terminal, Answers::Streamed);
         expect!["near the answer: 37 users, meets the SLA so far | answer between 34 and 40 | 1210 requests | 37 in flight | 0 failed | 1 min 0 s so far | about 20 s left"].assert_eq(&watch.search_line(&searched(60, 0.75)).unwrap());
         let begun = SearchProgress {
             variable: Variable::Rate,
@@ -269,14 +307,14 @@ mod tests {
 
     #[test]
     fn a_log_of_a_search_has_a_line_each_ten_seconds() {
-        let mut watch = Watch::new(Screen::Log);
+        let mut watch = Watch::new(Screen::Log, Answers::Streamed);
         let lines = (0..100).filter(|second| watch.search_line(&searched(*second, 0.5)).is_some());
         assert_eq!(lines.count(), 9);
     }
 
     #[test]
     fn before_anything_has_ended_no_end_is_promised() {
-        let mut watch = Watch::new(Screen::Terminal);
+        let mut watch = Watch::new(Screen::Terminal, Answers::Streamed);
         watch.start("[1/1] Rate 5".to_owned(), None);
         let line = watch
             .line(&Progress {
@@ -285,13 +323,13 @@ mod tests {
                 ..Progress::default()
             })
             .unwrap();
-        expect!["[1/1] Rate 5: 0/9 | 0.00 req/s | 0 tok/s | 1 in flight | 0 failed"]
+        expect!["[1/1] Rate 5: 0/9 | 0.00 req/s | 0 chunks/s | 1 in flight | 0 failed"]
             .assert_eq(&line);
     }
 
     #[test]
     fn the_duration_may_end_a_load_before_its_number_does() {
-        let mut watch = Watch::new(Screen::Terminal);
+        let mut watch = Watch::new(Screen::Terminal, Answers::Streamed);
         watch.start("x".to_owned(), Some(Nanos::from_secs(40)));
         let line = watch.line(&progress(30)).unwrap();
         assert!(line.ends_with("10 s left"), "{line}");
@@ -299,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_log_has_a_line_each_ten_seconds_of_each_load() {
-        let mut watch = Watch::new(Screen::Log);
+        let mut watch = Watch::new(Screen::Log, Answers::Streamed);
         let mut lines = || {
             (0..100)
                 .filter(|second| watch.line(&progress(*second)).is_some())
@@ -313,7 +351,7 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_the_last_seconds() {
-        let mut watch = Watch::new(Screen::Terminal);
+        let mut watch = Watch::new(Screen::Terminal, Answers::Streamed);
         watch.start("x".to_owned(), None);
         let mut line = |elapsed_s, requests_per_s| {
             let now = Progress {

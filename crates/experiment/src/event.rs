@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crestline_core::health::ClientHealth;
+use crestline_core::record::RequestRecord;
 use crestline_core::request::LoadPoint;
 use crestline_core::search::{Status, Variable};
 use crestline_core::summary::RunSummary;
@@ -24,6 +25,8 @@ pub enum Event {
         /// Where its files go.
         folder: PathBuf,
     },
+    /// The warm-up is over: what is sent from now on counts. Not told in virtual time.
+    Counting,
     /// How far the load is; a few times a second at most.
     Progress(Progress),
     /// A load has ended.
@@ -138,6 +141,8 @@ pub struct PointResult {
     pub folder: PathBuf,
     /// The load was ended before all of its requests were sent and answered.
     pub interrupted: bool,
+    /// The small requests beside it, in the order in which they ended; they are in no summary and no file.
+    pub probes: Vec<RequestRecord>,
     /// What could not be written, in words: the measurement is whole, its database is not.
     pub loss: Option<String>,
 }

@@ -3,6 +3,7 @@
 pub mod error;
 pub mod event;
 pub mod plan;
+pub mod probe;
 mod recorder;
 pub mod run;
 pub mod search;

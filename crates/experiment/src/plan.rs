@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crestline_core::request::{Generation, LoadPoint};
 use crestline_core::search::Question;
-use crestline_core::units::Nanos;
+use crestline_core::units::{Nanos, Rate};
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::target::{Target, masked_url};
 use crestline_workload::plan::WorkloadPlan;
@@ -36,6 +36,9 @@ pub struct Plan {
     pub test_connection: bool,
     /// How long that request is repeated until it is answered; zero asks once.
     pub ready_within: Nanos,
+    /// Small requests beside each load, so many a second; none in virtual time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_rate: Option<Rate>,
     /// The client's own settings.
     pub client: ClientPlan,
     /// What is written, and where.

@@ -61,6 +61,11 @@ impl<'a> Recorder<'a> {
         self.writer.write(record);
     }
 
+    /// The warm-up is over.
+    pub(crate) fn begin_counting(&mut self) {
+        (self.each)(Event::Counting);
+    }
+
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Nanos, live: Live) {
         let began = *self.began.get_or_insert(now);

@@ -156,6 +156,7 @@ pub(crate) fn measure(
         health: applied.health,
         folder: what.folder.to_owned(),
         interrupted: applied.interrupted,
+        probes: applied.probes,
         loss,
     })
 }

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
-use crestline_core::record::{Exchange, Failure};
+use crestline_core::record::{Exchange, Failure, RequestRecord};
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
@@ -18,6 +19,7 @@ use crestline_workload::tokenizer::Tokenizer;
 
 use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
+use crate::probe::{Probe, Probing};
 use crate::recorder::Recorder;
 use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest, VirtualSession};
 
@@ -25,6 +27,7 @@ use crate::virtual_subject::{EngineView, SessionSettings, Until, VirtualRequest,
 pub(crate) enum Subject {
     Live {
         engine: Box<Engine>,
+        probe: Option<Box<Probe>>,
         target: Box<Target>,
         wall: Nanos,
         tokenizer: Option<Arc<Tokenizer>>,
@@ -39,6 +42,7 @@ pub(crate) enum Subject {
 pub(crate) struct Applied {
     pub(crate) health: ClientHealth,
     pub(crate) interrupted: bool,
+    pub(crate) probes: Vec<RequestRecord>,
 }
 
 impl Subject {
@@ -76,8 +80,10 @@ impl Subject {
                     Some(prefix) => engine.with_id_prefix(prefix),
                     None => engine,
                 };
+                let probe = plan.probe_rate.map(|rate| Probe::open(plan, target, rate));
                 Ok(Self::Live {
                     engine: Box::new(engine),
+                    probe: probe.transpose()?.map(Box::new),
                     target: Box::new(target.clone()),
                     wall,
                     tokenizer,
@@ -146,20 +152,38 @@ impl Subject {
         to: &mut Recorder<'_>,
     ) -> Result<Applied, EngineError> {
         match self {
-            Self::Live { engine, target, .. } => {
+            Self::Live {
+                engine,
+                target,
+                probe,
+                ..
+            } => {
                 let now = engine.clock();
-                let applied =
-                    engine.apply(point, first_item, stop, &mut |happening| match happening {
-                        Happening::Record(mut record) => {
-                            record.failure =
-                                record.failure.map(|failure| redacted(failure, target));
-                            to.record(*record);
-                        }
-                        Happening::Tick(live) => to.tick(now.now(), live),
-                    })?;
-                Ok(Applied {
-                    health: applied.health,
-                    interrupted: applied.interrupted,
+                thread::scope(|scope| {
+                    let mut probing = Probing::of(probe.as_deref());
+                    let applied =
+                        engine.apply(point, first_item, stop, &mut |happening| match happening {
+                            Happening::Counting => {
+                                probing.begin(scope);
+                                to.begin_counting();
+                            }
+                            Happening::Record(mut record) => {
+                                record.failure =
+                                    record.failure.map(|failure| redacted(failure, target));
+                                to.record(*record);
+                            }
+                            Happening::Tick(live) => {
+                                probing.follow(stop);
+                                to.tick(now.now(), live);
+                            }
+                        });
+                    let probes = probing.end(stop);
+                    let applied = applied?;
+                    Ok(Applied {
+                        health: applied.health,
+                        interrupted: applied.interrupted,
+                        probes: probes?,
+                    })
                 })
             }
             Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
@@ -199,6 +223,7 @@ fn apply_virtual(
     Applied {
         health,
         interrupted: measured.interrupted,
+        probes: Vec::new(),
     }
 }
 

@@ -78,12 +78,40 @@ impl Drafts {
 /// Decoding by diffusion (`vllm:diffusion_num_…_total`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Diffusion {
-    /// Steps of removing noise.
+    /// Steps, of removing noise and, one for each canvas, of making it final.
     pub denoising_steps: u64,
     /// Places that were worked on in them.
     pub canvas_positions: u64,
     /// Tokens that became final.
     pub committed_tokens: u64,
+}
+
+impl Diffusion {
+    /// Canvases that became final: `committed_tokens / (canvas_positions / denoising_steps)`, for each step works on all places
+    /// of a canvas. `None` where nothing became final.
+    pub fn canvases(&self) -> Option<f64> {
+        let is_known = self.canvas_positions > 0 && self.committed_tokens > 0;
+        is_known.then(|| {
+            let places = self.canvas_positions as f64 / self.denoising_steps as f64;
+            self.committed_tokens as f64 / places
+        })
+    }
+
+    /// Steps that remove noise: all but the last of each canvas, `denoising_steps - canvases`.
+    pub fn noise_steps(&self) -> Option<f64> {
+        Some(self.denoising_steps as f64 - self.canvases()?)
+    }
+
+    /// Such steps for each canvas.
+    pub fn steps_by_canvas(&self) -> Option<f64> {
+        Some(self.noise_steps()? / self.canvases()?)
+    }
+
+    /// Tokens that became final for each such step; `None` without such steps.
+    pub fn committed_by_step(&self) -> Option<f64> {
+        let steps = self.noise_steps().filter(|steps| *steps > 0.0)?;
+        Some(self.committed_tokens as f64 / steps)
+    }
 }
 
 impl ServerCounters {
@@ -294,6 +322,30 @@ other:prefix_cache_hits_total 77
         );
         assert_eq!(nothing.acceptance_by_place(), [0.0; 0]);
         assert_eq!(PrefixCache::default().hit_rate(), None);
+    }
+
+    #[test]
+    fn the_last_step_of_each_canvas_removes_no_noise() {
+        // Canvases of 8 places: 24 tokens are 3 of them, and 3 of the 15 steps made them final.
+        let diffusion = Diffusion {
+            denoising_steps: 15,
+            canvas_positions: 120,
+            committed_tokens: 24,
+        };
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?}");
+        };
+        near(diffusion.canvases(), 3.0);
+        near(diffusion.noise_steps(), 12.0);
+        near(diffusion.steps_by_canvas(), 4.0);
+        near(diffusion.committed_by_step(), 2.0);
+        assert_eq!(Diffusion::default().canvases(), None);
+        let at_once = Diffusion {
+            denoising_steps: 1,
+            canvas_positions: 8,
+            committed_tokens: 8,
+        };
+        assert_eq!(at_once.committed_by_step(), None);
     }
 
     #[test]

@@ -34,12 +34,13 @@
 //! | `failure_kind`, `failure_text` | why it failed; NULL is success |
 //! | `reconnects` | times it was sent again on a fresh connection |
 //! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
+//! | `bare_events_ns` | JSON list of the offsets of events that had a choice without content; NULL where there were none. Since version 3 |
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 37] = [
+pub const RESULT_COLUMNS: [(&str, &str); 38] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -77,6 +78,7 @@ pub const RESULT_COLUMNS: [(&str, &str); 37] = [
     ("failure_text", "TEXT"),
     ("reconnects", "INTEGER"),
     ("chunk_tokens", "TEXT"),
+    ("bare_events_ns", "TEXT"),
 ];
 
 /// The statement that makes `result`.
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 2
+            version 3
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -144,7 +146,8 @@ mod tests {
                 failure_kind TEXT,
                 failure_text TEXT,
                 reconnects INTEGER,
-                chunk_tokens TEXT
+                chunk_tokens TEXT,
+                bare_events_ns TEXT
             );
             CREATE TABLE meta (
                 key TEXT PRIMARY KEY,

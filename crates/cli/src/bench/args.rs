@@ -132,7 +132,7 @@ pub(crate) struct LoadArgs {
     /// Rate at the last request.
     #[arg(long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     pub(crate) ramp_up_end_rps: Option<i64>,
-    /// Requests sent before and not counted; each has a prompt of its own.
+    /// Requests sent before and not counted; each has a prompt of its own, or with `--warmup-copies` the first counted one's.
     #[arg(
         long,
         value_name = "N",
@@ -140,6 +140,9 @@ pub(crate) struct LoadArgs {
         allow_negative_numbers = true
     )]
     pub(crate) num_warmups: i64,
+    /// Make the requests of `--num-warmups` copies of the first counted one, as vLLM does; `--compat vllm` implies it.
+    #[arg(long)]
+    pub(crate) warmup_copies: bool,
     /// Wait at most so long for the first answer; 0 does not ask.
     #[arg(
         long,
@@ -148,15 +151,29 @@ pub(crate) struct LoadArgs {
         allow_negative_numbers = true
     )]
     pub(crate) ready_check_timeout_sec: i64,
+    /// Ask for one token so many times a second while the load goes on, over connections of its own, and tell how long that
+    /// took; 0 does not.
+    #[arg(
+        long,
+        value_name = "PER_SECOND",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    pub(crate) probe_request_rate: f64,
     /// No bar of progress.
     #[arg(long)]
     pub(crate) disable_tqdm: bool,
     /// Seed of all that is drawn.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Whole runs, one after the other; their means and deviations are printed.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) num_runs: u32,
+    /// Whole runs, one after the other, each with prompts of its own; how their figures differ is printed after the last.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
+    pub(crate) num_runs: i64,
     /// Print what would be done, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -175,6 +192,12 @@ pub(crate) struct ServerArgs {
     /// Have the service profile itself during the run: `/start_profile` and `/stop_profile`.
     #[arg(long)]
     pub(crate) profile: bool,
+    /// Begin the profile when so many requests are running, as the service's `/metrics` say.
+    #[arg(long, value_name = "REQUESTS", allow_negative_numbers = true)]
+    pub(crate) profile_batch_threshold: Option<i64>,
+    /// Length of such a profile [default: 5].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) profile_duration: Option<f64>,
     /// Have it forget its prefix cache before the run: `/reset_prefix_cache`.
     #[arg(long)]
     pub(crate) reset_prefix_cache: bool,

@@ -2,11 +2,13 @@
 
 use crestline_core::units::Nanos;
 use crestline_load::aside::{Aside, AsideError};
-use crestline_load::counters::ServerCounters;
+use crestline_load::counters::{ServerCounters, requests_running};
 use crestline_load::target::Target;
 use serde_json::Value;
 
 use super::args::ServerArgs;
+use super::plan::ProfilePlan;
+use super::profile::{FullBatch, Wanted};
 use super::serve::FLAGS;
 use crate::console;
 use crate::problem::Problem;
@@ -16,7 +18,7 @@ const PATIENCE: Nanos = Nanos::from_secs(30);
 /// Share of the prompt tokens from which a warm cache is told.
 const WARM: f64 = 0.01;
 
-fn aside(target: &Target) -> Result<Aside, AsideError> {
+fn way_to(target: &Target) -> Result<Aside, AsideError> {
     Aside::new(target, PATIENCE, &[], |name| std::env::var(name).ok())
 }
 
@@ -26,7 +28,7 @@ pub(super) fn first_model(target: &Target) -> Result<(String, String), Problem> 
         Problem::usage("--model is not given, and the service does not say what it serves")
             .hint("give the name that the service knows the model by")
     };
-    let models: Value = aside(target)
+    let models: Value = way_to(target)
         .and_then(|mut aside| aside.get_json("/v1/models"))
         .map_err(|error| {
             unknown()
@@ -44,35 +46,70 @@ pub(super) fn first_model(target: &Target) -> Result<(String, String), Problem> 
 pub(super) struct Beside {
     aside: Aside,
     before: Option<ServerCounters>,
-    is_profiled: bool,
+    profile: Profile,
+}
+
+/// How far the profile of the service is.
+#[derive(Debug)]
+enum Profile {
+    None,
+    /// It goes on until the end.
+    Running,
+    /// It is begun when the batch is full; nobody looks before the counted requests begin.
+    Waiting(Box<Aside>, Wanted),
+    Watched(FullBatch),
 }
 
 impl Beside {
     /// Asks for what is wanted before a load, and reads the counters where the service shows them.
-    pub(super) fn begin(target: &Target, wanted: &ServerArgs) -> Result<Self, Problem> {
+    pub(super) fn begin(
+        target: &Target,
+        wanted: &ServerArgs,
+        profile: ProfilePlan,
+    ) -> Result<Self, Problem> {
         let refused = |flag: &str, error: &AsideError| {
             Problem::usage(format!("{flag} is not what this service does"))
                 .because(error)
                 .hint("leave it out, or start the service with its development mode")
         };
-        let mut aside = aside(target)
-            .map_err(|error| Problem::usage("the service cannot be reached").because(&error))?;
+        let unreached =
+            |error: AsideError| Problem::usage("the service cannot be reached").because(&error);
+        let mut aside = way_to(target).map_err(unreached)?;
         if wanted.reset_prefix_cache {
             aside
                 .post("/reset_prefix_cache")
                 .map_err(|error| refused("--reset-prefix-cache", &error))?;
         }
-        if wanted.profile {
-            aside
-                .post("/start_profile")
-                .map_err(|error| refused("--profile", &error))?;
-        }
-        let page = aside.get("/metrics").ok();
+        let page = aside.get("/metrics").ok().map(|page| page.text());
+        let profile = match profile {
+            ProfilePlan::Never => Profile::None,
+            ProfilePlan::Whole => {
+                aside
+                    .post("/start_profile")
+                    .map_err(|error| refused("--profile", &error))?;
+                Profile::Running
+            }
+            ProfilePlan::FullBatch { requests, length } => {
+                if page.as_deref().and_then(requests_running).is_none() {
+                    return Err(no_gauge());
+                }
+                let way = way_to(target).map_err(unreached)?;
+                Profile::Waiting(Box::new(way), Wanted { requests, length })
+            }
+        };
         Ok(Self {
             aside,
-            before: page.map(|page| ServerCounters::read(&page.text())),
-            is_profiled: wanted.profile,
+            before: page.map(|page| ServerCounters::read(&page)),
+            profile,
         })
+    }
+
+    /// The counted requests begin: a profile that waits for them may too.
+    pub(super) fn begin_counting(&mut self) {
+        self.profile = match std::mem::replace(&mut self.profile, Profile::None) {
+            Profile::Waiting(way, wanted) => Profile::Watched(FullBatch::begin(*way, wanted)),
+            other => other,
+        };
     }
 
     /// Ends the profile, and gives what was counted meanwhile.
@@ -81,13 +118,26 @@ impl Beside {
             let page = self.aside.get("/metrics").ok()?;
             Some(ServerCounters::read(&page.text()).since(&before))
         });
-        if self.is_profiled
-            && let Err(error) = self.aside.post("/stop_profile")
-        {
-            console::tell(&format!("warning: the profile was not ended: {error}"));
+        match self.profile {
+            Profile::None | Profile::Waiting(..) => {}
+            Profile::Watched(full) => console::tell(&full.end()),
+            Profile::Running => {
+                if let Err(error) = self.aside.post("/stop_profile") {
+                    console::tell(&format!("warning: the profile was not ended: {error}"));
+                }
+            }
         }
         counted
     }
+}
+
+/// A batch is full when the service says so.
+fn no_gauge() -> Problem {
+    Problem::usage(
+        "--profile-batch-threshold needs a service that says how many requests are running",
+    )
+    .cause("its /metrics have no vllm:num_requests_running")
+    .hint("leave it out: --profile alone takes the whole run")
 }
 
 /// A warning where prompts were not read because the service had seen them before.
@@ -100,6 +150,30 @@ pub(super) fn warm_cache(counted: &ServerCounters) -> Option<String> {
             100.0 * share
         )
     })
+}
+
+/// The fields of decoding by diffusion, where canvases became final in a run of this length.
+pub(super) fn diffusion(counted: &ServerCounters, duration_s: f64) -> Vec<(String, Value)> {
+    let Some(diffusion) = counted
+        .diffusion
+        .filter(|diffusion| diffusion.canvases().is_some())
+    else {
+        return Vec::new();
+    };
+    let throughput = diffusion.committed_tokens as f64 / duration_s;
+    [
+        ("committed_throughput", throughput.into()),
+        ("steps_per_canvas", diffusion.steps_by_canvas().into()),
+        ("committed_per_step", diffusion.committed_by_step().into()),
+        ("committed_tokens", diffusion.committed_tokens.into()),
+        (
+            "denoising_steps",
+            diffusion.noise_steps().map(|steps| steps as u64).into(),
+        ),
+        ("canvas_positions", diffusion.canvas_positions.into()),
+    ]
+    .map(|(name, value): (&str, Value)| (format!("diffusion_{name}"), value))
+    .into()
 }
 
 /// The fields of speculative decoding, where drafts were made.

@@ -4,6 +4,7 @@
 //! before any load.
 
 mod address;
+mod beside;
 mod buckets;
 mod dataset;
 mod load;
@@ -20,7 +21,8 @@ use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
 use crestline_load::target::{Secret, Target};
 use crestline_workload::Workload;
 
-pub(crate) use report::{Metric, RampUpPlan, ReportPlan, python_float};
+pub(crate) use beside::ProfilePlan;
+pub(crate) use report::{Metric, RampUpPlan, ReportPlan, Saving, python_float};
 
 use super::args::{ConnectionArgs, ServeArgs};
 use super::serve::FLAGS;
@@ -52,6 +54,8 @@ pub(crate) struct Translation {
     pub(crate) plan: Plan,
     /// What is computed of it.
     pub(crate) report: ReportPlan,
+    /// When the service profiles itself.
+    pub(crate) profile: ProfilePlan,
     /// One line each, to be shown before the run.
     pub(crate) notes: Vec<String>,
 }
@@ -73,6 +77,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         }
         address::Place::Virtual(profile) => SubjectPlan::Virtual(profile.clone()),
     };
+    let beside = beside::plan(args, &subject, address.endpoint)?;
     if args.request.use_beam_search {
         notes.push("--use-beam-search has no effect: no service takes it any more".to_owned());
     }
@@ -90,6 +95,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             "--ready-check-timeout-sec",
             args.load.ready_check_timeout_sec,
         )?)),
+        probe_rate: beside.probe_rate,
         client: ClientPlan {
             workers: None,
             preparers: None,
@@ -106,6 +112,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
     Ok(Translation {
         plan,
         report,
+        profile: beside.profile,
         notes,
     })
 }
@@ -136,11 +143,13 @@ pub(crate) fn fit_to_samples(
     let workload = Workload::open(&plan.workload)
         .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
     let point = &mut plan.points[0];
+    let apart = if load::warms_up_with_copies(args) {
+        0
+    } else {
+        point.warmup
+    };
     if let Some(samples) = workload.len() {
-        point.requests = point
-            .requests
-            .min(samples.saturating_sub(point.warmup))
-            .max(1);
+        point.requests = point.requests.min(samples.saturating_sub(apart)).max(1);
         let of_samples = format!("{samples} samples, {} requests", point.requests);
         translation.notes.push(of_samples);
     }
@@ -157,10 +166,6 @@ pub(crate) fn fit_to_samples(
 
 /// Flags that are known and not supported.
 fn refuse(args: &ServeArgs) -> Result<(), Problem> {
-    if args.load.num_runs != 1 {
-        return Err(Problem::usage("--num-runs is not supported yet")
-            .hint("repeat the command with --append-result"));
-    }
     let Some(first) = args.unsupported.given.first() else {
         return Ok(());
     };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::args::Compat;
 use super::beside;
 use super::plan::ReportPlan;
+use super::probes::Probes;
 use super::run_figures::Run;
 use crate::moment;
 
@@ -28,6 +29,25 @@ pub(super) fn document(
     client: Value,
     stamp: &str,
 ) -> Map<String, Value> {
+    let mut out = header(report, stamp);
+    for (name, value) in figures(run, report) {
+        out.insert(name, value);
+    }
+    let keeps_more = report.compat == Compat::Vllm;
+    if !report.saving.detailed {
+        for name in DETAILS {
+            out.shift_remove(name);
+        }
+        for name in MORE_DETAILS.iter().filter(|_| !keeps_more) {
+            out.shift_remove(*name);
+        }
+    }
+    out.extend(own(run, report, client));
+    out
+}
+
+/// What was asked for, at the beginning of a document that was made at `stamp`.
+pub(super) fn header(report: &ReportPlan, stamp: &str) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
     put("date", stamp.into());
@@ -63,19 +83,6 @@ pub(super) fn document(
         put("ramp_up_start_rps", ramp.start.into());
         put("ramp_up_end_rps", ramp.end.into());
     }
-    for (name, value) in figures(run, report) {
-        put(&name, value);
-    }
-    let keeps_more = report.compat == Compat::Vllm;
-    if !report.saving.detailed {
-        for name in DETAILS {
-            out.shift_remove(name);
-        }
-        for name in MORE_DETAILS.iter().filter(|_| !keeps_more) {
-            out.shift_remove(*name);
-        }
-    }
-    out.extend(own(run, report, client));
     out
 }
 
@@ -127,15 +134,26 @@ fn figures(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
     .filter(|(name, _)| belongs(name, report))
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    out.extend(further(run, report));
+    out
+}
+
+/// Figures that some runs have, and the spread of each metric.
+fn further(run: &Run, report: &ReportPlan) -> Vec<(String, Value)> {
+    let mut out = Vec::new();
+    out.extend(run.probes.iter().flat_map(Probes::fields));
     if report.ramp_up.is_some() {
         out.push(("rps_change_events".to_owned(), rate_changes(run)));
     }
     out.extend(run.counted.iter().flat_map(beside::drafts));
+    let duration_s = run.figures.duration_s;
+    let diffusion = |counted| beside::diffusion(counted, duration_s);
+    out.extend(run.counted.iter().flat_map(diffusion));
     for metric in &report.metrics {
         out.extend(spread(
             metric.key(),
             "",
-            figures.spread(metric.quantity()),
+            run.figures.spread(metric.quantity()),
             report,
         ));
     }
@@ -149,7 +167,7 @@ pub(super) fn error(record: &crestline_core::record::RequestRecord) -> String {
 }
 
 /// Vectors and scores have other fields than texts.
-fn belongs(name: &str, report: &ReportPlan) -> bool {
+pub(super) fn belongs(name: &str, report: &ReportPlan) -> bool {
     const POOLED: [&str; 2] = ["total_input_sequences", "input_sequence_throughput"];
     const GENERATED: [&str; 11] = [
         "total_output_tokens",

@@ -15,6 +15,7 @@ use crestline_workload::plan::{Dataset, Pairing, SampleSource};
 
 use super::args::Compat;
 use super::plan::ReportPlan;
+use super::probes::Probes;
 
 /// One run: its requests in the order in which they were planned, and what they come to.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Run {
     pub(super) rates: Vec<f64>,
     /// What the service counted of itself meanwhile.
     pub(super) counted: Option<ServerCounters>,
+    /// What came of the small requests beside the load, where such were sent.
+    pub(super) probes: Option<Probes>,
     /// Output tokens are known, from the service or by a tokenizer.
     pub(super) has_tokens: bool,
 }
@@ -45,16 +48,16 @@ impl Run {
             sent,
         } = stored;
         records.sort_by_key(|record| record.index);
-        let (counting, clock) = match report.compat {
-            Compat::None => (Counting::Tokens, RequestClock::Sent),
-            Compat::Vllm => (Counting::Events, RequestClock::Dispatched),
+        let counting = match report.compat {
+            Compat::None => Counting::Tokens,
+            Compat::Vllm => Counting::Events,
         };
         let rows: Vec<Row> = records
             .iter()
             .map(|record| Row {
                 audio_s: sent.audio_s.get(&record.index).copied().unwrap_or(0.0),
                 input_sequences: sent.sequences,
-                ..Row::of_record(record, clock)
+                ..row(record, report.compat)
             })
             .collect();
         let basis = Basis {
@@ -78,6 +81,7 @@ impl Run {
             from_due: Figures::of(&due_rows, &due_basis),
             has_tokens: records.iter().any(has_tokens),
             counted: None,
+            probes: None,
             epoch,
             rates: rates(point, records.len()),
             records,
@@ -179,6 +183,14 @@ fn has_tokens(record: &RequestRecord) -> bool {
     record
         .output_tokens
         .is_some_and(|tokens| tokens.source != TokenSource::Chunks)
+}
+
+/// The row of a request as it is right, or as vLLM has it.
+pub(super) fn row(record: &RequestRecord, compat: Compat) -> Row {
+    match compat {
+        Compat::None => Row::of_record(record, RequestClock::Sent),
+        Compat::Vllm => Row::of_choices(record, RequestClock::Dispatched),
+    }
 }
 
 /// The row of a user who waits from when the request was due.

@@ -1,42 +1,25 @@
-//! One `crestline bench serve` from its first line to its last: shows events as they come, prints the table and writes the
-//! files.
+//! `crestline bench serve`: from the flags to what came of the runs.
+//!
+//! [`run`] is the command; [`serve`] is the same for whoever runs it in process, such as a sweep. How a run is measured is in
+//! [`super::measure`], what is shown and written of it in [`super::closing`], and what several come to in [`super::runs`].
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use crestline_core::record::RequestRecord;
-use crestline_experiment::event::{Event, PointResult};
-use crestline_experiment::plan::{Plan, SubjectPlan};
-use crestline_experiment::run::{DATABASE, run as run_plan};
-use crestline_load::counters::ServerCounters;
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
-use crestline_store::runs::RunReader;
-use serde_json::Value;
 
 use super::args::ServeArgs;
-use super::beside::{self, Beside};
+use super::beside;
+use super::closing::{self, Closed};
+use super::measure::measure;
+use super::place::Place;
 use super::plan::{self, Surroundings, Translation};
-use super::run_figures::{Run, Sent, Stored};
-use super::{result_json, table};
-use crate::client_health::health;
+use super::runs::{self, Turn};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::problems::{self, Flags, Stage};
-use crate::progress::{Screen, Watch};
+use crate::problems::Flags;
 use crate::{console, moment, signals};
-
-/// Failures that are shown, one line each.
-const FAILURES_SHOWN: usize = 10;
-/// Letters of such a line at most.
-const FAILURE_LETTERS: usize = 300;
-
-/// The variable that asks for results in `PyTorch`'s form too.
-const PYTORCH: &str = "SAVE_TO_PYTORCH_BENCHMARK_FORMAT";
-
-/// Commands that may begin in one second beside each other.
-const SAME_SECOND: u32 = 100;
 
 /// What hints call the flags.
 pub(super) const FLAGS: Flags = Flags {
@@ -52,6 +35,28 @@ pub(super) const FLAGS: Flags = Flags {
     name: "--result-filename",
 };
 
+/// What came of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    /// Of each run that was begun, in order.
+    pub(crate) runs: Vec<Closed>,
+    /// It was stopped before all runs were done.
+    pub(crate) is_interrupted: bool,
+}
+
+impl Served {
+    /// A run in which nothing was answered measured nothing.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.is_interrupted {
+            Exit::Interrupted
+        } else if self.runs.iter().any(Closed::has_failed) {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+}
+
 /// Runs the command until it is done or interrupted.
 pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     let stop = Stop::default();
@@ -59,30 +64,91 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let place = Place::choose(args)?;
-    let done = run_in(&place.folder, args, &stop);
+    let served = serve(args, &place.folder, &stop);
     // Where nothing was measured, its folder is still empty, and goes.
     drop(fs::remove_dir(&place.folder));
-    done
+    served.map(|served| served.exit())
 }
 
-fn run_in(folder: &Path, args: &ServeArgs, stop: &Stop) -> Result<Exit, Problem> {
+/// Does what the flags ask for, with the databases of the runs in `folder`, until it is done or `stop` is asked. Waits for no
+/// signals and ends no process.
+pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Served, Problem> {
     let around = Surroundings {
         api_key: std::env::var("OPENAI_API_KEY").ok(),
         folder: folder.to_owned(),
     };
     let args = &with_model(args, &around)?;
-    let mut translation = plan::translate(args, &around)?;
-    if plan::depends_on_samples(args) {
-        plan::fit_to_samples(&mut translation, args)?;
-    }
-    for note in &translation.notes {
+    let runs = Runs {
+        args,
+        stop,
+        begun: moment::result_stamp(),
+    };
+    let mut turns = Turn::all(args);
+    let turn = turns.next().expect("there is a first run");
+    let first = translated(args, &around, turn)?;
+    for note in &first.notes {
         console::tell(&format!("note: {note}"));
     }
     if args.load.dry_run {
-        console::say(&dry_run(&translation));
-        return Ok(Exit::Done);
+        console::say(&dry_run(&first));
+        return Ok(Served::default());
     }
-    measure(args, &translation, stop)
+    let mut served = Served::default();
+    let mut ended = runs.add(turn, &first, &mut served);
+    for turn in turns {
+        if ended.is_err() || served.is_interrupted {
+            break;
+        }
+        ended = translated(args, &around, turn)
+            .and_then(|translation| runs.add(turn, &translation, &mut served))
+            .map_err(Problem::after_a_load);
+    }
+    if turn.of > 1 && !served.runs.is_empty() {
+        runs::conclude(&served.runs, &first.report, &runs.begun)?;
+    }
+    // What the runs before came to is kept where one cannot be carried through.
+    ended.map(|()| served)
+}
+
+/// What the runs of a command share.
+struct Runs<'a> {
+    args: &'a ServeArgs,
+    stop: &'a Stop,
+    /// The moment in names of files, where there are several runs.
+    begun: String,
+}
+
+impl Runs<'_> {
+    /// One run, from its first line to its files.
+    fn add(
+        &self,
+        turn: Turn,
+        translation: &Translation,
+        served: &mut Served,
+    ) -> Result<(), Problem> {
+        if turn.of > 1 {
+            console::say(&turn.title());
+        }
+        let Some(measured) = measure(self.args, translation, self.stop)? else {
+            served.is_interrupted = true;
+            return Ok(());
+        };
+        served.is_interrupted = measured.result.interrupted;
+        let stamp = (turn.of > 1).then_some(self.begun.as_str());
+        let closed = closing::close(translation, measured, turn, stamp)?;
+        served.runs.push(closed);
+        Ok(())
+    }
+}
+
+/// The flags of one run as they are meant; where that is for the data set to say, it is read.
+fn translated(args: &ServeArgs, around: &Surroundings, turn: Turn) -> Result<Translation, Problem> {
+    let (args, around) = (turn.args(args), turn.surroundings(around));
+    let mut translation = plan::translate(&args, &around)?;
+    if plan::depends_on_samples(&args) {
+        plan::fit_to_samples(&mut translation, &args)?;
+    }
+    Ok(translation)
 }
 
 /// The flags with the service's own model where none is given.
@@ -102,12 +168,15 @@ fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Prob
 
 /// What would be done.
 fn dry_run(translation: &Translation) -> String {
-    let plan = &translation.plan;
+    let Translation { plan, report, .. } = translation;
     let point = &plan.points[0];
-    let file = translation.report.file(&moment::result_stamp());
-    let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let files = runs::files(report, &moment::result_stamp());
+    let runs = match report.turns {
+        1 => String::new(),
+        turns => format!("Runs: {turns}\n"),
+    };
     format!(
-        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\nResults: {file}\nPlan: {}",
+        "URL: {}\nModel: {}\nLoad: {}\nRequests: {}, {} before them\n{runs}Results: {files}\nPlan: {}",
         plan.shown_url(),
         plan.model,
         tables::load_name(&point.load),
@@ -117,209 +186,62 @@ fn dry_run(translation: &Translation) -> String {
     )
 }
 
-fn measure(args: &ServeArgs, translation: &Translation, stop: &Stop) -> Result<Exit, Problem> {
-    console::say(&table::before(&translation.report));
-    let mut show = Show {
-        watch: Watch::new(screen()),
-        is_quiet: args.load.disable_tqdm,
-        stage: Stage::SetUp,
-    };
-    let beside = match &translation.plan.subject {
-        SubjectPlan::Live(target) => Some(Beside::begin(target, &args.server)?),
-        SubjectPlan::Virtual(_) => None,
-    };
-    let outcome = run_plan(&translation.plan, stop, &mut |event| show.see(event));
-    let counted = beside.and_then(Beside::end);
-    if show.watch.screen() == Screen::Terminal {
-        console::redraw("");
-    }
-    let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
-    let Some(result) = outcome.points.first() else {
-        return Ok(Exit::Interrupted);
-    };
-    let run = close(translation, result, counted)?;
-    Ok(if outcome.interrupted {
-        Exit::Interrupted
-    } else if run.figures.completed == 0 {
-        Exit::Failed
-    } else {
-        Exit::Done
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::super::args::BenchCommand;
+    use super::*;
+    use crate::command::{Parsed, Sub, parse};
+    use crate::plan_lines::words;
 
-fn screen() -> Screen {
-    if console::is_watched() {
-        Screen::Terminal
-    } else {
-        Screen::Log
-    }
-}
-
-/// What is shown while the run goes on.
-struct Show {
-    watch: Watch,
-    is_quiet: bool,
-    stage: Stage,
-}
-
-impl Show {
-    fn see(&mut self, event: Event) {
-        match event {
-            Event::Note(note) => console::tell(&format!("note: {note}")),
-            Event::PointStarted { point, .. } => {
-                self.stage = Stage::Load;
-                self.watch
-                    .start(tables::load_name(&point.load), point.duration);
-            }
-            Event::Progress(progress) if !self.is_quiet => {
-                if let Some(line) = self.watch.line(&progress) {
-                    match self.watch.screen() {
-                        Screen::Terminal => console::redraw(&line),
-                        Screen::Log => console::tell(&line),
-                    }
-                }
-            }
-            _ => {}
+    fn flags(line: &str) -> ServeArgs {
+        let args = ["crestline", "bench", "serve"]
+            .into_iter()
+            .chain(words(line));
+        match parse(args.map(Into::into).collect()).unwrap() {
+            Parsed::Command(Sub::Bench(args)) => match args.command {
+                BenchCommand::Serve(args) => *args,
+            },
+            other => panic!("not a bench command: {other:?}"),
         }
     }
-}
 
-/// Shows and writes what came of the run.
-fn close(
-    translation: &Translation,
-    result: &PointResult,
-    counted: Option<ServerCounters>,
-) -> Result<Run, Problem> {
-    let Translation { plan, report, .. } = translation;
-    let point = result.summary.point();
-    let run = Run {
-        counted,
-        ..Run::of(
-            stored(&result.folder, plan)?,
-            point,
-            plan.workload.seed,
-            report,
-        )
-    };
-    let failed = run.records.iter().filter(|record| !record.succeeded());
-    for (number, record) in failed.take(FAILURES_SHOWN).enumerate() {
-        let line = console::brief(&result_json::error(record), FAILURE_LETTERS);
-        console::say(&format!("Error {number}: {line}"));
-    }
-    console::say(&table::of_run(&run, report));
-    let verdict = result.health.verdict(&result.summary);
-    console::tell(&tables::health_line(
-        &result.summary,
-        &result.health,
-        &verdict,
-    ));
-    if let Some(steady) = &run.steady {
-        console::tell(&table::steady(steady, &run.figures));
-    }
-    if let Some(warning) = run.counted.as_ref().and_then(beside::warm_cache) {
-        console::tell(&warning);
-    }
-    let stamp = moment::result_stamp();
-    if let Some(file) = report.file(&stamp) {
-        let client = health(&result.health, &result.summary);
-        let document = Value::Object(result_json::document(&run, report, client, &stamp));
-        let written = if report.saving.append {
-            append(&file, &document)
-        } else {
-            write(&file, &document)
-        };
-        let written = written.and_then(|()| {
-            let is_wanted = std::env::var_os(PYTORCH).is_some_and(|value| !value.is_empty());
-            if !is_wanted {
-                return Ok(());
-            }
-            write(
-                &file.with_extension("pytorch.json"),
-                &result_json::pytorch(&document, report),
-            )
-        });
-        written.map_err(|error| {
-            Problem::failed("the results cannot be written")
-                .because(&error)
-                .cause(format!("{}: {error}", file.display()))
-                .hint(format!(
-                    "the records of the run are in {}",
-                    result.folder.join(DATABASE).display()
-                ))
-        })?;
-    }
-    Ok(run)
-}
+    const RUN: &str = "--model m --tokenizer builtin --random-input-len 8 --random-output-len 4 --base-url sim:constant-20ms --num-prompts 3";
 
-fn stored(folder: &Path, plan: &Plan) -> Result<Stored, Problem> {
-    let unreadable = |error| Problem::failed("the database cannot be read back").because(&error);
-    let reader = RunReader::open(&folder.join(DATABASE)).map_err(unreadable)?;
-    let records: Vec<RequestRecord> = reader
-        .records()
-        .collect::<Result<_, _>>()
-        .map_err(unreadable)?;
-    Ok(Stored {
-        epoch: reader.meta().header.start,
-        sent: Sent::of(plan, records.iter().map(|record| record.index)),
-        records,
-    })
-}
-
-fn write(file: &Path, document: &Value) -> io::Result<()> {
-    make_folder_of(file)?;
-    fs::write(file, document.to_string())
-}
-
-/// Behind what is in the file, on a line of its own.
-fn append(file: &Path, document: &Value) -> io::Result<()> {
-    make_folder_of(file)?;
-    let mut out = OpenOptions::new().create(true).append(true).open(file)?;
-    let begin = if out.metadata()?.len() > 0 { "\n" } else { "" };
-    out.write_all(format!("{begin}{document}").as_bytes())
-}
-
-fn make_folder_of(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), fs::create_dir_all)
-}
-
-/// Where the database of the run is: beside the results, or where none are kept, in a folder that goes when the command
-/// ends.
-struct Place {
-    folder: PathBuf,
-    _passing: Option<tempfile::TempDir>,
-}
-
-impl Place {
-    fn choose(args: &ServeArgs) -> Result<Self, Problem> {
-        let results = &args.results;
-        if results.save_result || results.append_result {
-            let results = Path::new(results.result_dir.as_deref().unwrap_or("."));
-            return Ok(Self {
-                folder: unused(results, &moment::folder_stamp()),
-                _passing: None,
-            });
+    #[test]
+    fn a_command_in_process_gives_back_its_documents_and_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("results");
+        let line = format!(
+            "{RUN} --num-runs 2 --save-result --result-filename r.json --result-dir {}",
+            results.display()
+        );
+        let served = serve(&flags(&line), folder.path(), &Stop::default()).unwrap();
+        assert_eq!(served.exit(), Exit::Done);
+        let files = served.runs.iter().map(|run| run.file.clone().unwrap());
+        let files: Vec<_> = files.collect();
+        assert_eq!(
+            files,
+            [results.join("r-run1.json"), results.join("r-run2.json")]
+        );
+        for (run, file) in served.runs.iter().zip(files) {
+            assert_eq!(run.document["completed"], 3);
+            assert!(run.is_complete && !run.has_failed());
+            assert_eq!(fs::read_to_string(file).unwrap(), run.document.to_string());
         }
-        let passing = tempfile::tempdir().map_err(|error| {
-            Problem::failed("there is no place for the run's records").because(&error)
-        })?;
-        Ok(Self {
-            folder: passing.path().to_owned(),
-            _passing: Some(passing),
-        })
     }
-}
 
-/// A folder of this moment that no other command has; taken by making it. Where that fails, the run will say why.
-fn unused(results: &Path, stamp: &str) -> PathBuf {
-    let name = |turn: u32| match turn {
-        1 => format!("crestline-{stamp}"),
-        _ => format!("crestline-{stamp}_{turn}"),
-    };
-    (1..=SAME_SECOND)
-        .map(|turn| results.join(name(turn)))
-        .find(|folder| {
-            let made = fs::create_dir_all(results).and_then(|()| fs::create_dir(folder));
-            made.is_ok() || !folder.exists()
-        })
-        .unwrap_or_else(|| results.join(name(1)))
+    #[test]
+    fn a_document_is_there_without_a_file_and_a_stop_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let served = serve(&flags(RUN), folder.path(), &Stop::default()).unwrap();
+        assert_eq!(served.runs.len(), 1);
+        assert_eq!(served.runs[0].file, None);
+        assert_eq!(served.runs[0].document["num_prompts"], 3);
+        let stop = Stop::default();
+        stop.ask();
+        let other = tempfile::tempdir().unwrap();
+        let served = serve(&flags(RUN), other.path(), &stop).unwrap();
+        assert_eq!(served.exit(), Exit::Interrupted);
+        assert!(served.runs.is_empty());
+    }
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crestline_core::serving::{Figures, Quantity, SteadyState};
-use crestline_load::counters::Drafts;
+use crestline_load::counters::{Diffusion, Drafts};
 
 use super::plan::{Metric, RampUpPlan, ReportPlan, python_float};
+use super::probes::Probes;
 use super::run_figures::Run;
 
 /// Width of the table.
@@ -91,18 +92,15 @@ pub(super) fn of_run(run: &Run, report: &ReportPlan) -> String {
     if run.has_tokens || report.is_pooled {
         table.number("Total token throughput (tok/s):", figures.token_throughput);
     }
+    if let Some(probes) = &run.probes {
+        table.probes(probes);
+    }
     for metric in &report.metrics {
         if has_tokens || !metric.needs_tokens() {
             table.metric(*metric, run, report);
         }
     }
-    if let Some(drafts) = run
-        .counted
-        .as_ref()
-        .and_then(|counted| counted.drafts.as_ref())
-    {
-        table.drafts(drafts);
-    }
+    table.decoding(run);
     table.title("", '=');
     table.0.trim_end().to_owned()
 }
@@ -142,6 +140,48 @@ impl Table {
 
     fn number(&mut self, label: &str, value: f64) {
         self.line(label, &format!("{value:.2}"));
+    }
+
+    fn probes(&mut self, probes: &Probes) {
+        self.title("Probe Requests", '-');
+        self.whole("Probe requests completed:", probes.completed);
+        self.whole("Probe requests failed:", probes.failed);
+        if probes.completed == 0 {
+            return;
+        }
+        self.number("Median probe E2EL (ms):", probes.latency.median_ms);
+        self.number("P99 probe E2EL (ms):", probes.p99_ms());
+        self.number("Max probe E2EL (ms):", probes.latency.max_ms);
+    }
+
+    /// A model that decodes by diffusion has its drafts among its canvases.
+    fn decoding(&mut self, run: &Run) {
+        let Some(counted) = &run.counted else { return };
+        if let Some(diffusion) = &counted.diffusion
+            && diffusion.canvases().is_some()
+        {
+            self.diffusion(diffusion, run.figures.duration_s);
+        } else if let Some(drafts) = &counted.drafts {
+            self.drafts(drafts);
+        }
+    }
+
+    fn diffusion(&mut self, diffusion: &Diffusion, duration_s: f64) {
+        let known = Option::unwrap_or_default;
+        let throughput = diffusion.committed_tokens as f64 / duration_s;
+        self.title("Diffusion Decoding", '-');
+        self.number("Committed throughput (tok/s):", throughput);
+        self.number(
+            "Denoising steps per canvas:",
+            known(diffusion.steps_by_canvas()),
+        );
+        self.number(
+            "Committed per denoising step:",
+            known(diffusion.committed_by_step()),
+        );
+        self.whole("Committed tokens:", diffusion.committed_tokens);
+        self.whole("Denoising steps:", known(diffusion.noise_steps()) as u64);
+        self.whole("Canvas positions evaluated:", diffusion.canvas_positions);
     }
 
     fn drafts(&mut self, drafts: &Drafts) {

@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
-use crate::progress::{Screen, Watch};
+use crate::progress::{Answers, Screen, Watch};
 use crate::{console, moment};
 
 /// Failures whose text is shown of a load, without `--debug`.
@@ -65,13 +65,14 @@ impl<'a> Session<'a> {
         } else {
             Screen::Log
         };
+        let answers = Answers::of(&translation.plan.generation);
         Self {
             args,
             translation,
             stop,
             told_of_stop: false,
-            watch: Watch::new(screen),
-            log_watch: Watch::new(Screen::Log),
+            watch: Watch::new(screen, answers),
+            log_watch: Watch::new(Screen::Log, answers),
             log: files::Log::default(),
             tracker: None,
             requests_before: 0,
@@ -122,6 +123,7 @@ impl<'a> Session<'a> {
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
+            Event::Counting => {}
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
                     self.tell(&format!("pause of {span} before the next load"));
@@ -511,6 +513,7 @@ mod tests {
             health,
             folder: PathBuf::new(),
             interrupted: false,
+            probes: Vec::new(),
             loss: None,
         }
     }

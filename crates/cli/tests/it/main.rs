@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench_runs;
 mod bench_serve;
 mod bench_truth;
 mod faults;

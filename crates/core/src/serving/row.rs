@@ -61,6 +61,20 @@ pub enum RequestClock {
     Dispatched,
 }
 
+impl RequestClock {
+    /// When the clock of a request starts, and how long the request waited before.
+    fn start_and_queue(self, record: &RequestRecord) -> (Nanos, Nanos) {
+        match self {
+            Self::Sent => (record.sent, record.slot_wait),
+            Self::Dispatched => {
+                let connect = record.connect.unwrap_or_default();
+                let start = record.sent.saturating_sub(connect).max(record.due);
+                (start, start.saturating_sub(record.due))
+            }
+        }
+    }
+}
+
 impl Default for Row {
     /// A failed request of which nothing is known.
     fn default() -> Self {
@@ -98,14 +112,7 @@ impl Row {
     /// [at once](crate::request::Arrivals::AtOnce) has the wait for a slot in it. Speech and input sequences are not in
     /// a record: they are the item's.
     pub fn of_record(record: &RequestRecord, clock: RequestClock) -> Self {
-        let (start, queue) = match clock {
-            RequestClock::Sent => (record.sent, record.slot_wait),
-            RequestClock::Dispatched => {
-                let connect = record.connect.unwrap_or_default();
-                let start = record.sent.saturating_sub(connect).max(record.due);
-                (start, start.saturating_sub(record.due))
-            }
-        };
+        let (start, queue) = clock.start_and_queue(record);
         let since_start = |at: Nanos| at.saturating_sub(start).as_secs_f64();
         let succeeded = record.succeeded();
         let last_token = record.last_token.filter(|_| record.streamed && succeeded);
@@ -128,6 +135,34 @@ impl Row {
         }
     }
 
+    /// The same, where every event with a choice is taken for a token, also one without content, such as the first with the
+    /// role alone or the last with the reason of the end: for comparing with figures of tools that know no better.
+    ///
+    /// The first, the last and the spans between are those of all such events; how many tokens an event brought is not known.
+    pub fn of_choices(record: &RequestRecord, clock: RequestClock) -> Self {
+        let row = Self::of_record(record, clock);
+        let times = choices(record);
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return row;
+        };
+        let (start, _) = clock.start_and_queue(record);
+        let since_start = |at: &Nanos| at.saturating_sub(start).as_secs_f64();
+        let spans = times.windows(2);
+        Self {
+            ttft_s: since_start(first),
+            itls_s: spans
+                .map(|pair| pair[1].saturating_sub(pair[0]).as_secs_f64())
+                .collect(),
+            event_tokens: EventTokens::One,
+            latency_s: if record.succeeded() {
+                since_start(last)
+            } else {
+                row.latency_s
+            },
+            ..row
+        }
+    }
+
     /// When the last token came or the request failed.
     pub fn served_s(&self) -> f64 {
         self.start_s + self.latency_s
@@ -143,6 +178,24 @@ impl Row {
         (self.output_tokens > 1)
             .then(|| (self.latency_s - self.ttft_s) / (self.output_tokens - 1) as f64)
     }
+}
+
+/// When the events with a choice came, in order; none of an answer that came whole.
+fn choices(record: &RequestRecord) -> Vec<Nanos> {
+    if !record.streamed {
+        return Vec::new();
+    }
+    let with_content = record.first_token.map(|first| {
+        let next = |at: &mut Nanos, gap: Nanos| {
+            *at = at.saturating_add(gap);
+            Some(*at)
+        };
+        std::iter::once(first).chain(record.gaps.iter().scan(first, next))
+    });
+    let mut times: Vec<Nanos> = with_content.into_iter().flatten().collect();
+    times.extend(&record.bare_events);
+    times.sort_unstable();
+    times
 }
 
 /// Length of the answer. One of unknown length has the one token that it has at least; one without content, such as an

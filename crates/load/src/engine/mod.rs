@@ -107,6 +107,8 @@ impl From<Failure> for CheckError {
 /// What happens while a load is applied.
 #[derive(Debug)]
 pub enum Happening {
+    /// The counted requests begin.
+    Counting,
     /// A request has ended.
     Record(Box<RequestRecord>),
     /// Some time has passed.
@@ -174,7 +176,8 @@ impl Engine {
     }
 
     /// Applies a load, warm-up first, and hands over each record as it ends. `first_item` is the index in the workload
-    /// of the first request. Returns when all requests have ended or were given up.
+    /// of the first request. Returns when all requests have ended or were given up. `u64::MAX` requests go on until a stop is
+    /// asked for.
     pub fn apply(
         &self,
         point: &LoadPoint,
@@ -285,6 +288,9 @@ impl Collector<'_> {
             hand.orders
                 .send(Order::Run(span))
                 .map_err(|_| EngineError::WorkerLost)?;
+        }
+        if phase == Phase::Measured {
+            (self.each)(Happening::Counting);
         }
         Ok((self.collect(crew)?, start))
     }

@@ -46,7 +46,7 @@ pub struct Setup {
 pub(crate) struct Share {
     pub(crate) phase: Phase,
     pub(crate) load: Load,
-    /// Requests of all workers together; `u64::MAX` in a session, where there is no end to them.
+    /// Requests of all workers together; `u64::MAX` where there is no end to them.
     pub(crate) requests: u64,
     /// Index in the workload of the phase's first request.
     pub(crate) first_item: u64,
@@ -92,10 +92,11 @@ impl Share {
         start: Nanos,
         until: Option<Nanos>,
     ) -> Schedule<DueTimes> {
-        let stop = StopRule {
-            requests: self.numbers().count() as u64,
-            until,
+        let requests = match self.requests {
+            u64::MAX => u64::MAX,
+            _ => self.numbers().count() as u64,
         };
+        let stop = StopRule { requests, until };
         match arrivals {
             None => Schedule::closed(self.slots().unwrap_or(1), stop),
             Some(times) => Schedule::open(DueTimes { times, start }, self.slots(), stop),

@@ -71,6 +71,7 @@ impl Watched {
             .advance(until, &Stop::default(), &mut |happening| match happening {
                 Happening::Record(record) => records.push(*record),
                 Happening::Tick(live) => *sent = live.sent,
+                Happening::Counting => {}
             })
             .unwrap();
         assert!(self.session.now() >= until);
@@ -114,6 +115,7 @@ impl Watched {
             .close(grace, &Stop::default(), &mut |happening| match happening {
                 Happening::Record(record) => records.push(*record),
                 Happening::Tick(live) => sent = live.sent,
+                Happening::Counting => {}
             })
             .unwrap();
         records.sort_by_key(|record| record.index);

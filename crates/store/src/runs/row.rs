@@ -9,6 +9,7 @@ use crestline_core::record::{
 use crestline_core::units::Nanos;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Value};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{exchange, spans};
@@ -81,6 +82,7 @@ fn push_facts(values: &mut Vec<Value>, record: &RequestRecord, context: RowConte
         text(failure.map(|failure| failure.text.clone())),
         Value::Integer(i64::from(record.reconnects)),
         text(list(&record.chunk_tokens)),
+        text(list(&record.bare_events)),
     ]);
 }
 
@@ -97,7 +99,7 @@ fn offset(span: Option<Nanos>) -> Value {
 }
 
 /// Nothing where there is none.
-fn list(numbers: &[u32]) -> Option<String> {
+fn list<T: Serialize>(numbers: &[T]) -> Option<String> {
     let is_known = !numbers.is_empty();
     is_known.then(|| serde_json::to_string(numbers).expect("numbers have a text"))
 }
@@ -153,8 +155,8 @@ pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
         gaps: spans::from_json(&cells.get::<String>("inter_token_latencies")?)
             .ok_or(RowError::Column("inter_token_latencies"))?,
         chunks: cells.get("chunks")?,
-        chunk_tokens: cells.chunk_tokens()?,
-        bare_events: Vec::new(),
+        chunk_tokens: cells.list("chunk_tokens")?,
+        bare_events: cells.list("bare_events_ns")?,
         streamed: cells.get("is_stream")?,
         prompt_tokens: cells.tokens("input_tokens", "input_tokens_source")?,
         output_tokens: cells.tokens("output_tokens", "output_tokens_source")?,
@@ -210,16 +212,15 @@ impl Cells<'_> {
         Ok(Some(TokenCount { count, source }))
     }
 
-    /// None in a file of version 1, which has no such column.
-    fn chunk_tokens(&self) -> Result<Vec<u32>, RowError> {
-        const COLUMN: &str = "chunk_tokens";
-        if self.0.as_ref().column_index(COLUMN).is_err() {
+    /// Empty in a file of an earlier version, which has no such column.
+    fn list<T: DeserializeOwned>(&self, column: &'static str) -> Result<Vec<T>, RowError> {
+        if self.0.as_ref().column_index(column).is_err() {
             return Ok(Vec::new());
         }
-        let text: Option<String> = self.get(COLUMN)?;
+        let text: Option<String> = self.get(column)?;
         text.map_or_else(
             || Ok(Vec::new()),
-            |text| serde_json::from_str(&text).map_err(|_| RowError::Column(COLUMN)),
+            |text| serde_json::from_str(&text).map_err(|_| RowError::Column(column)),
         )
     }
 

@@ -87,3 +87,30 @@ fn version_1_is_read() {
     let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records, [answered(), refused()]);
 }
+
+#[test]
+fn version_2_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = read(&folder.path().join("run.db"), include_str!("version-2.sql"));
+    assert_eq!(reader.meta().format_version, 2);
+    let counted = RequestRecord {
+        chunk_tokens: vec![1, 1, 1],
+        ..answered()
+    };
+    let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records, [counted, refused()]);
+}
+
+#[test]
+fn version_3_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = read(&folder.path().join("run.db"), include_str!("version-3.sql"));
+    assert_eq!(reader.meta().format_version, 3);
+    let with_role = RequestRecord {
+        chunk_tokens: vec![1, 1, 1],
+        bare_events: vec![Nanos(1_040_000_001), Nanos(6_065_000_002)],
+        ..answered()
+    };
+    let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records, [with_role, refused()]);
+}

@@ -13,16 +13,28 @@ use serde_json::{Map, Value};
 pub struct Sampling {
     /// Where samples come from.
     pub source: SampleSource,
-    /// Requests that the run will make, those before the measurement included: no more samples are read or drawn than that.
+    /// Requests that the run will make, those before the measurement included, but not the copies: no more samples are read or
+    /// drawn than that.
     ///
     /// Where there are fewer, later items repeat them in a drawn order; `Workload::len` tells how many there are.
     pub requests: u64,
+    /// So many of the first items are copies of the one behind them, and no samples of their own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copies: u64,
     /// In which order a file's samples are taken.
     pub order: SampleOrder,
     /// Longest input and output together, in tokens; longer samples are left out. Requests that generate nothing have no limit.
     pub longest: Option<u32>,
     /// Whether the client puts plain prompts through the model's chat template.
     pub template: PlainTemplate,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(copies: &u64) -> bool {
+    *copies == 0
 }
 
 /// The order of a file's samples.

@@ -81,11 +81,6 @@ const REFUSED: &[Refused] = &[
     ),
     refused("lora-modules", "", "give one name with --model"),
     refused("lora-assignment", "random", "give one name with --model"),
-    refused(
-        "probe-request-rate",
-        "0.0",
-        "start a second crestline with a small --request-rate",
-    ),
     refused("plot-timeline", "", PICTURES),
     refused("timeline-itl-thresholds", "25,50", PICTURES),
     refused("plot-dataset-stats", "", PICTURES),

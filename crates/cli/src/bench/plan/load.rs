@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crestline_core::request::{Arrivals, Burstiness, Load, LoadPoint, Pace, Pacing, Ramp};
 use crestline_core::units::Rate;
 
-use super::super::args::{DatasetName, LoadArgs, RampUp, ServeArgs};
+use super::super::args::{Compat, DatasetName, LoadArgs, RampUp, ServeArgs};
 use crate::problem::Problem;
 use crate::values;
 
@@ -41,6 +41,11 @@ fn batches(args: &ServeArgs, prompts: NonZeroU32) -> NonZeroU32 {
         _ => return prompts,
     };
     NonZeroU32::new(prompts.div_ceil(texts)).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Warm-up requests are copies of the first counted one, as vLLM sends them.
+pub(super) fn warms_up_with_copies(args: &ServeArgs) -> bool {
+    args.load.warmup_copies || args.results.compat == Compat::Vllm
 }
 
 /// All lines of the user's own file, each once.

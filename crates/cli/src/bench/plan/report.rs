@@ -7,6 +7,7 @@ use crestline_load::client::endpoint::Endpoint;
 
 use super::super::args::{Compat, LoadArgs, RampUp, ResultArgs, ServeArgs};
 use crate::problem::Problem;
+use crate::values;
 
 /// A metric that has lines and fields of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +118,8 @@ pub(crate) struct ReportPlan {
     pub(crate) burstiness: f64,
     pub(crate) max_concurrency: Option<i64>,
     pub(crate) ramp_up: Option<RampUpPlan>,
+    /// Whole runs, one after the other.
+    pub(crate) turns: u32,
 }
 
 /// How the rate rises, in requests a second.
@@ -219,6 +222,7 @@ pub(super) fn plan(
         request_rate: args.load.request_rate,
         burstiness: args.load.burstiness,
         max_concurrency: args.load.max_concurrency,
+        turns: values::positive("--num-runs", args.load.num_runs)?.get(),
         ramp_up: ramp_up(&args.load),
     })
 }

@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::super::args::{ConnectionArgs, DatasetName, RequestArgs, ServeArgs};
 use super::address::Address;
-use super::dataset;
+use super::{dataset, load};
 use crate::problem::Problem;
 use crate::values;
 
@@ -21,6 +21,11 @@ pub(super) fn workload(
     let set = &args.dataset;
     let source = dataset::source(args)?;
     check_backend(args, address)?;
+    let copies = if load::warms_up_with_copies(args) {
+        point.warmup
+    } else {
+        0
+    };
     let template = match &set.chat_template_kwargs {
         // Without a tokenizer there is no template.
         _ if set.skip_chat_template || args.connection.skip_tokenizer_init => {
@@ -37,7 +42,8 @@ pub(super) fn workload(
     Ok(WorkloadPlan {
         dataset: Dataset::Sampled(Box::new(Sampling {
             source,
-            requests: point.warmup + point.requests,
+            requests: point.requests + point.warmup - copies,
+            copies,
             order,
             longest: set.max_model_len,
             template,

@@ -59,4 +59,5 @@ fn refuses(flags: &str, expected: &Expect) {
 mod load;
 mod request;
 mod results;
+mod runs;
 mod wrong;

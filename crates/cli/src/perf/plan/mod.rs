@@ -88,6 +88,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         pause: values::pause("--sleep-interval", args.load.sleep_interval)?,
         test_connection: !args.connection.no_test_connection,
         ready_within: Nanos::ZERO,
+        probe_rate: None,
         client: client(args)?,
         output: OutputPlan {
             folder: output::folder(args, &model, &around.timestamp),

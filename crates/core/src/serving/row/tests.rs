@@ -69,6 +69,94 @@ fn from_the_dispatch_the_connection_is_service_and_the_clients_delay_is_queue() 
 }
 
 #[test]
+fn where_any_choice_is_a_token_the_role_is_the_first_and_the_reason_of_the_end_the_last() {
+    let record = RequestRecord {
+        bare_events: [1350, 1753].map(Nanos::from_millis).into(),
+        chunk_tokens: vec![2, 2, 1],
+        ..streamed()
+    };
+    let row = Row::of_choices(&record, RequestClock::Sent);
+    assert_near(&times(&row), &[1.0, 1.25, 0.2, 0.1, 0.503, 1.755]);
+    assert_near(&row.itls_s, &[0.2, 0.15, 0.05, 0.003]);
+    assert_eq!(row.event_tokens, EventTokens::One);
+    let dispatched = Row::of_choices(&record, RequestClock::Dispatched);
+    assert_near(&[dispatched.ttft_s, dispatched.latency_s], &[0.14, 0.543]);
+}
+
+#[test]
+fn events_without_content_are_in_the_peak_of_events_and_not_in_that_of_tokens() {
+    let record = RequestRecord {
+        bare_events: [1350, 1753].map(Nanos::from_millis).into(),
+        ..streamed()
+    };
+    let peak = |row: Row, counting| {
+        let basis = Basis {
+            duration_s: 1.0,
+            counting,
+            percentiles: Vec::new(),
+            limits: Limits::default(),
+        };
+        Figures::of(&[row], &basis).peak_output_per_s
+    };
+    let any = Row::of_choices(&record, RequestClock::Sent);
+    let row = Row::of_record(&record, RequestClock::Sent);
+    assert_near(
+        &[
+            peak(any, Counting::Events),
+            peak(row.clone(), Counting::Events),
+            peak(row, Counting::Tokens),
+        ],
+        &[5.0, 3.0, 5.0],
+    );
+}
+
+#[test]
+fn without_bare_events_and_without_a_stream_any_choice_changes_no_time() {
+    for record in [
+        streamed(),
+        RequestRecord {
+            streamed: false,
+            bare_events: vec![Nanos::from_millis(1300)],
+            ..streamed()
+        },
+    ] {
+        let row = Row::of_record(&record, RequestClock::Sent);
+        let any = Row::of_choices(&record, RequestClock::Sent);
+        assert_near(&times(&any), &times(&row));
+        assert_near(&any.itls_s, &row.itls_s);
+    }
+}
+
+#[test]
+fn an_answer_of_bare_events_alone_has_its_times_from_them() {
+    let record = RequestRecord {
+        first_token: None,
+        last_token: None,
+        gaps: [].into_iter().collect(),
+        chunks: 0,
+        bare_events: [1300, 1400].map(Nanos::from_millis).into(),
+        ..streamed()
+    };
+    let row = Row::of_choices(&record, RequestClock::Sent);
+    assert_near(&[row.ttft_s, row.latency_s], &[0.05, 0.15]);
+    assert_near(&row.itls_s, &[0.1]);
+}
+
+#[test]
+fn a_failed_request_is_in_flight_until_it_failed_whatever_is_a_token() {
+    let record = RequestRecord {
+        failure: Some(Failure {
+            kind: FailureKind::CutMidStream,
+            text: String::new(),
+        }),
+        bare_events: vec![Nanos::from_millis(1350)],
+        ..streamed()
+    };
+    let row = Row::of_choices(&record, RequestClock::Sent);
+    assert_near(&[row.ttft_s, row.latency_s], &[0.1, 0.505]);
+}
+
+#[test]
 fn a_connection_that_was_begun_before_the_due_time_starts_no_request() {
     let record = RequestRecord {
         connect: Some(Nanos::from_secs(9)),
@@ -145,6 +233,29 @@ fn tokens_that_the_server_counts_in_every_event_are_taken_from_it() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_is_a_token_the_spans_between_make_up_the_time_from_the_first_to_the_last(
+        bare in proptest::collection::vec(1_250_000_000..2_000_000_000_u64, 0..6),
+        gaps in proptest::collection::vec(0..80_000_000_u64, 0..9),
+    ) {
+        let first = Nanos::from_millis(1550);
+        let record = RequestRecord {
+            last_token: Some(first + Nanos(gaps.iter().sum())),
+            gaps: gaps.iter().copied().map(Nanos).collect(),
+            bare_events: bare.iter().copied().map(Nanos).collect(),
+            end: Nanos::from_secs(3),
+            ..streamed()
+        };
+        for clock in [RequestClock::Sent, RequestClock::Dispatched] {
+            let row = Row::of_choices(&record, clock);
+            prop_assert_eq!(row.itls_s.len(), gaps.len() + bare.len());
+            prop_assert!(row.itls_s.iter().all(|span| *span >= 0.0));
+            let spans: f64 = row.itls_s.iter().sum();
+            prop_assert!((row.latency_s - row.ttft_s - spans).abs() < 1e-9);
+            prop_assert!(row.ttft_s <= Row::of_record(&record, clock).ttft_s);
+        }
+    }
 
     #[test]
     fn a_user_who_asks_on_at_once_is_never_two(

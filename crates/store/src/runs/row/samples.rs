@@ -82,20 +82,24 @@ fn any_times() -> impl Strategy<Value = RequestRecord> {
     let moments = proptest::array::uniform4(any_span());
     let gaps = proptest::collection::vec(any_span(), 0..20);
     let tokens = proptest::collection::vec(any::<u32>(), 0..20);
-    (moments, events, gaps, tokens).prop_map(|(moments, events, gaps, tokens)| RequestRecord {
-        chunk_tokens: tokens,
-        due: moments[0],
-        slot_wait: moments[1],
-        sent: moments[2],
-        end: moments[3],
-        connect: events[0],
-        first_byte: events[1],
-        first_token: events[2],
-        first_reasoning: events[3],
-        first_answer: events[4],
-        last_token: events[5],
-        gaps: gaps.into_iter().collect::<Gaps>(),
-        ..success(0)
+    let bare = proptest::collection::vec(any_span(), 0..5);
+    (moments, events, gaps, tokens, bare).prop_map(|(moments, events, gaps, tokens, bare)| {
+        RequestRecord {
+            chunk_tokens: tokens,
+            bare_events: bare,
+            due: moments[0],
+            slot_wait: moments[1],
+            sent: moments[2],
+            end: moments[3],
+            connect: events[0],
+            first_byte: events[1],
+            first_token: events[2],
+            first_reasoning: events[3],
+            first_answer: events[4],
+            last_token: events[5],
+            gaps: gaps.into_iter().collect::<Gaps>(),
+            ..success(0)
+        }
     })
 }
 

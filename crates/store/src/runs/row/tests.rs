@@ -133,6 +133,7 @@ fn a_damaged_cell_is_named() {
         ("status", "'many'"),
         ("input_tokens_source", "NULL"),
         ("response_messages", "'[]'"),
+        ("bare_events_ns", "'[-1]'"),
     ];
     for (column, value) in damage {
         let table = table_with(&samples::success(0));

@@ -246,27 +246,38 @@ fn only_a_run_can_be_taken_up() {
 }
 
 #[test]
-fn a_file_of_version_1_is_read_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.db");
-    let writer = RunWriter::create(&path, options(1), &header()).unwrap();
-    writer.write(samples::success(0));
-    writer.finish().unwrap();
-    let before = "ALTER TABLE result DROP COLUMN chunk_tokens;
-        UPDATE meta SET value = '1' WHERE key = 'format_version'";
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch(before)
-        .unwrap();
-    assert_eq!(records(&path), [samples::success(0)]);
-    let (writer, stored) = RunWriter::append(&path, options(1), header().start).unwrap();
-    assert_eq!(stored.rows, 1);
-    let known = RequestRecord {
-        chunk_tokens: vec![2, 2, 1],
-        ..samples::success(1)
-    };
-    writer.write(known.clone());
-    writer.finish().unwrap();
-    assert_eq!(records(&path), [samples::success(0), known]);
-    assert_eq!(RunReader::open(&path).unwrap().meta().format_version, 2);
+fn a_file_of_an_earlier_version_is_read_and_goes_on() {
+    let added = [("chunk_tokens", 2), ("bare_events_ns", 3)];
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.db");
+        let writer = RunWriter::create(&path, options(1), &header()).unwrap();
+        writer.write(samples::success(0));
+        writer.finish().unwrap();
+        let drops = added
+            .iter()
+            .filter(|(_, since)| *since > version)
+            .map(|(column, _)| format!("ALTER TABLE result DROP COLUMN {column};"));
+        let before = format!(
+            "{} UPDATE meta SET value = '{version}' WHERE key = 'format_version'",
+            drops.collect::<String>()
+        );
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&before)
+            .unwrap();
+        assert_eq!(records(&path), [samples::success(0)]);
+        let (writer, stored) = RunWriter::append(&path, options(1), header().start).unwrap();
+        assert_eq!(stored.rows, 1);
+        let known = RequestRecord {
+            chunk_tokens: vec![2, 2, 1],
+            bare_events: vec![Nanos(7), Nanos(u64::MAX)],
+            ..samples::success(1)
+        };
+        writer.write(known.clone());
+        writer.finish().unwrap();
+        assert_eq!(records(&path), [samples::success(0), known]);
+        let reader = RunReader::open(&path).unwrap();
+        assert_eq!(reader.meta().format_version, schema::FORMAT_VERSION);
+    }
 }

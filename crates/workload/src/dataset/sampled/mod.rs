@@ -76,6 +76,8 @@ pub(crate) struct Sampled {
     source: Source,
     seed: u64,
     offset: u64,
+    /// Items before the first sample, which are copies of it.
+    copies: u64,
     /// Positions whose lengths are within the limit, where some are not.
     kept: Option<Vec<u64>>,
     due_times: Option<Vec<Nanos>>,
@@ -112,6 +114,7 @@ impl Sampled {
             source,
             seed: plan.seed,
             offset: plan.offset,
+            copies: sampling.copies,
             kept: None,
             due_times,
         };
@@ -134,8 +137,18 @@ impl Sampled {
         max_tokens: Option<u32>,
         presentation: &Presentation,
     ) -> Item {
+        let sample = self.sample(index.saturating_sub(self.copies), presentation);
+        Item {
+            prompt_tokens: sample.tokens,
+            max_tokens: sample.output.or(max_tokens),
+            extra: sample.extra,
+            ..Item::new(index, sample.prompt)
+        }
+    }
+
+    fn sample(&self, index: u64, presentation: &Presentation) -> Sample {
         let position = index.wrapping_add(self.offset);
-        let sample = match &self.source {
+        match &self.source {
             Source::Listed(samples) => samples[self.row(position, samples.len())].clone(),
             Source::Random(random) => {
                 random.sample(position, self.like(index, position), presentation)
@@ -148,12 +161,6 @@ impl Sampled {
                 burst.sample(position, row, presentation)
             }
             Source::Trace(trace) => trace.sample(position, self.row(position, trace.len())),
-        };
-        Item {
-            prompt_tokens: sample.tokens,
-            max_tokens: sample.output.or(max_tokens),
-            extra: sample.extra,
-            ..Item::new(index, sample.prompt)
         }
     }
 

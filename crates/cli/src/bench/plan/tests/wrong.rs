@@ -65,10 +65,8 @@ fn settings_do_not_fit_the_backend() {
 #[test]
 fn the_load_cannot_be() {
     refuses(
-        "--num-runs 3",
-        &expect![[r"
-        error: --num-runs is not supported yet
-          hint: repeat the command with --append-result"]],
+        "--num-runs 0",
+        &expect!["error: --num-runs must be a number from 1 to 4294967295, not 0"],
     );
     refuses(
         "--num-prompts 0",

@@ -382,3 +382,20 @@ fn lengths_that_a_tokenizer_cannot_meet_are_told() {
         assert!(sent == 64 || is_told, "{sent}: {:?}", workload.notes());
     }
 }
+
+#[test]
+fn copies_go_before_the_first_sample_and_move_the_others() {
+    let plain = text_plan(SampleSource::Random(random()), 5);
+    let mut copied = plain.clone();
+    let Dataset::Sampled(sampling) = &mut copied.dataset else {
+        panic!("not sampled");
+    };
+    sampling.copies = 2;
+    let (plain, copied) = (open(&plain), open(&copied));
+    for index in 0..7_u64 {
+        let item = copied.item(index);
+        assert_eq!(item.index, index);
+        assert_eq!(item.prompt, plain.item(index.saturating_sub(2)).prompt);
+    }
+    assert_ne!(copied.item(2).prompt, copied.item(3).prompt);
+}

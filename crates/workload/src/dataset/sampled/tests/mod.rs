@@ -24,6 +24,7 @@ fn sampling(source: SampleSource, requests: u64) -> Sampling {
     Sampling {
         source,
         requests,
+        copies: 0,
         order: SampleOrder::Stored,
         longest: None,
         template: PlainTemplate::Skipped,
