@@ -7,5 +7,6 @@ pub mod probe;
 mod recorder;
 pub mod run;
 pub mod search;
+pub mod server;
 mod subject;
 pub mod virtual_subject;

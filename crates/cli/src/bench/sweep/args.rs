@@ -1,0 +1,106 @@
+//! The flags of `crestline bench sweep` as they are typed: the names of `vllm bench sweep`, and a few of crestline's own.
+//!
+//! Says nothing of what they mean together: that is [`super::plan`].
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand};
+
+/// Starts servers and varies what they and their load are given.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SweepArgs {
+    #[command(subcommand)]
+    pub(crate) command: SweepCommand,
+}
+
+/// What is varied.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SweepCommand {
+    Serve(Box<SweepServeArgs>),
+}
+
+/// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
+///
+/// The flags, folders and files are those of `vllm bench sweep serve`.
+#[derive(Debug, Clone, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct SweepServeArgs {
+    #[command(flatten, next_help_heading = "Commands")]
+    pub(crate) commands: CommandArgs,
+    #[command(flatten, next_help_heading = "Parameters")]
+    pub(crate) parameters: ParameterArgs,
+    #[command(flatten, next_help_heading = "Runs and results")]
+    pub(crate) runs: RunArgs,
+}
+
+/// What is started.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CommandArgs {
+    /// Command that starts the server, as typed in a shell; no shell runs it.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) serve_cmd: String,
+    /// Command of the benchmark; `crestline bench serve` is run without a process of its own.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) bench_cmd: String,
+    /// Command to run after each benchmark, in place of resetting the server's caches.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) after_bench_cmd: Option<String>,
+    /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
+    #[arg(long)]
+    pub(crate) bench_native: bool,
+    /// Show what the commands print.
+    #[arg(long)]
+    pub(crate) show_stdout: bool,
+    /// Longest time until the server is ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0, allow_negative_numbers = true)]
+    pub(crate) server_ready_timeout: f64,
+    /// The page that answers 200 when it is.
+    #[arg(long, value_name = "PATH", default_value = "/health")]
+    pub(crate) server_health_path: String,
+    /// Time between the request to end and the end by force.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, allow_negative_numbers = true)]
+    pub(crate) server_stop_timeout: f64,
+}
+
+/// What is varied.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ParameterArgs {
+    /// JSON file with the combinations of server parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) serve_params: Option<PathBuf>,
+    /// JSON file with the combinations of benchmark parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bench_params: Option<PathBuf>,
+    /// Only combinations in which these have equal values: `SERVER=BENCH`, with commas.
+    #[arg(long, value_name = "PAIRS", default_value = "")]
+    pub(crate) link_vars: String,
+    /// Short names in the server command and the parameters that they stand for: `tp=tensor_parallel_size`.
+    #[arg(long, value_name = "SHORT=NAME", num_args = 1.., action = ArgAction::Append)]
+    pub(crate) serve_alias: Vec<String>,
+}
+
+/// How often, and where to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// Folder of experiments.
+    #[arg(short, long, value_name = "FOLDER", default_value = "results")]
+    pub(crate) output_dir: PathBuf,
+    /// Name of this one [default: date and time].
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) experiment_name: Option<String>,
+    /// Runs of each combination.
+    #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true)]
+    pub(crate) num_runs: i64,
+    /// Prompts of a run before the first, which is not counted; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) warmup_num_prompts: i64,
+    /// Write down what failed and go on with the next combination.
+    #[arg(long)]
+    pub(crate) continue_on_error: bool,
+    /// Print the commands and folders, and start nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on with an experiment: that of `--experiment-name`, or the one named here.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) resume: Option<String>,
+}
