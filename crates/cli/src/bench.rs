@@ -20,7 +20,10 @@ mod result_json;
 mod run_figures;
 mod runs;
 mod serve;
+mod sweep;
 mod table;
+
+use crestline_experiment::server::keeper;
 
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -30,5 +33,13 @@ use args::{BenchArgs, BenchCommand};
 pub(crate) fn run(args: &BenchArgs) -> Result<Exit, Problem> {
     match &args.command {
         BenchCommand::Serve(args) => serve::run(args),
+        BenchCommand::Sweep(args) => sweep::run(args),
     }
+}
+
+/// Is the keeper of a server that a sweep has started.
+pub(crate) fn keep_server() -> Result<Exit, Problem> {
+    keeper::keep(std::io::stdin(), std::io::stdout())
+        .map_err(|error| Problem::failed("the server cannot be kept").because(&error))?;
+    Ok(Exit::Done)
 }

@@ -29,6 +29,9 @@ pub(crate) enum Sub {
     Demo(DemoArgs),
     Perf(Box<PerfArgs>),
     Sim(Box<SimArgs>),
+    /// Starts a server and ends it with all its children when the standard input is closed.
+    #[command(hide = true)]
+    KeepServer,
 }
 
 /// Runs what the arguments ask for; `args[0]` is the program.
@@ -54,6 +57,7 @@ fn dispatch(sub: Sub) -> Result<Exit, Problem> {
         Sub::Demo(args) => demo::run(&args),
         Sub::Perf(args) => perf::run(&args),
         Sub::Sim(args) => sim::run(*args),
+        Sub::KeepServer => bench::keep_server(),
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) use pictures::{PictureArgs, TIMELINE_THRESHOLDS};
 pub(crate) use results::{Compat, ResultArgs};
 pub(crate) use typed::Typed;
 
+pub(crate) use super::sweep::args::SweepArgs;
+
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
@@ -28,6 +30,7 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchCommand {
     Serve(Box<ServeArgs>),
+    Sweep(Box<SweepArgs>),
 }
 
 /// Measures a service that is already running, and prints and writes what `vllm bench serve` does.

@@ -52,13 +52,23 @@ pub(crate) struct CommandArgs {
     #[arg(long)]
     pub(crate) show_stdout: bool,
     /// Longest time until the server is ready.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 300.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) server_ready_timeout: f64,
     /// The page that answers 200 when it is.
     #[arg(long, value_name = "PATH", default_value = "/health")]
     pub(crate) server_health_path: String,
     /// Time between the request to end and the end by force.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) server_stop_timeout: f64,
 }
 
@@ -89,10 +99,20 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) experiment_name: Option<String>,
     /// Runs of each combination.
-    #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        allow_negative_numbers = true
+    )]
     pub(crate) num_runs: i64,
     /// Prompts of a run before the first, which is not counted; 0 for none.
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) warmup_num_prompts: i64,
     /// Write down what failed and go on with the next combination.
     #[arg(long)]

@@ -42,7 +42,10 @@ pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
         name if name.is_empty() => "default".to_owned(),
         name => name,
     };
-    experiment.join(within_limit(format!("{}.log", sanitised(&format!("SERVE-{name}")))))
+    experiment.join(within_limit(format!(
+        "{}.log",
+        sanitised(&format!("SERVE-{name}"))
+    )))
 }
 
 /// No separator, no way up, no quotes around it.
@@ -91,7 +94,10 @@ mod tests {
     #[test]
     fn folders_are_called_by_both_sides() {
         assert_eq!(
-            name(json!({"_benchmark_name": "seqs2", "max_num_seqs": 2}), json!({"random_input_len": 32, "max_concurrency": 1})),
+            name(
+                json!({"_benchmark_name": "seqs2", "max_num_seqs": 2}),
+                json!({"random_input_len": 32, "max_concurrency": 1})
+            ),
             "e/SERVE--seqs2-BENCH--random_input_len=32-max_concurrency=1"
         );
         assert_eq!(name(json!({"a": 0.9}), json!({})), "e/SERVE--a=0.9");

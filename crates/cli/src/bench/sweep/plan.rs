@@ -50,7 +50,15 @@ impl Cell {
     /// The command of a run that writes its result into a file of the folder.
     pub(crate) fn command_for(&self, file: &str) -> Vec<String> {
         let folder = self.folder.display().to_string();
-        let more = ["--percentile-metrics", METRICS, "--save-result", "--result-dir", &folder, "--result-filename", file];
+        let more = [
+            "--percentile-metrics",
+            METRICS,
+            "--save-result",
+            "--result-dir",
+            &folder,
+            "--result-filename",
+            file,
+        ];
         let own = self.command.iter().cloned();
         own.chain(more.map(str::to_owned)).collect()
     }
@@ -73,7 +81,9 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let aliases = aliases(&parameters.serve_alias)?;
     let (experiment, is_resumed) = experiment(args)?;
     let servers = serve.into_iter().map(|combination| {
-        let linked = bench.iter().filter(|bench| is_linked(&links, &combination, bench));
+        let linked = bench
+            .iter()
+            .filter(|bench| is_linked(&links, &combination, bench));
         let cells = linked.map(|bench| Cell {
             command: overrides::applied(&bench_command, bench, &[]),
             folder: layout::folder(&experiment, &combination, bench),
@@ -114,12 +124,17 @@ fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
 }
 
 fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Problem> {
-    let pair = text.split_once('=').filter(|(left, right)| !left.is_empty() && !right.is_empty());
+    let pair = text
+        .split_once('=')
+        .filter(|(left, right)| !left.is_empty() && !right.is_empty());
     pair.ok_or_else(|| Problem::usage(format!("{flag} {text} is not two names with `=` between")))
 }
 
 fn links(text: &str) -> Result<Vec<Link>, Problem> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let (serve, bench) = pair("--link-vars", part)?;
@@ -155,7 +170,9 @@ fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
 fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
     let runs = &args.runs;
     let resumed = runs.resume.as_deref();
-    let named = resumed.filter(|name| !name.is_empty()).or(runs.experiment_name.as_deref());
+    let named = resumed
+        .filter(|name| !name.is_empty())
+        .or(runs.experiment_name.as_deref());
     let Some(name) = named else {
         if resumed.is_some() {
             return Err(Problem::usage("--resume does not say which experiment")
@@ -165,10 +182,16 @@ fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
     };
     let folder = runs.output_dir.join(name);
     match (resumed.is_some(), folder.is_dir()) {
-        (true, false) => Err(Problem::usage(format!("there is no experiment {}", folder.display()))
-            .hint("check --output-dir and the name")),
-        (false, true) if !runs.dry_run => Err(Problem::usage(format!("{} is there already", folder.display()))
-            .hint("add --resume to go on with it, or give another --experiment-name")),
+        (true, false) => Err(Problem::usage(format!(
+            "there is no experiment {}",
+            folder.display()
+        ))
+        .hint("check --output-dir and the name")),
+        (false, true) if !runs.dry_run => Err(Problem::usage(format!(
+            "{} is there already",
+            folder.display()
+        ))
+        .hint("add --resume to go on with it, or give another --experiment-name")),
         (is_resumed, _) => Ok((folder, is_resumed)),
     }
 }
@@ -178,16 +201,28 @@ pub(crate) fn shown(sweep: &Sweep) -> String {
     let mut lines = Vec::new();
     for server in &sweep.servers {
         lines.push("[BEGIN SERVER]".to_owned());
-        lines.push(format!("Server overrides: {}", shown_parameters(&server.parameters)));
-        lines.push(format!("Server command: {}", shown_command(&server.command)));
+        lines.push(format!(
+            "Server overrides: {}",
+            shown_parameters(&server.parameters)
+        ));
+        lines.push(format!(
+            "Server command: {}",
+            shown_command(&server.command)
+        ));
         for cell in &server.cells {
             for number in 0..sweep.runs {
                 let file = layout::run(&cell.folder, number);
                 lines.push("[BEGIN BENCHMARK]".to_owned());
-                lines.push(format!("Benchmark overrides: {}", shown_parameters(&cell.parameters)));
+                lines.push(format!(
+                    "Benchmark overrides: {}",
+                    shown_parameters(&cell.parameters)
+                ));
                 lines.push(format!("Run Number: {number}"));
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                lines.push(format!("Benchmark command: {}", shown_command(&cell.command_for(&name))));
+                lines.push(format!(
+                    "Benchmark command: {}",
+                    shown_command(&cell.command_for(&name))
+                ));
                 lines.push(format!("Output file: {}", file.display()));
                 lines.push("[END BENCHMARK]".to_owned());
             }
