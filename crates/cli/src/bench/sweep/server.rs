@@ -75,7 +75,10 @@ impl Host {
             })?;
         }
         let program = env::current_exe().map_err(|error| {
-            Halt::Failed(Kind::Server, Problem::failed("this program cannot be found").because(&error))
+            Halt::Failed(
+                Kind::Server,
+                Problem::failed("this program cannot be found").because(&error),
+            )
         })?;
         let mut command = cells.command.clone();
         if command[0] == "crestline" {
@@ -146,7 +149,10 @@ impl Host {
 fn halt(error: &ServerError) -> Halt {
     match error {
         ServerError::Interrupted => Halt::Interrupted,
-        error => Halt::Failed(Kind::Server, Problem::failed("the server failed").because(error)),
+        error => Halt::Failed(
+            Kind::Server,
+            Problem::failed("the server failed").because(error),
+        ),
     }
 }
 
