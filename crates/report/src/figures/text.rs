@@ -21,7 +21,7 @@ struct Page {
     letters: Vec<Vec<char>>,
 }
 
-/// All lines, without blanks at their ends.
+/// All lines, without blanks at their ends and without those at the beginning of all.
 pub(super) fn write(drawing: &Drawing) -> String {
     let mut page = Page::of(drawing.size);
     // Lines lie under points, and points under texts.
@@ -30,13 +30,14 @@ pub(super) fn write(drawing: &Drawing) -> String {
             page.draw(layer, &shape.class, &shape.form);
         }
     }
+    let blanks = |row: &Vec<char>| row.iter().position(|letter| *letter != ' ');
+    let indent = page.letters.iter().filter_map(blanks).min().unwrap_or(0);
     let lines = page.letters.iter().map(|row| {
-        let line: String = row.iter().collect();
+        let line: String = row[indent..].iter().collect();
         line.trim_end().to_owned()
     });
     let lines: Vec<String> = lines.collect();
-    let text = lines.join("\n");
-    text.trim_matches('\n').to_owned()
+    lines.join("\n").trim_matches('\n').to_owned()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
