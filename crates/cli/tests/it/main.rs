@@ -18,5 +18,6 @@ mod sim;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
+mod sweep_serve;
 mod tidy;
 mod wrong_use;
