@@ -96,14 +96,10 @@ impl Family {
             return;
         }
         let now = clock::monotonic();
-        let asked = match self.asked {
-            Some(asked) => asked,
-            None => {
-                self.asked = Some(now);
-                self.signal_group(Signal::SIGTERM);
-                now
-            }
-        };
+        if self.asked.is_none() {
+            self.signal_group(Signal::SIGTERM);
+        }
+        let asked = *self.asked.get_or_insert(now);
         let waited = now.saturating_sub(asked);
         if self.grace().is_none_or(|grace| waited >= grace) {
             self.kill_all();

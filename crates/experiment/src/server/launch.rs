@@ -55,14 +55,12 @@ pub(super) fn start(task: &Task) -> io::Result<Pid> {
 }
 
 /// As it was started, also where its file has been replaced since.
-#[cfg(target_os = "linux")]
 fn this_program() -> io::Result<PathBuf> {
-    Ok(PathBuf::from("/proc/self/exe"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn this_program() -> io::Result<PathBuf> {
-    std::env::current_exe()
+    if cfg!(target_os = "linux") {
+        Ok(PathBuf::from("/proc/self/exe"))
+    } else {
+        std::env::current_exe()
+    }
 }
 
 /// Becomes the program. Says why on the standard output where it cannot; that is closed without a word where it can.
