@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::{
-    Address, KeeperCommand, Kept, Server, ServerError, ServerPlan, StartError, beside,
-    keeper::Ending,
+    Address, KeeperCommand, Kept, Server, ServerError, ServerPlan, StartError,
+    keeper::{Ending, Task},
 };
 use crestline_load::clock;
 use crestline_load::engine::Stop;
@@ -347,23 +347,34 @@ fn a_later_start_adds_to_the_log_and_tells_only_of_itself() {
 }
 
 #[test]
-fn a_server_waits_for_the_end_of_an_earlier_one_and_of_an_earlier_command() {
+fn a_server_waits_for_the_end_of_an_earlier_one() {
     let stage = Stage::new();
     let first = stage.started(stage.plan("echo first up; exec sleep 3600"));
     wait_until("the first", || stage.logged().contains("first up"));
-    let command = ["sh", "-c", "echo command up; exec sleep 3600"].map(str::to_owned);
-    let task = beside(command.to_vec(), Vec::new(), stage.log());
-    let command = Kept::start(&task, &keeper(), &Stop::default()).unwrap();
     std::thread::scope(|scope| {
         let second = scope.spawn(|| stage.started(stage.plan("echo second up; exec sleep 3600")));
         clock::sleep(Duration::from_millis(300));
         assert!(!second.is_finished());
         first.stop(&Stop::default()).unwrap();
-        clock::sleep(Duration::from_millis(300));
-        assert!(!second.is_finished());
-        command.end(&Stop::default());
         let second = second.join().unwrap();
         wait_until("the second", || stage.logged().contains("second up"));
         second.stop(&Stop::default()).unwrap();
     });
+}
+
+#[test]
+fn a_command_that_is_kept_tells_how_it_ended() {
+    let stage = Stage::new();
+    let run = |script: &str| {
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let log = stage.folder.path().join("command.log");
+        let task = Task::of_command(command, log, Nanos::from_secs(3600));
+        let mut kept = Kept::start(&task, &keeper(), &Stop::default()).unwrap();
+        let ending = kept.wait(&Stop::default());
+        kept.end(&Stop::default());
+        ending
+    };
+    assert_eq!(run("exit 0"), Some(Ending::Code(0)));
+    assert_eq!(run("exit 9"), Some(Ending::Code(9)));
+    assert_eq!(run("kill -KILL $$"), Some(Ending::Signal(9)));
 }

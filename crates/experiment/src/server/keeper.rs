@@ -51,10 +51,22 @@ pub struct Task {
     pub grace: Nanos,
     /// File that is locked as long as any of its processes lives, so that no two of a kind do at once. Waited for.
     pub lock: Option<PathBuf>,
-    /// File that must not be locked when it starts. Waited for.
-    pub after: Option<PathBuf>,
     /// Where nobody may listen when it starts.
     pub free: Option<Address>,
+}
+
+impl Task {
+    /// A command that is nobody's server.
+    pub fn of_command(command: Vec<String>, log: PathBuf, grace: Nanos) -> Self {
+        Self {
+            command,
+            environment: Vec::new(),
+            log,
+            grace,
+            lock: None,
+            free: None,
+        }
+    }
 }
 
 /// What the keeper is told later, a line each; the end of the input is [`Wish::Hurry`].
@@ -184,9 +196,6 @@ fn adopt_orphans() -> io::Result<()> {
 fn start(task: &Task, wishes: &Wishes) -> Result<(Family, Option<File>), Word> {
     let lock = task.lock.as_deref().map(|path| turn(path, wishes));
     let lock = lock.transpose()?;
-    if let Some(path) = &task.after {
-        turn(path, wishes)?;
-    }
     if task.free.as_ref().is_some_and(Address::is_taken) {
         return Err(Word::Taken);
     }

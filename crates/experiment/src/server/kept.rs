@@ -133,7 +133,7 @@ impl Kept {
     fn refused(&mut self, word: Word, task: &Task) -> StartError {
         self.is_gone = true;
         let program = task.command.first().cloned().unwrap_or_default();
-        match (word, &task.free, task.lock.as_ref().or(task.after.as_ref())) {
+        match (word, &task.free, &task.lock) {
             (Word::Failed(why), _, _) => StartError::Start { program, why },
             (Word::Taken, Some(address), _) => StartError::PortTaken(address.clone()),
             (Word::Locked, _, Some(file)) => StartError::Locked(file.clone()),

@@ -36,8 +36,6 @@ const PORT_PATIENCE: Nanos = Nanos::from_secs(10);
 const TAIL: usize = 20;
 /// File beside the log that is locked while a server lives: one at a time for the logs of a folder.
 const LOCK: &str = "server.lock";
-/// The same for commands that are run beside servers.
-const COMMAND_LOCK: &str = "command.lock";
 
 /// A server that is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +134,6 @@ impl Server {
             log: plan.log.clone(),
             grace: plan.grace,
             lock: Some(plan.log.with_file_name(LOCK)),
-            after: Some(plan.log.with_file_name(COMMAND_LOCK)),
             free: Some(plan.address.clone()),
         };
         let process = Kept::start(&task, keeper, stop).map_err(|error| match error {
@@ -221,20 +218,6 @@ impl Server {
             clock::sleep(LOOK);
         }
         Ok(())
-    }
-}
-
-/// A command beside servers with logs in the same folder: no server is started while it lives, not even by another run of this
-/// program.
-pub fn beside(command: Vec<String>, environment: Vec<(String, String)>, log: PathBuf) -> Task {
-    Task {
-        command,
-        environment,
-        lock: Some(log.with_file_name(COMMAND_LOCK)),
-        log,
-        grace: Nanos::from_secs(5),
-        after: None,
-        free: None,
     }
 }
 
