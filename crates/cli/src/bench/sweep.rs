@@ -10,6 +10,7 @@ mod follow;
 mod kept;
 mod layout;
 mod overrides;
+mod overview;
 mod params;
 mod plan;
 mod program;

@@ -99,8 +99,13 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
+    let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
     for cell in servers.iter().flat_map(|server| &server.cells) {
-        bench_program.check(&cell.command)?;
+        for note in bench_program.check(&cell.command)? {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
     }
     let server = ServerSettings::of(&args.commands)?;
     for cells in &servers {
@@ -117,7 +122,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
-        notes: note.map(str::to_owned).into_iter().collect(),
+        notes,
     })
 }
 
