@@ -344,11 +344,14 @@ fn what_is_wrong_with_a_benchmark_command_is_told_before_anything_starts() {
           hint: each run of a sweep has a file of its own
     "#]],
     );
-    refused(&format!("{own} --tokenizer none"), expect![[r#"
+    refused(
+        &format!("{own} --tokenizer none"),
+        expect![[r#"
         error: --bench-cmd: the prompts cannot be made
           cause: no tokenizer `none` on this machine; looked in none, /tmp/.tmprqNgBd/no-hub/hub/models--none, /tmp/.tmprqNgBd/.cache/huggingface/hub/models--none, /tmp/.tmprqNgBd/no-hub/hub/models/none, /tmp/.tmprqNgBd/no-hub/hub/none, /tmp/.tmprqNgBd/no-hub/models/none, /tmp/.tmprqNgBd/no-hub/none, /tmp/.tmprqNgBd/.cache/modelscope/hub/models/none, /tmp/.tmprqNgBd/.cache/modelscope/hub/none, /tmp/.tmprqNgBd/.cache/modelscope/models/none, /tmp/.tmprqNgBd/.cache/modelscope/none
           hint: fetch it once with `hf download ORG/NAME tokenizer.json tokenizer_config.json`, name a folder that holds tokenizer.json (`--tokenizer FOLDER`), or take the one in this program (`--tokenizer builtin`)
-    "#]]);
+    "#]],
+    );
     refused(
         "crestline bench serve 'a",
         expect![[r#"
