@@ -114,9 +114,7 @@ impl Task<'_> {
 impl<'a> Course<'a> {
     /// Makes the folder of the experiment, and listens to the user's wish to stop.
     pub(crate) fn begin(sweep: &'a Sweep) -> Result<Self, Problem> {
-        for note in &sweep.notes {
-            console::tell(&format!("note: {note}"));
-        }
+        sweep.tell_notes();
         // Where a command goes on, servers may all have been measured.
         let servers = sweep.servers.iter().filter(|_| !sweep.is_resumed);
         for server in servers {

@@ -70,6 +70,11 @@ impl ServerSettings {
         self.reset(command).map(drop)
     }
 
+    /// The port at which a command's server listens.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        self.site(command).ok().map(|site| site.address.port)
+    }
+
     fn site(&self, command: &[String]) -> Result<Site, Problem> {
         Site::of(command, self.address.as_deref())
     }
