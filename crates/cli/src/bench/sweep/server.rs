@@ -210,7 +210,7 @@ impl Host {
 
     /// Makes it forget the prompts of the run before.
     pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
-        let done = self.reset.run(&self.target, self.reset_log.clone(), stop);
+        let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
             ended.map_or(Halt::Failed(Kind::Server, problem), |error| {
