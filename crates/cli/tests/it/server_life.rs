@@ -53,6 +53,7 @@ impl Stage {
             ready_within: Nanos::from_secs(3600),
             grace: Nanos::from_secs(3600),
             log: self.log(),
+            lock: self.folder.path().join("lock"),
         }
     }
 
