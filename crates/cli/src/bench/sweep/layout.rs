@@ -72,6 +72,12 @@ pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
     folder.join(server_name(serve, ".log"))
 }
 
+/// The file that is locked while a server of an experiment lives, beside the folder of logs.
+pub(crate) fn server_lock(log: &Path) -> PathBuf {
+    let own = log.parent().and_then(Path::parent).unwrap_or(log);
+    own.join("server.lock")
+}
+
 /// Records of a run, whose combination has this folder.
 pub(crate) fn records(experiment: &Path, folder: &Path, number: i64) -> PathBuf {
     let name = match number {

@@ -3,7 +3,7 @@
 //! By the pages of the servers that are known, or by a command of the user's. Which of the two is settled before anything is
 //! started.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::keeper::Ending;
@@ -75,7 +75,7 @@ impl Reset {
     }
 
     /// Does it; what a command prints goes to the file `log`.
-    pub(crate) fn run(&self, target: &Target, log: PathBuf, stop: &Stop) -> Result<(), Problem> {
+    pub(crate) fn run(&self, target: &Target, log: &Path, stop: &Stop) -> Result<(), Problem> {
         match self {
             Self::Command(command) => run_command(command, log, stop),
             _ => self.by_pages(target, stop),
@@ -169,7 +169,7 @@ fn slots(pages: &mut Aside) -> Result<(), AsideError> {
     Ok(())
 }
 
-fn run_command(command: &[String], log: PathBuf, stop: &Stop) -> Result<(), Problem> {
+fn run_command(command: &[String], log: &Path, stop: &Stop) -> Result<(), Problem> {
     match kept::run(command, log, stop)? {
         Done::Interrupted | Done::Ended(Ending::Code(0), _) => Ok(()),
         Done::Ended(ending, printed) => {

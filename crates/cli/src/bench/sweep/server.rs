@@ -19,6 +19,7 @@ use super::bench_command::Output;
 use super::course::{Halt, Kind};
 use super::follow::Follower;
 use super::kept;
+use super::layout;
 use super::plan::ServerCells;
 use super::program;
 use super::reset::Reset;
@@ -129,6 +130,7 @@ impl Host {
             ready_within: settings.ready_within,
             grace: settings.grace,
             log: cells.log.clone(),
+            lock: layout::server_lock(&cells.log),
         };
         let mut server =
             Server::start(plan, &kept::keeper(), stop).map_err(|error| halt(&error, &target))?;
@@ -147,7 +149,10 @@ impl Host {
         match ready {
             Ok(after) => {
                 let log = cells.log.display();
-                console::say(&format!("Server ready after: {after} (its log: {log})"));
+                console::say(&format!(
+                    "Server ready after: {:.2} s (its log: {log})",
+                    after.as_secs_f64()
+                ));
                 Ok(Self {
                     reset_log: cells.log.with_file_name(RESET_LOG),
                     server,
@@ -220,7 +225,7 @@ impl Host {
 
     /// Makes it forget the prompts of the run before.
     pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
-        let done = self.reset.run(&self.target, self.reset_log.clone(), stop);
+        let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
             ended.map_or(Halt::Failed(Kind::Server, problem), |error| {
