@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::values;
 
 /// What is appended to each benchmark command: all metrics, and where the result goes.
-const METRICS: &str = "ttft,tpot,itl,e2el";
+pub(crate) const METRICS: &str = "ttft,tpot,itl,e2el";
 
 /// A whole experiment.
 #[derive(Debug, Clone, PartialEq)]
