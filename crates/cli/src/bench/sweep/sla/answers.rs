@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 
 use crestline_core::search::{Answer, Outcome, Variable};
 use crestline_report::number::significant;
-use crestline_report::search_tables::{ends, load_name, load_text};
+use crestline_report::search_tables::{ends, is_answered, load_name, load_text};
 use crestline_report::table::{Align, Style, Table};
 use serde_json::{Map, Value, json};
 
 use super::criteria::Sla;
+use super::plan::SlaSweep;
 
 /// The answer for one server, one benchmark and one SLA.
 #[derive(Debug, Clone)]
@@ -31,6 +32,11 @@ impl Found {
     /// Output tokens a second and GPU.
     pub(crate) fn per_gpu(&self) -> Option<f64> {
         Some(self.tokens_per_s? / self.gpus as f64)
+    }
+
+    /// There is a load that meets the SLA.
+    pub(crate) fn is_answered(&self) -> bool {
+        is_answered(self.answer.outcome)
     }
 
     /// Answers with a load come first.
@@ -64,10 +70,20 @@ pub(crate) fn verdict(outcome: Outcome) -> &'static str {
     }
 }
 
+/// A line of the ranking, as files have it.
+pub(crate) fn row(found: &Found, sla: &SlaSweep) -> Value {
+    let mut row = Map::from_iter([("serve".to_owned(), found.configuration().into())]);
+    if let Value::Object(fields) = json(found, sla) {
+        row.extend(fields);
+    }
+    Value::Object(row)
+}
+
 /// The answer as files have it, beside the records that it rests on.
-pub(crate) fn json(found: &Found, confidence: Option<f64>) -> Map<String, Value> {
+pub(crate) fn json(found: &Found, sla: &SlaSweep) -> Value {
     let answer = &found.answer;
-    let value = json!({
+    let confidence = sla.confidence();
+    json!({
         "criteria": found.sla.label(),
         "status": answer.outcome,
         "load": answer.load,
@@ -85,11 +101,7 @@ pub(crate) fn json(found: &Found, confidence: Option<f64>) -> Map<String, Value>
         "output_throughput": found.tokens_per_s,
         "gpus": found.gpus,
         "output_throughput_per_gpu": found.per_gpu(),
-    });
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    })
 }
 
 /// The answers that compete, best first: those of one benchmark and one SLA. A higher load is better; those without an
@@ -98,7 +110,10 @@ pub(crate) fn ranked(all: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
     for found in all {
         let same = |other: &&Found| other.bench == found.bench && other.sla == found.sla;
-        match groups.iter_mut().find(|group| group.iter().all(|one| same(one))) {
+        match groups
+            .iter_mut()
+            .find(|group| group.iter().all(|one| same(one)))
+        {
             Some(group) => group.push(found),
             None => groups.push(vec![found]),
         }
@@ -124,7 +139,11 @@ pub(crate) fn tables(all: &[Found], variable: Variable) -> String {
         } else {
             format!(" with {}", first.bench)
         };
-        let _ = writeln!(text, "Best configurations for {}{bench}:", first.sla.shown());
+        let _ = writeln!(
+            text,
+            "Best configurations for {}{bench}:",
+            first.sla.shown()
+        );
         text.push_str(&table(&group, variable));
         text.push_str(&best_per_gpu(&group));
         text.push('\n');
@@ -151,7 +170,9 @@ fn table(group: &[&Found], variable: Variable) -> String {
             let [low, high] = ends(variable, interval);
             format!("{low} to {high}")
         });
-        let limit = answer.binding.map(|criterion| criterion.measure.to_string());
+        let limit = answer
+            .binding
+            .map(|criterion| criterion.measure.to_string());
         let per_gpu = found.per_gpu().map(|rate| significant(rate, 4));
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         table.row([
@@ -179,7 +200,7 @@ fn verdict_and_reason(answer: &Answer) -> String {
 
 /// Which one makes most of its GPUs, where that is not the one with the highest load.
 fn best_per_gpu(group: &[&Found]) -> String {
-    let answered = || group.iter().filter(|found| found.rank() == 0);
+    let answered = || group.iter().filter(|found| found.is_answered());
     let per_gpu = |found: &&&Found| found.per_gpu();
     let best = answered()
         .filter(|found| per_gpu(found).is_some())
@@ -199,15 +220,17 @@ fn best_per_gpu(group: &[&Found]) -> String {
 }
 
 /// The line that vLLM's search ends with, and how sure it is.
-pub(crate) fn conclusion(found: &Found, name: &str, variable: Variable) -> String {
+pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
     let answer = &found.answer;
+    let (name, variable) = (sla.variable.name(), sla.counted_in());
     let unit = match variable {
         Variable::Users => "concurrent requests",
         Variable::Rate => "req/s",
     };
-    let load = answer
-        .load
-        .map_or_else(|| "none".to_owned(), |load| format!("{} {unit}", load_text(variable, load)));
+    let load = answer.load.map_or_else(
+        || "none".to_owned(),
+        |load| format!("{} {unit}", load_text(variable, load)),
+    );
     let mut facts = vec![verdict(answer.outcome).to_owned()];
     if let Some(interval) = answer.interval {
         let [low, high] = ends(variable, interval);

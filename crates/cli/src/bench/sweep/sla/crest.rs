@@ -16,8 +16,9 @@ use crestline_load::engine::Stop;
 
 use super::super::super::args::ServeArgs;
 use super::super::super::plan::{self as bench_plan, Surroundings, Translation};
-use super::super::super::serve::{FLAGS, with_model};
+use super::super::super::serve::{self, FLAGS, with_model};
 use super::super::args::SlaVariable;
+use super::super::bench_command::own_args;
 use super::plan::{Method as SlaMethod, SlaSweep};
 use crate::console;
 use crate::problem::Problem;
@@ -42,26 +43,22 @@ pub(crate) struct Searched {
 }
 
 impl CrestSearch {
-    /// Checks everything that can be checked without a server. `args` are those of the benchmark's command.
+    /// Checks everything that can be checked without a server. `command` is the benchmark's, with the parameters of its
+    /// combination.
     pub(crate) fn prepare(
-        args: &ServeArgs,
+        command: &[String],
         sla: &SlaSweep,
         folder: PathBuf,
     ) -> Result<Self, Problem> {
-        refuse_misfits(args, sla.variable)?;
-        let search = Self {
-            args: cleaned(args, sla),
+        let args = own_args(command, &folder)?;
+        refuse_misfits(&args, sla.variable)?;
+        let args = cleaned(&args, sla);
+        serve::check(&args).map_err(|problem| problem.within("--bench-cmd"))?;
+        Ok(Self {
+            args,
             question: question(sla),
             folder,
-        };
-        // The service says which model it has; all else can be known before.
-        let mut checked = search.args.clone();
-        checked
-            .connection
-            .model
-            .get_or_insert_with(|| "any".to_owned());
-        bench_plan::translate(&checked, &search.surroundings())?;
-        Ok(search)
+        })
     }
 
     /// Where its journal and database are.
@@ -135,24 +132,18 @@ fn question(sla: &SlaSweep) -> Question {
     }
 }
 
-/// The flags without the load that they ask for, and with the percentiles that the SLAs name.
+/// The flags without the load that they ask for.
 fn cleaned(args: &ServeArgs, sla: &SlaSweep) -> ServeArgs {
     let mut args = args.clone();
     match sla.variable {
         SlaVariable::RequestRate => args.load.request_rate = f64::INFINITY,
         SlaVariable::MaxConcurrency => args.load.max_concurrency = None,
     }
-    let results = &mut args.results;
-    results.metric_percentiles = super::percentiles(&results.metric_percentiles, &sla.slas);
-    results.percentile_metrics = Some(super::super::plan::METRICS.to_owned());
     args
 }
 
 /// Most requests in flight while a rate is varied.
-fn limit(
-    args: &ServeArgs,
-    variable: Variable,
-) -> Result<Option<std::num::NonZeroU32>, Problem> {
+fn limit(args: &ServeArgs, variable: Variable) -> Result<Option<std::num::NonZeroU32>, Problem> {
     match (variable, args.load.max_concurrency) {
         (Variable::Rate, Some(limit)) => values::positive("--max-concurrency", limit).map(Some),
         _ => Ok(None),
@@ -163,11 +154,11 @@ fn limit(
 fn refuse_misfits(args: &ServeArgs, variable: SlaVariable) -> Result<(), Problem> {
     let load = &args.load;
     let refused = |flag: &str, why: &str| {
-        Err(
-            Problem::usage(format!("{flag} in --bench-cmd does not fit --sla-search crest"))
-                .cause(why)
-                .hint(format!("leave {flag} out, or choose --sla-search pchip")),
-        )
+        Err(Problem::usage(format!(
+            "{flag} in --bench-cmd does not fit --sla-search crest"
+        ))
+        .cause(why)
+        .hint(format!("leave {flag} out, or choose --sla-search pchip")))
     };
     if load.burstiness.total_cmp(&1.0).is_ne() {
         return refused(

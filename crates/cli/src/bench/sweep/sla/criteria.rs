@@ -90,7 +90,10 @@ pub(crate) fn read(path: &Path, keys: Keys) -> Result<Vec<Sla>, Problem> {
     };
     let slas: Vec<Sla> = all.iter().map(of).collect::<Result<_, _>>()?;
     for (place, sla) in slas.iter().enumerate() {
-        if slas[..place].iter().any(|other| other.label() == sla.label()) {
+        if slas[..place]
+            .iter()
+            .any(|other| other.label() == sla.label())
+        {
             return Err(Problem::usage(format!(
                 "--sla-params {}: {} stands there twice",
                 path.display(),
@@ -191,7 +194,10 @@ impl Condition {
             let way = if is_time { "<=" } else { ">=" };
             return Err((
                 format!("{label} gives no highest load"),
-                format!("limit {} with {way}, or choose --sla-search pchip", self.key),
+                format!(
+                    "limit {} with {way}, or choose --sla-search pchip",
+                    self.key
+                ),
             ));
         }
         if self.threshold <= 0.0 {
@@ -205,7 +211,12 @@ impl Condition {
 
     /// `p99_ttft_ms<=200.00`
     pub(crate) fn label(&self) -> String {
-        format!("{}{}{:.2}", self.key, self.relation.symbol(), self.threshold)
+        format!(
+            "{}{}{:.2}",
+            self.key,
+            self.relation.symbol(),
+            self.threshold
+        )
     }
 
     /// The percentile that its key names, where it names one.
@@ -289,9 +300,8 @@ fn is_known(key: &str) -> bool {
     };
     let percentile = statistic.strip_prefix('p').map(str::parse::<f64>);
     let is_statistic = matches!(statistic, "mean" | "median" | "std")
-        || percentile.is_some_and(|number| {
-            number.is_ok_and(|number| (0.0..=100.0).contains(&number))
-        });
+        || percentile
+            .is_some_and(|number| number.is_ok_and(|number| (0.0..=100.0).contains(&number)));
     let times = TIMES.iter().map(|(name, _)| *name).chain(OTHER_TIMES);
     is_statistic && times.into_iter().any(|name| time == format!("{name}_ms"))
 }
@@ -299,9 +309,9 @@ fn is_known(key: &str) -> bool {
 /// Keys that may have been meant.
 fn candidates() -> Vec<String> {
     let statistics = ["mean", "median", "std", "p50", "p90", "p95", "p99", "p99.9"];
-    let times = TIMES.iter().flat_map(|(time, _)| {
-        statistics.map(|statistic| format!("{statistic}_{time}_ms"))
-    });
+    let times = TIMES
+        .iter()
+        .flat_map(|(time, _)| statistics.map(|statistic| format!("{statistic}_{time}_ms")));
     let throughputs = THROUGHPUTS.iter().map(|(name, _)| (*name).to_owned());
     times
         .chain(throughputs)

@@ -103,6 +103,22 @@ fn point(variable: Variable, load: &LoadRecords) -> LoadPoint {
     }
 }
 
+/// Output tokens a second at a load, between the loads that were tried and from none at none.
+pub(crate) fn tokens_at(documents: &[LoadDocument], load: f64) -> Option<f64> {
+    let tokens = |one: &LoadDocument| one.document.get("output_throughput")?.as_f64();
+    let points = documents.iter();
+    let points = points.filter_map(|one| Some((one.load, tokens(one)?)));
+    let mut below = (0.0, 0.0);
+    for (at, tokens) in points {
+        if at >= load {
+            let share = (load - below.0) / (at - below.0);
+            return Some(below.1 + share * (tokens - below.1));
+        }
+        below = (at, tokens);
+    }
+    (below.0 > 0.0).then_some(below.1)
+}
+
 /// A load as a number in files: whole ones without a point, as vLLM's search has them.
 pub(crate) fn number(load: f64) -> Value {
     if load.fract() == 0.0 && load.abs() < 1e15 {

@@ -3,8 +3,10 @@
 //! Starts and sends nothing. Every refusal that does not need a server happens here.
 
 use crestline_core::search::{Bounds, Budget, Variable};
+use serde_json::Map;
 
 use super::super::args::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+use super::super::overrides::{self, Alias};
 use super::super::params::Combination;
 use super::super::plan::{self, Sweep};
 use super::criteria::{self, Keys, Sla};
@@ -17,6 +19,9 @@ const HIGHEST: f64 = 8192.0;
 const LOWEST_RATE: f64 = 0.01;
 /// Where a search begins, within its bounds.
 const FIRST: f64 = 1.0;
+/// The parameter that says which percentiles are in a result, and what it is without.
+const PERCENTILES: &str = "metric_percentiles";
+const DEFAULT_PERCENTILES: &str = "99";
 
 /// A search for each combination of an experiment.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +31,10 @@ pub(crate) struct SlaSweep {
     pub(crate) slas: Vec<Sla>,
     pub(crate) method: Method,
     pub(crate) bounds: Bounds,
+    /// Short names in the server command.
+    pub(crate) aliases: Vec<Alias>,
+    /// What the user should know of how the flags were read.
+    pub(crate) notes: Vec<String>,
 }
 
 /// How loads are chosen.
@@ -55,8 +64,42 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         variable: typed.sla_variable,
         method: method(typed)?,
         bounds: bounds(typed)?,
+        aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
+        notes: notes(args, &sweep),
         sweep,
     })
+}
+
+/// What is typed and not done.
+fn notes(args: &SweepSlaArgs, sweep: &Sweep) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = args.sla.sla_variable.name();
+    let asks = |command: &[String]| value_of(command, name).is_some();
+    let mut cells = sweep.servers.iter().flat_map(|server| &server.cells);
+    if cells.any(|cell| asks(&cell.command)) {
+        notes.push(format!(
+            "the --{} of --bench-cmd gives way to the loads that are tried",
+            name.replace('_', "-")
+        ));
+    }
+    notes
+}
+
+/// The value that a command gives a parameter, the last one.
+pub(super) fn value_of<'a>(command: &'a [String], key: &str) -> Option<&'a str> {
+    let key = key.replace('_', "-");
+    let is_flag = |word: &str| {
+        let name = word.strip_prefix("--");
+        name.is_some_and(|name| name.replace('_', "-") == key)
+    };
+    let words = command.iter().enumerate().rev();
+    words
+        .filter_map(|(place, word)| match word.split_once('=') {
+            Some((flag, value)) if is_flag(flag) => Some(value),
+            None if is_flag(word) => command.get(place + 1).map(String::as_str),
+            _ => None,
+        })
+        .next()
 }
 
 /// What is searched for cannot be given.
@@ -70,7 +113,9 @@ fn check_variable(sweep: &Sweep, variable: SlaVariable) -> Result<(), Problem> {
             "--bench-params sets {name}, which --sla-variable searches for"
         ))
         .cause(format!("the combination is {}", parameters.name()))
-        .hint(format!("leave {name} out of the file, or choose the other --sla-variable"))),
+        .hint(format!(
+            "leave {name} out of the file, or choose the other --sla-variable"
+        ))),
     }
 }
 
@@ -135,13 +180,53 @@ fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
     Ok(Bounds { lowest, highest })
 }
 
+impl Method {
+    /// As it is typed.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Crest { .. } => "crest",
+            Self::Pchip => "pchip",
+        }
+    }
+}
+
 impl SlaSweep {
+    /// How sure an answer is, where the search says so.
+    pub(crate) fn confidence(&self) -> Option<f64> {
+        match self.method {
+            Method::Crest { confidence, .. } => Some(confidence),
+            Method::Pchip => None,
+        }
+    }
+
     /// What the load is counted in.
     pub(crate) fn counted_in(&self) -> Variable {
         match self.variable {
             SlaVariable::RequestRate => Variable::Rate,
             SlaVariable::MaxConcurrency => Variable::Users,
         }
+    }
+
+    /// A benchmark's command that asks for all percentiles that the SLAs name.
+    pub(crate) fn with_percentiles(&self, command: &[String]) -> Vec<String> {
+        let typed = value_of(command, PERCENTILES).unwrap_or(DEFAULT_PERCENTILES);
+        let mut wanted: Vec<String> = typed.split(',').map(str::to_owned).collect();
+        let known = wanted.len();
+        let conditions = self.slas.iter().flat_map(|sla| &sla.conditions);
+        for percentile in conditions.filter_map(|condition| condition.percentile()) {
+            let same = |text: &String| text.trim().parse::<f64>() == Ok(percentile);
+            if !wanted.iter().any(same) {
+                wanted.push(format!("{percentile}"));
+            }
+        }
+        if wanted.len() == known {
+            return command.to_vec();
+        }
+        let all = Combination(Map::from_iter([(
+            PERCENTILES.to_owned(),
+            wanted.join(",").into(),
+        )]));
+        overrides::applied(command, &all, &[])
     }
 
     /// The load that is tried first.

@@ -50,9 +50,17 @@ fn what_cannot_be_judged_is_told_with_what_to_do() {
     check(json!({"latency": "<=200"}), Keys::Known, expect![[""]]);
     check(json!({"p99_ttft_ms": 200}), Keys::Judged, expect![[""]]);
     check(json!({"p99_ttft_ms": "200"}), Keys::Judged, expect![[""]]);
-    check(json!({"p99_ttft_ms": "<=200ms"}), Keys::Judged, expect![[""]]);
+    check(
+        json!({"p99_ttft_ms": "<=200ms"}),
+        Keys::Judged,
+        expect![[""]],
+    );
     check(json!({"p99_ttft_ms": ">=200"}), Keys::Judged, expect![[""]]);
-    check(json!({"output_throughput": "<=200"}), Keys::Judged, expect![[""]]);
+    check(
+        json!({"output_throughput": "<=200"}),
+        Keys::Judged,
+        expect![[""]],
+    );
     check(json!({"p99_ttft_ms": "<=0"}), Keys::Judged, expect![[""]]);
     check(json!({"std_ttft_ms": "<=5"}), Keys::Judged, expect![[""]]);
     check(json!({"_benchmark_name": "x"}), Keys::Judged, expect![[""]]);
