@@ -5,6 +5,7 @@
 
 use crestline_core::search::pchip::{Pchip, margin_of};
 use crestline_core::search::{Answer, Interval, Outcome, Variable};
+use crestline_core::sla::Criterion;
 use serde_json::Value;
 
 use super::super::course::{Course, Halt};
@@ -42,7 +43,7 @@ impl<'a> Points<'a> {
     /// The answer to an SLA, where the points that are there suffice.
     pub(crate) fn concluded(&self, sla: &Sla) -> Result<Option<Concluded>, Problem> {
         let search = self.search(sla)?;
-        Ok(search.ask().is_none().then(|| self.conclude(&search)))
+        Ok(search.ask().is_none().then(|| self.conclude(sla, &search)))
     }
 
     /// Makes the runs that an SLA still needs; `None` where one failed and the rest goes on.
@@ -69,7 +70,7 @@ impl<'a> Points<'a> {
             self.measured
                 .sort_by(|one, other| one.load.total_cmp(&other.load));
         }
-        Ok(Some(self.conclude(&search)))
+        Ok(Some(self.conclude(sla, &search)))
     }
 
     /// The rows of all points, in increasing load.
@@ -90,7 +91,7 @@ impl<'a> Points<'a> {
         Ok(search)
     }
 
-    fn conclude(&self, search: &Pchip) -> Concluded {
+    fn conclude(&self, sla: &Sla, search: &Pchip) -> Concluded {
         let bounds = self.runs.sla.bounds;
         let passed = search.passed().map(|load| load as f64);
         let failed = search.margins().iter().find(|(load, margin)| {
@@ -108,11 +109,7 @@ impl<'a> Points<'a> {
             ),
             Some(_) => (Outcome::Value, Vec::new()),
         };
-        let at = passed.and_then(|load| {
-            self.measured
-                .iter()
-                .find(|one| one.load.total_cmp(&load).is_eq())
-        });
+        let at = passed.and_then(|load| self.at(load));
         facts.extend(at.and_then(failures));
         facts.extend(passed.and_then(|load| self.without_effect(load)));
         facts.push("each load was judged once, so nothing is known of how sure it is".to_owned());
@@ -123,10 +120,29 @@ impl<'a> Points<'a> {
                     .zip(failed)
                     .map(|(low, high)| Interval::tried(low, high)),
                 requests: at.map_or(0, |at| sum(at, "completed")),
+                binding: failed.and_then(|load| self.binding(sla, load)),
                 ..Answer::bare(outcome, facts.join("; "))
             },
             tokens_per_s: at.and_then(|at| mean(&at.runs, "output_throughput").ok()),
         }
+    }
+
+    /// The criterion that is furthest from being met at a load.
+    fn binding(&self, sla: &Sla, load: f64) -> Option<Criterion> {
+        let at = self.at(load)?;
+        let margin =
+            |condition: &Condition| Some(of_one(condition, mean(&at.runs, &condition.key).ok()?));
+        let margins = sla
+            .conditions
+            .iter()
+            .filter_map(|one| Some((one, margin(one)?)));
+        let largest = margins.max_by(|one, other| one.1.total_cmp(&other.1));
+        largest.and_then(|(condition, _)| condition.criterion())
+    }
+
+    fn at(&self, load: f64) -> Option<&Measured> {
+        let mut all = self.measured.iter();
+        all.find(|one| one.load.total_cmp(&load).is_eq())
     }
 
     /// A load that no run could have come to.
