@@ -21,6 +21,7 @@ mod serve;
 mod server;
 mod server_command;
 mod shown;
+mod sla;
 mod table_csv;
 
 use self::args::{SweepArgs, SweepCommand};
@@ -31,5 +32,6 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeSla(args) => sla::run(args),
     }
 }
