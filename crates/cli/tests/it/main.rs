@@ -15,6 +15,7 @@ mod interruption;
 mod perf_live;
 mod perf_virtual;
 mod sim;
+mod sim_life;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
