@@ -3,6 +3,7 @@
 //! A reader that has gone away (`crestline … | head`) is no error: what cannot be written is dropped.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 /// A text in which nothing steers the terminal: services are quoted, and what they send is theirs to choose.
@@ -33,8 +34,24 @@ pub(crate) fn brief(text: &str, letters: usize) -> String {
     cut
 }
 
+thread_local! {
+    /// Results of this thread are for nobody to read.
+    static DROPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something whose results are not printed.
+pub(crate) fn without_results<T>(work: impl FnOnce() -> T) -> T {
+    let before = DROPPED.replace(true);
+    let done = work();
+    DROPPED.set(before);
+    done
+}
+
 /// Results, on standard output.
 pub(crate) fn say(text: &str) {
+    if DROPPED.get() {
+        return;
+    }
     write_line(&mut io::stdout().lock(), &plain(text));
 }
 

@@ -75,6 +75,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     served.map(|served| served.exit())
 }
 
+/// Refuses what can be refused of the flags before the service is there.
+pub(crate) fn check(args: &ServeArgs) -> Result<(), Problem> {
+    let mut args = args.clone();
+    // Without a model, the service is asked for one.
+    args.connection.model.get_or_insert_with(String::new);
+    plan::translate(&args, &Surroundings::default()).map(drop)
+}
+
 /// Does what the flags ask for, with the databases of the runs in `folder`, until it is done or `stop` is asked. Waits for no
 /// signals and ends no process.
 pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Served, Problem> {

@@ -5,16 +5,14 @@
 use std::path::PathBuf;
 
 use super::args::SweepServeArgs;
+use super::bench_command::{Bench, Output};
 use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
-use super::python;
+use super::server::ServerSettings;
 use crate::moment;
 use crate::problem::Problem;
 use crate::values;
-
-/// What is appended to each benchmark command: all metrics, and where the result goes.
-const METRICS: &str = "ttft,tpot,itl,e2el";
 
 /// A whole experiment.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +22,23 @@ pub(crate) struct Sweep {
     /// What is there is used, as far as it fits.
     pub(crate) is_resumed: bool,
     pub(crate) servers: Vec<ServerCells>,
+    pub(crate) bench: Bench,
+    /// How servers are started and waited for.
+    pub(crate) server: ServerSettings,
     pub(crate) runs: u32,
     /// Prompts of a run before the first, which is not counted.
     pub(crate) warmup_prompts: Option<u32>,
+    pub(crate) on_error: OnError,
+    pub(crate) output: Output,
+    /// What the user should know of how the flags were read.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What becomes of the rest when something fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Stop,
+    GoOn,
 }
 
 /// One start of the server, and what is run on it.
@@ -46,24 +58,6 @@ pub(crate) struct Cell {
     pub(crate) folder: PathBuf,
 }
 
-impl Cell {
-    /// The command of a run that writes its result into a file of the folder.
-    pub(crate) fn command_for(&self, file: &str) -> Vec<String> {
-        let folder = self.folder.display().to_string();
-        let more = [
-            "--percentile-metrics",
-            METRICS,
-            "--save-result",
-            "--result-dir",
-            &folder,
-            "--result-filename",
-            file,
-        ];
-        let own = self.command.iter().cloned();
-        own.chain(more.map(str::to_owned)).collect()
-    }
-}
-
 /// Two parameters that must be equal.
 struct Link {
     serve: String,
@@ -73,7 +67,10 @@ struct Link {
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let serve_command = words("--serve-cmd", &args.commands.serve_cmd)?;
-    let bench_command = words("--bench-cmd", &args.commands.bench_cmd)?;
+    let (bench_program, note) = Bench::of(
+        words("--bench-cmd", &args.commands.bench_cmd)?,
+        args.commands.native(),
+    )?;
     let parameters = &args.parameters;
     let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
@@ -85,7 +82,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
             .iter()
             .filter(|bench| is_linked(&links, &combination, bench));
         let cells = linked.map(|bench| Cell {
-            command: overrides::applied(&bench_command, bench, &[]),
+            command: overrides::applied(&bench_program.command, bench, &[]),
             folder: layout::folder(&experiment, &combination, bench),
             parameters: bench.clone(),
         });
@@ -102,6 +99,9 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
+    for cell in servers.iter().flat_map(|server| &server.cells) {
+        bench_program.check(&cell.command)?;
+    }
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -109,6 +109,11 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         servers,
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
+        bench: bench_program,
+        server: ServerSettings::of(&args.commands)?,
+        on_error: args.runs.on_error(),
+        output: args.commands.output(),
+        notes: note.map(str::to_owned).into_iter().collect(),
     })
 }
 
@@ -196,46 +201,3 @@ fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
     }
 }
 
-/// All commands and folders, for `--dry-run`.
-pub(crate) fn shown(sweep: &Sweep) -> String {
-    let mut lines = Vec::new();
-    for server in &sweep.servers {
-        lines.push("[BEGIN SERVER]".to_owned());
-        lines.push(format!(
-            "Server overrides: {}",
-            shown_parameters(&server.parameters)
-        ));
-        lines.push(format!(
-            "Server command: {}",
-            shown_command(&server.command)
-        ));
-        for cell in &server.cells {
-            for number in 0..sweep.runs {
-                let file = layout::run(&cell.folder, number);
-                lines.push("[BEGIN BENCHMARK]".to_owned());
-                lines.push(format!(
-                    "Benchmark overrides: {}",
-                    shown_parameters(&cell.parameters)
-                ));
-                lines.push(format!("Run Number: {number}"));
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                lines.push(format!(
-                    "Benchmark command: {}",
-                    shown_command(&cell.command_for(&name))
-                ));
-                lines.push(format!("Output file: {}", file.display()));
-                lines.push("[END BENCHMARK]".to_owned());
-            }
-        }
-        lines.push("[END SERVER]".to_owned());
-    }
-    lines.join("\n")
-}
-
-fn shown_parameters(parameters: &Combination) -> String {
-    python::repr(&parameters.0.clone().into())
-}
-
-fn shown_command(command: &[String]) -> String {
-    python::repr(&command.into())
-}
