@@ -67,7 +67,9 @@ impl Bench {
     ) -> Result<(Self, Option<&'static str>), Problem> {
         let name = |word: &String| Path::new(word).file_name().map(|name| name.to_owned());
         let program = command.first().and_then(name).unwrap_or_default();
-        let is_serve = command.get(1..WORDS).is_some_and(|words| words == ["bench", "serve"]);
+        let is_serve = command
+            .get(1..WORDS)
+            .is_some_and(|words| words == ["bench", "serve"]);
         let (client, note) = if program == "crestline" && is_serve {
             (Client::Own, None)
         } else if program == "vllm" && is_serve && native == Native::Always {
@@ -78,8 +80,11 @@ impl Bench {
             let note = "vllm is not installed: crestline itself runs the benchmarks";
             (Client::Own, Some(note))
         } else {
-            return Err(Problem::usage(format!("--bench-cmd: there is no program {}", command[0]))
-                .hint("check its name and PATH; `crestline bench serve` needs no other program"));
+            return Err(
+                Problem::usage(format!("--bench-cmd: there is no program {}", command[0])).hint(
+                    "check its name and PATH; `crestline bench serve` needs no other program",
+                ),
+            );
         };
         Ok((Self { client, command }, note))
     }
@@ -166,7 +171,9 @@ fn metrics(command: &[String]) -> String {
     while let Some(word) = words.next() {
         let typed = match word.replace('_', "-").as_str() {
             "--percentile-metrics" => words.next().map(String::as_str),
-            other if other.starts_with("--percentile-metrics=") => word.split_once('=').map(|pair| pair.1),
+            other if other.starts_with("--percentile-metrics=") => {
+                word.split_once('=').map(|pair| pair.1)
+            }
             _ => None,
         };
         for name in typed.into_iter().flat_map(|typed| typed.split(',')) {
@@ -180,26 +187,45 @@ fn metrics(command: &[String]) -> String {
 
 /// The flags of a command of crestline's own, with records in `folder`.
 pub(crate) fn own_args(command: &[String], folder: &Path) -> Result<ServeArgs, Problem> {
-    let words = ["crestline", "bench", "serve"].into_iter().map(str::to_owned);
+    let words = ["crestline", "bench", "serve"]
+        .into_iter()
+        .map(str::to_owned);
     let all = words.chain(command.iter().skip(WORDS).cloned());
-    let parsed = parse(all.map(Into::into).collect()).map_err(|problem| problem.within("--bench-cmd"))?;
+    let parsed =
+        parse(all.map(Into::into).collect()).map_err(|problem| problem.within("--bench-cmd"))?;
     let mut args = match parsed {
         Parsed::Command(Sub::Bench(bench)) => match bench.command {
             BenchCommand::Serve(args) => *args,
             BenchCommand::Sweep(_) => unreachable!("the words say `serve`"),
         },
         _ => {
-            return Err(Problem::usage("--bench-cmd asks for help, and measures nothing")
-                .hint("leave out --help"));
+            return Err(
+                Problem::usage("--bench-cmd asks for help, and measures nothing")
+                    .hint("leave out --help"),
+            );
         }
     };
     for (flag, is_given, hint) in [
-        ("--dry-run", args.load.dry_run, "the sweep has a --dry-run of its own"),
-        ("--num-runs", args.load.num_runs != 1, "the sweep has a --num-runs of its own"),
-        ("--append-result", args.results.append_result, "each run of a sweep has a file of its own"),
+        (
+            "--dry-run",
+            args.load.dry_run,
+            "the sweep has a --dry-run of its own",
+        ),
+        (
+            "--num-runs",
+            args.load.num_runs != 1,
+            "the sweep has a --num-runs of its own",
+        ),
+        (
+            "--append-result",
+            args.results.append_result,
+            "each run of a sweep has a file of its own",
+        ),
     ] {
         if is_given {
-            return Err(Problem::usage(format!("--bench-cmd: {flag} has no place in a sweep")).hint(hint));
+            return Err(
+                Problem::usage(format!("--bench-cmd: {flag} has no place in a sweep")).hint(hint),
+            );
         }
     }
     args.results.save_result = true;

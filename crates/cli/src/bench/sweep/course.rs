@@ -253,9 +253,11 @@ impl<'a> Course<'a> {
                 console::say(&format!("Experiment has been saved at: {experiment}"));
                 Ok(Exit::Done)
             }
-            Ok(()) => Err(Problem::failed(format!("{} of it failed", self.failed.len()))
-                .cause(self.failed.join("\n"))
-                .hint(go_on)),
+            Ok(()) => Err(
+                Problem::failed(format!("{} of it failed", self.failed.len()))
+                    .cause(self.failed.join("\n"))
+                    .hint(go_on),
+            ),
             Err(Halt::Interrupted) => {
                 console::tell(&format!("interrupted: {go_on}"));
                 Ok(Exit::Interrupted)

@@ -200,4 +200,3 @@ fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
         (is_resumed, _) => Ok((folder, is_resumed)),
     }
 }
-

@@ -55,7 +55,11 @@ pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Prob
     };
     if !status.success() {
         let printed = fs::read_to_string(&log).unwrap_or_default();
-        let from = printed.char_indices().rev().nth(SHOWN).map_or(0, |(at, _)| at);
+        let from = printed
+            .char_indices()
+            .rev()
+            .nth(SHOWN)
+            .map_or(0, |(at, _)| at);
         return Err(
             Problem::failed(format!("the benchmark ended with {status}")).cause(&printed[from..]),
         );
@@ -69,7 +73,10 @@ pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Prob
         Problem::failed(format!("{} is no JSON", result.display())).because(&error)
     })?;
     if !document.is_object() {
-        return Err(Problem::failed(format!("{} holds no result", result.display())));
+        return Err(Problem::failed(format!(
+            "{} holds no result",
+            result.display()
+        )));
     }
     measured(document, None)
 }

@@ -122,7 +122,8 @@ pub(crate) fn failure(
 /// Writes a value as Python's `json.dump` with an indent of 4 does.
 pub(crate) fn write(path: &Path, value: &Value) -> Result<(), Problem> {
     let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let mut serializer =
+        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
     value
         .serialize(&mut serializer)
         .expect("a JSON value has a text");

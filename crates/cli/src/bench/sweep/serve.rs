@@ -134,7 +134,9 @@ impl<'a> CellJobs<'a> {
         };
         let warm_up = sweep.warmup_prompts.map(|prompts| {
             let prompts = Combination(
-                [("num_prompts".to_owned(), prompts.into())].into_iter().collect(),
+                [("num_prompts".to_owned(), prompts.into())]
+                    .into_iter()
+                    .collect(),
             );
             Job {
                 // With prompts that none of the runs has.

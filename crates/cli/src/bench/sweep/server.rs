@@ -69,7 +69,10 @@ impl Host {
             certificates: Certificates::Checked,
         };
         let program = env::current_exe().map_err(|error| {
-            Halt::Failed(Kind::Server, Problem::failed("this program cannot be found").because(&error))
+            Halt::Failed(
+                Kind::Server,
+                Problem::failed("this program cannot be found").because(&error),
+            )
         })?;
         let mut command = cells.command.clone();
         if command[0] == "crestline" {
@@ -140,7 +143,10 @@ impl Host {
 fn halt(error: &ServerError) -> Halt {
     match error {
         ServerError::Interrupted => Halt::Interrupted,
-        error => Halt::Failed(Kind::Server, Problem::failed("the server failed").because(error)),
+        error => Halt::Failed(
+            Kind::Server,
+            Problem::failed("the server failed").because(error),
+        ),
     }
 }
 

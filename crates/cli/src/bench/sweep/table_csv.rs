@@ -39,7 +39,11 @@ enum Numbers {
 
 fn columns(runs: &[Value]) -> Vec<Column<'_>> {
     let mut names: Vec<&str> = Vec::new();
-    for key in runs.iter().filter_map(Value::as_object).flat_map(|run| run.keys()) {
+    for key in runs
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(|run| run.keys())
+    {
         if !names.contains(&key.as_str()) {
             names.push(key);
         }
