@@ -33,7 +33,7 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
         .servers
         .iter()
         .try_for_each(|jobs| jobs.run(&mut course, &mut table));
-    let written = results::write_table(&layout::table(&sweep.experiment), &table.rows);
+    let written = table.write(&sweep);
     let exit = course.finish(done);
     written?;
     exit
@@ -43,6 +43,15 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Value>,
+}
+
+impl Table {
+    fn write(&self, sweep: &Sweep) -> Result<(), Problem> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        results::write_table(&layout::table(&sweep.experiment), &self.rows)
+    }
 }
 
 /// All runs of a sweep, in order.

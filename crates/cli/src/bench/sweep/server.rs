@@ -3,6 +3,7 @@
 //! Knows which flags say where a server listens; how a process is kept is for the experiment crate.
 
 use std::env;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -68,6 +69,11 @@ impl Host {
             total_timeout: Nanos::from_secs(10),
             certificates: Certificates::Checked,
         };
+        if let Some(folder) = cells.log.parent() {
+            fs::create_dir_all(folder).map_err(|error| {
+                Problem::failed(format!("{}: cannot be made", folder.display())).because(&error)
+            })?;
+        }
         let program = env::current_exe().map_err(|error| {
             Halt::Failed(
                 Kind::Server,
