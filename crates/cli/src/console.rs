@@ -35,23 +35,20 @@ pub(crate) fn brief(text: &str, letters: usize) -> String {
 }
 
 thread_local! {
-    /// Results of this thread are for nobody to read.
-    static DROPPED: Cell<bool> = const { Cell::new(false) };
+    /// What this thread prints is for nobody to read.
+    static IS_SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something whose results are not printed.
-pub(crate) fn without_results<T>(work: impl FnOnce() -> T) -> T {
-    let before = DROPPED.replace(true);
+/// Does something and prints nothing of it.
+pub(crate) fn silently<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_SILENT.replace(true);
     let done = work();
-    DROPPED.set(before);
+    IS_SILENT.set(before);
     done
 }
 
 /// Results, on standard output.
 pub(crate) fn say(text: &str) {
-    if DROPPED.get() {
-        return;
-    }
     write_line(&mut io::stdout().lock(), &plain(text));
 }
 
@@ -63,6 +60,9 @@ pub(crate) fn tell(text: &str) {
 /// Replaces the last line of a terminal by this one, without a line end; an empty text clears it. What does not fit into
 /// the line is cut off, because a line that wraps could not be replaced.
 pub(crate) fn redraw(text: &str) {
+    if IS_SILENT.get() {
+        return;
+    }
     let mut stderr = io::stderr().lock();
     drop(write!(stderr, "\r\x1b[2K\x1b[?7l{text}\x1b[?7h"));
     drop(stderr.flush());
@@ -74,6 +74,9 @@ pub(crate) fn is_watched() -> bool {
 }
 
 fn write_line(out: &mut impl Write, text: &str) {
+    if IS_SILENT.get() {
+        return;
+    }
     drop(writeln!(out, "{text}"));
     drop(out.flush());
 }

@@ -8,6 +8,7 @@ mod course;
 mod fingerprint;
 mod layout;
 mod overrides;
+mod overview;
 mod params;
 mod plan;
 mod program;

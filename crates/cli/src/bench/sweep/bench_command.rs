@@ -89,14 +89,14 @@ impl Bench {
         Ok((Self { client, command }, note))
     }
 
-    /// Refuses what can be refused of a run before anything is started.
-    pub(crate) fn check(&self, command: &[String]) -> Result<(), Problem> {
+    /// Refuses what can be refused of a run before anything is started, and gives what the user should know of it.
+    pub(crate) fn check(&self, command: &[String]) -> Result<Vec<String>, Problem> {
         match self.client {
             Client::Own => {
                 let args = own_args(command, Path::new(""))?;
-                serve::check(&args)
+                serve::check(&args).map_err(|problem| problem.within("--bench-cmd"))
             }
-            Client::Program => Ok(()),
+            Client::Program => Ok(Vec::new()),
         }
     }
 
@@ -238,7 +238,7 @@ fn own(run: &Run<'_>, stop: &Stop) -> Result<Ran, Problem> {
     let args = own_args(run.command, run.folder)?;
     let served = match run.output {
         Output::Shown => serve::serve(&args, run.folder, stop),
-        Output::Dropped => console::without_results(|| serve::serve(&args, run.folder, stop)),
+        Output::Dropped => console::silently(|| serve::serve(&args, run.folder, stop)),
     }?;
     if served.is_interrupted {
         return Ok(Ran::Interrupted);

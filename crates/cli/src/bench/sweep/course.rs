@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::bench_command::{Ran, Run};
 use super::layout;
+use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
 use super::server::Host;
@@ -201,6 +202,7 @@ impl<'a> Course<'a> {
                 let result = task.origin.stamp(result);
                 results::write(&task.file(), &result)?;
                 remove(&layout::run_failure(task.folder, number))?;
+                console::tell(&overview::line(&result));
                 host.reset(&self.stop)?;
                 console::say("[END BENCHMARK]");
                 Ok(Some(result))

@@ -99,8 +99,13 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
+    let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
     for cell in servers.iter().flat_map(|server| &server.cells) {
-        bench_program.check(&cell.command)?;
+        for note in bench_program.check(&cell.command)? {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
     }
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
@@ -113,7 +118,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         server: ServerSettings::of(&args.commands)?,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
-        notes: note.map(str::to_owned).into_iter().collect(),
+        notes,
     })
 }
 

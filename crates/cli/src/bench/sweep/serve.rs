@@ -7,6 +7,7 @@ use super::course::{Course, Halt, Task};
 use super::fingerprint::Fingerprint;
 use super::layout;
 use super::overrides;
+use super::overview::{self, CellRuns};
 use super::params::Combination;
 use super::plan::{self, Cell, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
@@ -34,6 +35,9 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
         .iter()
         .try_for_each(|jobs| jobs.run(&mut course, &mut table));
     let written = table.write(&sweep);
+    if !table.rows.is_empty() {
+        console::say(&overview::table(&table.cells));
+    }
     let exit = course.finish(done);
     written?;
     exit
@@ -43,6 +47,7 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Value>,
+    cells: Vec<CellRuns>,
 }
 
 impl Table {
@@ -199,6 +204,13 @@ impl<'a> CellJobs<'a> {
             let summary = layout::summary(&self.cell.folder);
             results::write(&summary, &Value::Array(rows.clone()))
         };
+        if !rows.is_empty() {
+            table.cells.push(CellRuns {
+                serve: self.serve.name(),
+                bench: self.cell.parameters.name(),
+                runs: rows.clone(),
+            });
+        }
         table.rows.extend(rows);
         done?;
         Ok(written?)
