@@ -18,6 +18,7 @@ mod serve;
 mod server;
 mod shown;
 mod table_csv;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -27,5 +28,6 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
     }
 }

@@ -19,5 +19,6 @@ mod sim_life;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
+mod sweep_workload;
 mod tidy;
 mod wrong_use;

@@ -2,12 +2,15 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+pub(crate) mod workload;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
@@ -20,6 +23,8 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
+    #[command(name = "serve_workload", alias = "serve-workload")]
+    ServeWorkload(Box<SweepWorkloadArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.

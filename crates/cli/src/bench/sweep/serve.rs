@@ -34,7 +34,16 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
         .servers
         .iter()
         .try_for_each(|jobs| jobs.run(&mut course, &mut table));
-    let written = table.write(&sweep);
+    conclude(course, &table, done)
+}
+
+/// Writes and shows what came of all runs, and says how it ended.
+pub(super) fn conclude(
+    course: Course<'_>,
+    table: &Table,
+    done: Result<(), Halt>,
+) -> Result<Exit, Problem> {
+    let written = table.write(course.sweep);
     if !table.rows.is_empty() {
         console::say(&overview::table(&table.cells));
     }
@@ -45,12 +54,18 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
 
 /// The rows of all runs that are there.
 #[derive(Debug, Default)]
-struct Table {
-    rows: Vec<Value>,
-    cells: Vec<CellRuns>,
+pub(super) struct Table {
+    pub(super) rows: Vec<Value>,
+    pub(super) cells: Vec<CellRuns>,
 }
 
 impl Table {
+    /// Adds the rows of another one.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.cells.extend(other.cells);
+    }
+
     fn write(&self, sweep: &Sweep) -> Result<(), Problem> {
         if self.rows.is_empty() {
             return Ok(());
@@ -71,7 +86,7 @@ struct ServerJobs<'a> {
 }
 
 /// The runs of one combination.
-struct CellJobs<'a> {
+pub(super) struct CellJobs<'a> {
     serve: &'a Combination,
     cell: &'a Cell,
     fingerprint: Fingerprint,
@@ -106,11 +121,7 @@ impl<'a> Jobs<'a> {
         for jobs in &self.servers {
             lines.push(shown::server_begins(jobs.server));
             for cell in &jobs.cells {
-                for job in cell.warm_up.iter().chain(&cell.runs) {
-                    let task = cell.task(job);
-                    lines.push(shown::run_begins(&task, &task.command_of_run(sweep)));
-                    lines.push("[END BENCHMARK]".to_owned());
-                }
+                lines.extend(cell.shown(sweep));
             }
             lines.push("[END SERVER]".to_owned());
         }
@@ -140,7 +151,7 @@ impl ServerJobs<'_> {
 }
 
 impl<'a> CellJobs<'a> {
-    fn of(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell) -> Self {
+    pub(super) fn of(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell) -> Self {
         let runs = i64::from(sweep.runs);
         let job = |number| Job {
             number,
@@ -180,17 +191,35 @@ impl<'a> CellJobs<'a> {
         }
     }
 
-    fn is_complete(&self) -> Result<bool, Problem> {
+    /// All commands and files.
+    pub(super) fn shown(&self, sweep: &Sweep) -> Vec<String> {
+        let mut lines = Vec::new();
+        for job in self.warm_up.iter().chain(&self.runs) {
+            let task = self.task(job);
+            lines.push(shown::run_begins(&task, &task.command_of_run(sweep)));
+            lines.push("[END BENCHMARK]".to_owned());
+        }
+        lines
+    }
+
+    /// All runs, where none is missing.
+    pub(super) fn found(&self) -> Result<Option<Vec<Value>>, Problem> {
+        let mut rows = Vec::new();
         for job in &self.runs {
-            if !matches!(self.task(job).find()?, Found::Done(_)) {
-                return Ok(false);
+            match self.task(job).find()? {
+                Found::Done(row) => rows.push(row),
+                _ => return Ok(None),
             }
         }
-        Ok(true)
+        Ok(Some(rows))
+    }
+
+    pub(super) fn is_complete(&self) -> Result<bool, Problem> {
+        Ok(self.found()?.is_some())
     }
 
     /// Makes what is missing, and puts all runs together.
-    fn run(
+    pub(super) fn run(
         &self,
         course: &mut Course<'_>,
         mut host: Option<&mut Host>,
