@@ -19,6 +19,7 @@ mod sim_life;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
+mod sweep_serve;
 mod sweep_workload;
 mod tidy;
 mod wrong_use;

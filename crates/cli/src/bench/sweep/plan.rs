@@ -100,13 +100,8 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
     let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
-    for cell in servers.iter().flat_map(|server| &server.cells) {
-        for note in bench_program.check(&cell.command)? {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-    }
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,

@@ -61,7 +61,8 @@ pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Prob
             .nth(SHOWN)
             .map_or(0, |(at, _)| at);
         return Err(
-            Problem::failed(format!("the benchmark ended with {status}")).cause(&printed[from..]),
+            Problem::failed(format!("the benchmark ended with {}", shown(status)))
+                .cause(printed[from..].trim_end()),
         );
     }
     let written = fs::read_to_string(result).map_err(|error| {
@@ -79,6 +80,13 @@ pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Prob
         )));
     }
     measured(document, None)
+}
+
+fn shown(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string(),
+    }
 }
 
 fn spawn(run: &Run<'_>, log: &Path) -> io::Result<Child> {

@@ -12,10 +12,11 @@ use super::args::workload::SweepWorkloadArgs;
 use super::course::{Course, Halt};
 use super::layout;
 use super::overrides;
+use super::overview::CellRuns;
 use super::params::Combination;
 use super::plan::{self, Cell, ServerCells, Sweep};
 use super::python;
-use super::serve::{self, CellJobs, Table};
+use super::serve::{self, CellJobs};
 use super::server::Host;
 use super::shown;
 use crate::console;
@@ -42,11 +43,22 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sweep)?;
-    let mut table = Table::default();
     let done = servers
         .iter()
-        .try_for_each(|server| server.run(&mut course, &mut table));
-    serve::conclude(course, &table, done)
+        .try_for_each(|server| server.run(&mut course));
+    let written = write(&sweep, &servers);
+    let exit = course.finish(done);
+    written?;
+    exit
+}
+
+/// Writes and shows what is there of all loads, whichever command made it.
+fn write(sweep: &Sweep, servers: &[ServerRange<'_>]) -> Result<(), Problem> {
+    let mut runs = Vec::new();
+    for cell in servers.iter().flat_map(|server| &server.cells) {
+        runs.extend(cell.found(sweep)?);
+    }
+    serve::write(sweep, &runs)
 }
 
 /// What is varied, and how.
@@ -114,21 +126,20 @@ impl<'a> ServerRange<'a> {
     }
 
     /// Makes what is missing, on a server that is started only where something is.
-    fn run(&self, course: &mut Course<'_>, table: &mut Table) -> Result<(), Halt> {
-        let mut is_complete = true;
+    fn run(&self, course: &mut Course<'_>) -> Result<(), Halt> {
+        let mut missing = Vec::new();
         for cell in &self.cells {
-            is_complete &= cell.is_complete(course.sweep)?;
+            if cell.is_complete(course.sweep)? {
+                cell.tell_found(course.sweep)?;
+            } else {
+                missing.push(cell);
+            }
         }
-        if is_complete {
-            return self
-                .cells
-                .iter()
-                .try_for_each(|cell| cell.run(course, None, table));
+        if missing.is_empty() {
+            return Ok(());
         }
         course.on_server(self.server, &mut |course, host| {
-            self.cells
-                .iter()
-                .try_for_each(|cell| cell.run(course, Some(&mut *host), table))
+            missing.iter().try_for_each(|cell| cell.run(course, host))
         })
     }
 }
@@ -146,9 +157,8 @@ impl<'a> CellRange<'a> {
             point(sweep, server, range, &parameters, load.into())
         };
         let (serial, batch) = (end(1), end(prompts));
-        for end in [&serial, &batch] {
-            sweep.bench.check(&end.command)?;
-        }
+        let ends = [&serial, &batch].map(|end| end.command.as_slice());
+        sweep.bench.check(ends.into_iter())?;
         Ok(Self {
             range,
             server,
@@ -159,40 +169,64 @@ impl<'a> CellRange<'a> {
         })
     }
 
-    /// The loads between the ends, as far as these are known.
-    fn between(&self, sweep: &Sweep, serial: &[Value], batch: &[Value]) -> Option<Vec<Cell>> {
+    /// The loads between the ends, once both have a run.
+    fn between(&self, sweep: &Sweep) -> Result<Option<Vec<Cell>>, Problem> {
         let Range {
             variable,
             spacing,
             count,
         } = *self.range;
-        let ends = Ends {
-            serial: variable.load(serial)?,
-            batch: variable.load(batch)?,
+        let load = |cell: &Cell| -> Result<Option<f64>, Problem> {
+            Ok(variable.load(&self.jobs(sweep, cell).found()?))
         };
-        let values = points::between(variable, spacing, ends, count).into_iter();
-        let cells = values.map(|load| {
+        let (Some(serial), Some(batch)) = (load(&self.serial)?, load(&self.batch)?) else {
+            return Ok(None);
+        };
+        let values = points::between(variable, spacing, Ends { serial, batch }, count);
+        let cells = values.into_iter().map(|load| {
             let value = points::value(load);
             point(sweep, self.server, self.range, &self.cell.parameters, value)
         });
         // Where a benchmark has a name of its own, an end may be called like a load between.
         let is_new =
             |cell: &Cell| ![&self.serial.folder, &self.batch.folder].contains(&&cell.folder);
-        Some(cells.filter(is_new).collect())
+        Ok(Some(cells.filter(is_new).collect()))
     }
 
     fn jobs<'b>(&'b self, sweep: &Sweep, cell: &'b Cell) -> CellJobs<'b> {
         CellJobs::of(sweep, self.server, cell)
     }
 
+    /// All runs that are there, from the lightest load to the heaviest.
+    fn found(&self, sweep: &Sweep) -> Result<Vec<CellRuns>, Problem> {
+        let between = self.between(sweep)?.unwrap_or_default();
+        let mut all = Vec::new();
+        for cell in [&self.serial]
+            .into_iter()
+            .chain(&between)
+            .chain([&self.batch])
+        {
+            let runs = self.jobs(sweep, cell).found()?;
+            if !runs.is_empty() {
+                all.push(CellRuns {
+                    serve: self.server.parameters.name(),
+                    // A name of its own would not say which load it is.
+                    bench: cell.parameters.assignments(),
+                    runs,
+                });
+            }
+        }
+        Ok(all)
+    }
+
     /// Both ends, and all that follows from them, are there.
     fn is_complete(&self, sweep: &Sweep) -> Result<bool, Problem> {
-        let serial = self.jobs(sweep, &self.serial).found()?;
-        let batch = self.jobs(sweep, &self.batch).found()?;
-        let (Some(serial), Some(batch)) = (serial, batch) else {
-            return Ok(false);
-        };
-        for cell in self.between(sweep, &serial, &batch).unwrap_or_default() {
+        for end in [&self.serial, &self.batch] {
+            if !self.jobs(sweep, end).is_complete()? {
+                return Ok(false);
+            }
+        }
+        for cell in self.between(sweep)?.unwrap_or_default() {
             if !self.jobs(sweep, &cell).is_complete()? {
                 return Ok(false);
             }
@@ -200,25 +234,29 @@ impl<'a> CellRange<'a> {
         Ok(true)
     }
 
-    /// Makes what is missing: the ends, then what lies between.
-    fn run(
-        &self,
-        course: &mut Course<'_>,
-        mut host: Option<&mut Host>,
-        table: &mut Table,
-    ) -> Result<(), Halt> {
+    fn tell_found(&self, sweep: &Sweep) -> Result<(), Problem> {
         console::say(&self.shown());
-        let first = table.cells.len();
-        let serial = self.run_at(&self.serial, course, host.as_deref_mut(), table)?;
-        let batch = self.run_at(&self.batch, course, host.as_deref_mut(), table)?;
-        match self.between(course.sweep, &serial, &batch) {
+        let between = self.between(sweep)?.unwrap_or_default();
+        for cell in [&self.serial, &self.batch].into_iter().chain(&between) {
+            self.jobs(sweep, cell).tell_found(sweep)?;
+        }
+        console::say("[WL END]");
+        Ok(())
+    }
+
+    /// Makes what is missing: the ends, then what lies between.
+    fn run(&self, course: &mut Course<'_>, host: &mut Host) -> Result<(), Halt> {
+        let sweep = course.sweep;
+        console::say(&self.shown());
+        for end in [&self.serial, &self.batch] {
+            self.jobs(sweep, end).run(course, host)?;
+        }
+        match self.between(sweep)? {
             Some(cells) => {
                 console::say(&self.shown_between(&cells));
                 for cell in &cells {
-                    self.run_at(cell, course, host.as_deref_mut(), table)?;
+                    self.jobs(sweep, cell).run(course, host)?;
                 }
-                // All at once is shown last, as the heaviest load.
-                table.cells[first + 1..].rotate_left(1);
             }
             None => console::tell(
                 "note: one of the ends has no result, so that no load between them is run",
@@ -226,25 +264,6 @@ impl<'a> CellRange<'a> {
         }
         console::say("[WL END]");
         Ok(())
-    }
-
-    /// The runs of one load.
-    fn run_at(
-        &self,
-        cell: &Cell,
-        course: &mut Course<'_>,
-        host: Option<&mut Host>,
-        table: &mut Table,
-    ) -> Result<Vec<Value>, Halt> {
-        let mut own = Table::default();
-        let done = self.jobs(course.sweep, cell).run(course, host, &mut own);
-        let rows = own.rows.clone();
-        // A name of its own would not say which load it is.
-        for runs in &mut own.cells {
-            runs.bench = cell.parameters.assignments();
-        }
-        table.extend(own);
-        done.map(|()| rows)
     }
 
     fn shown(&self) -> String {
@@ -281,16 +300,10 @@ impl<'a> CellRange<'a> {
     /// All commands that are known before the ends are measured.
     fn shown_commands(&self, sweep: &Sweep) -> Result<Vec<String>, Problem> {
         let mut lines = vec![self.shown()];
-        let ends = [&self.serial, &self.batch].map(|cell| self.jobs(sweep, cell));
-        for end in &ends {
-            lines.extend(end.shown(sweep));
+        for end in [&self.serial, &self.batch] {
+            lines.extend(self.jobs(sweep, end).shown(sweep));
         }
-        let [serial, batch] = ends.map(|end| end.found());
-        let between = match (serial?, batch?) {
-            (Some(serial), Some(batch)) => self.between(sweep, &serial, &batch),
-            _ => None,
-        };
-        match between {
+        match self.between(sweep)? {
             Some(cells) => {
                 lines.push(self.shown_between(&cells));
                 for cell in &cells {
