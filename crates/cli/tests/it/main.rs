@@ -14,6 +14,7 @@ mod harness;
 mod interruption;
 mod perf_live;
 mod perf_virtual;
+mod server_life;
 mod sim;
 mod sim_life;
 mod sla_live;

@@ -15,7 +15,7 @@ use super::layout;
 use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
-use super::server::Host;
+use super::server::{self, Host};
 use super::shown;
 use crate::console;
 use crate::exit::Exit;
@@ -116,6 +116,11 @@ impl<'a> Course<'a> {
     pub(crate) fn begin(sweep: &'a Sweep) -> Result<Self, Problem> {
         for note in &sweep.notes {
             console::tell(&format!("note: {note}"));
+        }
+        // Where a command goes on, servers may all have been measured.
+        let servers = sweep.servers.iter().filter(|_| !sweep.is_resumed);
+        for server in servers {
+            server::check_program(&server.command)?;
         }
         let stop = Stop::default();
         let asked = stop.clone();

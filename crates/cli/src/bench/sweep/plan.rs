@@ -102,6 +102,10 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
     let cells = servers.iter().flat_map(|server| &server.cells);
     notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
+    let server = ServerSettings::of(&args.commands)?;
+    for cells in &servers {
+        server.check(&cells.command)?;
+    }
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -110,7 +114,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
         bench: bench_program,
-        server: ServerSettings::of(&args.commands)?,
+        server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
         notes,
