@@ -23,6 +23,7 @@ mod server_command;
 mod shown;
 mod sla;
 mod table_csv;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -33,5 +34,6 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeSla(args) => sla::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
     }
 }

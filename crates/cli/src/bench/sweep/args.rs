@@ -3,6 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`].
 
 mod sla;
+pub(crate) mod workload;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +28,8 @@ pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
     #[command(name = "serve_sla", alias = "serve-sla")]
     ServeSla(Box<SweepSlaArgs>),
+    #[command(name = "serve_workload", alias = "serve-workload")]
+    ServeWorkload(Box<SweepWorkloadArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
