@@ -6,6 +6,8 @@ pub(crate) mod args;
 mod bench_command;
 mod course;
 mod fingerprint;
+mod follow;
+mod kept;
 mod layout;
 mod overrides;
 mod overview;
@@ -13,11 +15,15 @@ mod params;
 mod plan;
 mod program;
 mod python;
+mod reset;
 mod results;
 mod serve;
 mod server;
+mod server_command;
 mod shown;
+mod sla;
 mod table_csv;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -27,5 +33,7 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeSla(args) => sla::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
     }
 }

@@ -2,12 +2,18 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+mod sla;
+pub(crate) mod workload;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
+pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
@@ -20,6 +26,10 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
+    #[command(name = "serve_sla", alias = "serve-sla")]
+    ServeSla(Box<SweepSlaArgs>),
+    #[command(name = "serve_workload", alias = "serve-workload")]
+    ServeWorkload(Box<SweepWorkloadArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
@@ -45,7 +55,7 @@ pub(crate) struct CommandArgs {
     /// Command of the benchmark; `crestline bench serve` is run without a process of its own.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) bench_cmd: String,
-    /// Command to run after each benchmark, in place of resetting the server's caches.
+    /// Command to run after each benchmark, in place of resetting the server's caches; '' if there is nothing to reset.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) after_bench_cmd: Option<String>,
     /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
@@ -62,6 +72,9 @@ pub(crate) struct CommandArgs {
         allow_negative_numbers = true
     )]
     pub(crate) server_ready_timeout: f64,
+    /// Where the server is asked, if its command does not say it with --host and --port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server_address: Option<String>,
     /// The page that answers 200 when it is.
     #[arg(long, value_name = "PATH", default_value = "/health")]
     pub(crate) server_health_path: String,

@@ -89,14 +89,44 @@ impl Bench {
         Ok((Self { client, command }, note))
     }
 
-    /// Refuses what can be refused of a run before anything is started, and gives what the user should know of it.
-    pub(crate) fn check(&self, command: &[String]) -> Result<Vec<String>, Problem> {
-        match self.client {
-            Client::Own => {
-                let args = own_args(command, Path::new(""))?;
-                serve::check(&args).map_err(|problem| problem.within("--bench-cmd"))
+    /// Refuses what can be refused of runs before anything is started, and gives what the user should know of them.
+    pub(crate) fn check<'a>(
+        &self,
+        commands: impl Iterator<Item = &'a [String]>,
+    ) -> Result<Vec<String>, Problem> {
+        let mut notes = Vec::new();
+        if self.client == Client::Program {
+            return Ok(notes);
+        }
+        let mut known = Vec::new();
+        for command in commands {
+            let args = own_args(command, Path::new(""))?;
+            let told = serve::check(&args, &mut known);
+            for note in told.map_err(|problem| problem.within("--bench-cmd"))? {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
             }
-            Client::Program => Ok(Vec::new()),
+        }
+        Ok(notes)
+    }
+
+    /// The port that a command of crestline's own asks.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        if self.client == Client::Program {
+            return None;
+        }
+        let connection = own_args(command, Path::new("")).ok()?.connection;
+        let Some(url) = connection.base_url else {
+            return Some(connection.port);
+        };
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let typed = host.rsplit_once(':').map(|(_, port)| port);
+        match typed.filter(|port| !port.ends_with(']')) {
+            Some(port) => port.parse().ok(),
+            None if scheme == "https" => Some(443),
+            None => Some(80),
         }
     }
 

@@ -134,7 +134,12 @@ mod tests {
     use crate::plan_lines::words;
 
     fn of(serve: &str, bench: &str) -> Fingerprint {
-        let words = |line| words(line).map(str::to_owned).collect::<Vec<_>>();
+        let words = |line| {
+            words(line)
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         Fingerprint::of(&words(serve), &words(bench), Client::Own)
     }
 

@@ -186,6 +186,14 @@ mod tests {
             cell("a=1", vec![run(2.0, false), run(4.0, true)]),
             cell("a=16", vec![run(10.5, false)]),
         ];
-        expect![[""]].assert_eq(&table(&cells));
+        expect![[r#"
+            Means over the runs of each combination:
+            +--------+-----------+------------+--------+-------+-------------+
+            | Server | Benchmark |       Runs | Failed | req/s | p99 TTFT ms |
+            +--------+-----------+------------+--------+-------+-------------+
+            | a=1    | b=1       | 2 (1 void) |      2 |  3.00 |       12.50 |
+            | a=16   | b=1       |          1 |      1 | 10.50 |       12.50 |
+            +--------+-----------+------------+--------+-------+-------------+"#]]
+        .assert_eq(&table(&cells));
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn secrets_are_masked_and_all_else_is_shown() {
         let line = "s --api-key a --api_key=b --header Authorization=c X-A=d --tokenizer t";
-        let typed: Vec<String> = words(line).map(str::to_owned).collect();
+        let typed: Vec<String> = words(line).into_iter().map(str::to_owned).collect();
         assert_eq!(
             masked(&typed).join(" "),
             "s --api-key *** --api_key=*** --header Authorization=*** X-A=d --tokenizer t"
