@@ -13,11 +13,13 @@ mod overrides;
 mod overview;
 mod params;
 mod plan;
+mod plot;
 mod program;
 mod python;
 mod reset;
 mod results;
 mod serve;
+mod served;
 mod server;
 mod server_command;
 mod shown;
@@ -32,6 +34,8 @@ use crate::problem::Problem;
 /// Runs the command until it is done or interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
+        SweepCommand::Plot(args) => plot::run(args),
+        SweepCommand::PlotPareto(args) => plot::run_pareto(args),
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeSla(args) => sla::run(args),
         SweepCommand::ServeWorkload(args) => workload::run(args),

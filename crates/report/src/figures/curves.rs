@@ -92,14 +92,26 @@ pub struct Curve {
     pub name: String,
     /// How it is drawn; without one, as its name says.
     pub stroke: Option<Stroke>,
-    /// Places that it goes through; drawn in the order of their first value.
+    /// Places that it goes through.
     pub points: Vec<[f64; 2]>,
-    /// Around it: where, from, to. It ends where a point has none.
+    /// In which order it does.
+    pub order: Order,
+    /// Around it: where, from, to. It ends where a point has none; of a curve that may turn back it is an upright line at each.
     pub band: Vec<[f64; 3]>,
     /// Single observations, drawn lightly.
     pub dots: Vec<[f64; 2]>,
     /// Observations that do not count, drawn as crosses.
     pub voids: Vec<[f64; 2]>,
+}
+
+/// In which order a curve goes through its points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Of their first value.
+    #[default]
+    Rising,
+    /// As they are given: it may turn back.
+    AsGiven,
 }
 
 const GAP: f64 = 24.0;

@@ -22,8 +22,8 @@ mod titles;
 mod within;
 
 pub use curves::{
-    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, PART_INCHES, Range, Sign, Stroke,
-    curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Order, PART_INCHES, Range, Sign,
+    Stroke, curves,
 };
 pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
 pub use frontier::{Frontier, frontier};

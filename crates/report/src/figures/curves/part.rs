@@ -4,7 +4,7 @@
 
 use super::ends::Ends;
 use super::limit;
-use super::{Curve, CurveAxis, CurvePart, Stroke};
+use super::{Curve, CurveAxis, CurvePart, Order, Stroke};
 use crate::figures::axes::{Axis, Heading, Panel, panel};
 use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
 use crate::figures::theme::STRONG;
@@ -93,7 +93,7 @@ fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[
     let lines: Vec<Vec<Point>> = part
         .curves
         .iter()
-        .map(|curve| places(panel, &curve.points))
+        .map(|curve| places(panel, &curve.points, curve.order))
         .collect();
     let mut taken = Vec::new();
     for (value, words) in &part.limits_x {
@@ -104,20 +104,25 @@ fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[
     }
 }
 
-/// Places of what can be drawn, in the order of the first value.
+/// What can be drawn.
+fn known<const N: usize>(values: &[[f64; N]]) -> Vec<[f64; N]> {
+    let is_known = |value: &&[f64; N]| value.iter().all(|part| !part.is_nan());
+    values.iter().filter(is_known).copied().collect()
+}
+
+/// The same in the order of the first value.
 fn sorted<const N: usize>(values: &[[f64; N]]) -> Vec<[f64; N]> {
-    let mut values: Vec<[f64; N]> = values
-        .iter()
-        .copied()
-        .filter(|value| value.iter().all(|part| !part.is_nan()))
-        .collect();
+    let mut values = known(values);
     values.sort_by(|a, b| a[0].total_cmp(&b[0]));
     values
 }
 
-/// Where values lie, in the order of the first one.
-fn places(panel: &Panel, values: &[[f64; 2]]) -> Vec<Point> {
-    let values = sorted(values);
+/// Where values lie, in the order of the first one or as they are given.
+fn places(panel: &Panel, values: &[[f64; 2]], order: Order) -> Vec<Point> {
+    let values = match order {
+        Order::Rising => sorted(values),
+        Order::AsGiven => known(values),
+    };
     values
         .iter()
         .map(|[x, y]| point(panel.x.at(*x), panel.y.at(*y)))
@@ -126,6 +131,12 @@ fn places(panel: &Panel, values: &[[f64; 2]]) -> Vec<Point> {
 
 /// The parts of a band that nothing parts: a point of the curve without a band ends one.
 fn stretches(curve: &Curve) -> Vec<Vec<[f64; 3]>> {
+    if curve.order == Order::AsGiven {
+        return known(&curve.band)
+            .into_iter()
+            .map(|row| vec![row])
+            .collect();
+    }
     let points = sorted(&curve.points);
     let is_parted = |from: f64, to: f64| points.iter().any(|[x, _]| from < *x && *x < to);
     let mut stretches: Vec<Vec<[f64; 3]>> = Vec::new();
@@ -161,13 +172,13 @@ fn draw_band(
 
 fn draw_curve(drawing: &mut Drawing, panel: &Panel, curve: &Curve, stroke: Stroke) {
     let colour = stroke.colour();
-    for dot in places(panel, &curve.dots) {
+    for dot in places(panel, &curve.dots, Order::AsGiven) {
         drawing.disc(&format!("dot-{colour}"), dot, 2.6);
     }
-    for void in places(panel, &curve.voids) {
+    for void in places(panel, &curve.voids, Order::AsGiven) {
         drawing.cross("void", void, 3.0);
     }
-    let points = places(panel, &curve.points);
+    let points = places(panel, &curve.points, curve.order);
     if points.len() > 1 {
         drawing.line(&stroke.class(), &points);
     }
