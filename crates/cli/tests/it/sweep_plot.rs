@@ -226,8 +226,8 @@ fn repeats_of_a_combination_are_one_point_where_the_lower_axis_is_measured() {
     let svg = Svg::read(&place, "results/e/FIGURE.svg");
     assert_eq!(svg.curves("line-0"), [3]);
     assert_eq!(svg.count("circle", "dot-0"), 9 + 1);
-    // An interval has a line and two ends.
-    assert_eq!(svg.count("polyline", "line-0 weight-2"), 3 * 3);
+    // An interval has a line and two ends, and there is one in the key.
+    assert_eq!(svg.count("polyline", "line-0 weight-2"), (3 + 1) * 3);
 }
 
 #[test]

@@ -92,13 +92,16 @@ fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[
     for curve in &part.curves {
         draw_curve(drawing, panel, curve, drawn_with(curve));
     }
-    let lines: Vec<Vec<Point>> = part
-        .curves
-        .iter()
-        .map(|curve| places(panel, &curve.points, curve.order))
-        .collect();
+    let own = part.curves.iter();
+    let own = own.map(|curve| places(panel, &curve.points, curve.order));
+    let limits = part.limits.iter().map(|(value, _)| {
+        let y = panel.y.at(*value);
+        vec![point(panel.frame.left, y), point(panel.frame.right, y)]
+    });
+    let lines: Vec<Vec<Point>> = own.chain(limits).collect();
     let mut taken = Vec::new();
     for (value, words) in &part.limits_x {
+        taken.extend(limit::upright(panel, *value));
         limit::draw_upright(drawing, panel, (*value, words), &mut taken);
     }
     for (value, words) in &part.limits {
@@ -173,7 +176,7 @@ fn draw_band(
 }
 
 /// An interval of one place, with a short line at each end.
-fn upright(drawing: &mut Drawing, class: &str, ends: [Point; 2]) {
+pub(super) fn upright(drawing: &mut Drawing, class: &str, ends: [Point; 2]) {
     drawing.line(class, &ends);
     for Point { x, y } in ends {
         drawing.line(class, &[point(x - CAP, y), point(x + CAP, y)]);
