@@ -19,6 +19,7 @@ mod sim;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
+mod sweep_kills;
 mod sweep_serve;
 mod sweep_servers;
 mod tidy;
