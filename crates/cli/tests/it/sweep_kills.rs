@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Place, free_port, marked, signal, wait_until};
 
@@ -291,9 +291,9 @@ fn two_sweeps_do_not_run_servers_in_one_experiment_at_once() {
         .output()
         .unwrap();
     let said = String::from_utf8(other.stderr).unwrap();
-    assert_eq!(other.status.code(), Some(1), "{said}");
+    assert_eq!(other.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("another program is at work in this experiment"),
+        said.contains("another program is at work in results/e"),
         "{said}"
     );
     assert!(said.contains("--experiment-name"), "{said}");
@@ -305,7 +305,4 @@ fn two_sweeps_do_not_run_servers_in_one_experiment_at_once() {
     );
     drop(out);
     stage.nothing_is_left();
-    let failure: PathBuf = stage.place.path("results/e/SERVE-default-failure.json");
-    let failure: Value = serde_json::from_str(&fs::read_to_string(failure).unwrap()).unwrap();
-    assert_eq!(failure["error_type"], "ServerError");
 }

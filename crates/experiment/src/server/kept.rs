@@ -44,8 +44,8 @@ pub enum StartError {
     /// Somebody else would be measured.
     #[error("something listens at {0} already")]
     PortTaken(Address),
-    /// Another sweep is at work in the same folder.
-    #[error("another program is at work in this experiment: {} is locked", .0.display())]
+    /// What it must not be beside is still there.
+    #[error("an earlier server has not ended: {} is locked", .0.display())]
     Locked(PathBuf),
     /// The keeper cannot be started or spoken to.
     #[error("the keeper of a process cannot be started")]

@@ -241,7 +241,7 @@ fn halt(error: &ServerError, target: &Target) -> Halt {
             Some("stop what has the port, or give the server another one")
         }
         ServerError::Start(StartError::Locked(_)) => {
-            Some("wait for the other sweep, or give this one another --experiment-name")
+            Some("wait for the end of the server of an earlier sweep, which the file is locked for")
         }
         ServerError::NotReady { .. } => Some(
             "--server-address and --server-health-path say where it is asked, --server-ready-timeout how long",
