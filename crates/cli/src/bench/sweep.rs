@@ -21,7 +21,9 @@ mod serve;
 mod server;
 mod server_command;
 mod shown;
+mod sla;
 mod table_csv;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -31,5 +33,7 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeSla(args) => sla::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
     }
 }

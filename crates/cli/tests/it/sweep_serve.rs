@@ -60,7 +60,9 @@ impl Sweep {
 
     /// Logs of servers that were started.
     fn logs(&self) -> Vec<String> {
-        self.place.list("results/e/crestline/servers")
+        let mut names = self.place.list("results/e/crestline/servers");
+        names.retain(|name| Path::new(name).extension().is_some_and(|end| end == "log"));
+        names
     }
 }
 
@@ -345,14 +347,6 @@ fn what_is_wrong_with_a_benchmark_command_is_told_before_anything_starts() {
     "#]],
     );
     refused(
-        &format!("{own} --tokenizer none"),
-        expect![[r#"
-        error: --bench-cmd: the prompts cannot be made
-          cause: no tokenizer `none` on this machine; looked in none, /tmp/.tmprqNgBd/no-hub/hub/models--none, /tmp/.tmprqNgBd/.cache/huggingface/hub/models--none, /tmp/.tmprqNgBd/no-hub/hub/models/none, /tmp/.tmprqNgBd/no-hub/hub/none, /tmp/.tmprqNgBd/no-hub/models/none, /tmp/.tmprqNgBd/no-hub/none, /tmp/.tmprqNgBd/.cache/modelscope/hub/models/none, /tmp/.tmprqNgBd/.cache/modelscope/hub/none, /tmp/.tmprqNgBd/.cache/modelscope/models/none, /tmp/.tmprqNgBd/.cache/modelscope/none
-          hint: fetch it once with `hf download ORG/NAME tokenizer.json tokenizer_config.json`, name a folder that holds tokenizer.json (`--tokenizer FOLDER`), or take the one in this program (`--tokenizer builtin`)
-    "#]],
-    );
-    refused(
         "crestline bench serve 'a",
         expect![[r#"
         error: --bench-cmd has a quote without its end
@@ -366,6 +360,41 @@ fn what_is_wrong_with_a_benchmark_command_is_told_before_anything_starts() {
           hint: check its name and PATH; `crestline bench serve` needs no other program
     "#]],
     );
+}
+
+#[test]
+fn prompts_that_cannot_be_made_are_told_before_anything_starts() {
+    let mut sweep = Sweep::new();
+    for flags in [
+        "--tokenizer none",
+        "--tokenizer builtin --dataset-name custom --dataset-path none.jsonl",
+    ] {
+        sweep.bench = format!("crestline bench serve --model m {flags}");
+        let ran = sweep.run("-e e");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.starts_with("error: --bench-cmd: "), "{}", ran.err);
+        assert!(ran.err.contains("none"), "{}", ran.err);
+        assert!(!sweep.place.path("results").exists());
+    }
+}
+
+#[test]
+fn a_benchmark_that_asks_another_port_than_its_server_s_is_told() {
+    let mut sweep = Sweep::new();
+    let own = sweep.bench.clone();
+    for (flags, is_told) in [
+        ("", false),
+        ("--base-url http://127.0.0.1:1", true),
+        ("--base-url http://127.0.0.1", true),
+        ("--base-url http://localhost:PORT/", false),
+        ("--base-url sim:gpu-small", false),
+    ] {
+        sweep.bench = format!("{own} {}", flags.replace("PORT", &sweep.port.to_string()));
+        let ran = sweep.run("-e e --dry-run");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let told = ran.err.contains("another service is measured");
+        assert_eq!(told, is_told, "{flags}: {}", ran.err);
+    }
 }
 
 #[test]

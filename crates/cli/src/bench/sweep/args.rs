@@ -2,12 +2,18 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+mod sla;
+pub(crate) mod workload;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
+pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
@@ -20,6 +26,10 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
+    #[command(name = "serve_sla", alias = "serve-sla")]
+    ServeSla(Box<SweepSlaArgs>),
+    #[command(name = "serve_workload", alias = "serve-workload")]
+    ServeWorkload(Box<SweepWorkloadArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.

@@ -15,7 +15,7 @@ use super::layout;
 use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
-use super::server::Host;
+use super::server::{self, Host};
 use super::shown;
 use crate::console;
 use crate::exit::Exit;
@@ -116,8 +116,11 @@ impl Task<'_> {
 impl<'a> Course<'a> {
     /// Makes the folder of the experiment, and listens to the user's wish to stop.
     pub(crate) fn begin(sweep: &'a Sweep) -> Result<Self, Problem> {
-        for note in &sweep.notes {
-            console::tell(&format!("note: {note}"));
+        sweep.tell_notes();
+        // Where a command goes on, servers may all have been measured.
+        let servers = sweep.servers.iter().filter(|_| !sweep.is_resumed);
+        for server in servers {
+            server::check_program(&server.command)?;
         }
         let stop = Stop::default();
         let asked = stop.clone();
@@ -218,7 +221,12 @@ impl<'a> Course<'a> {
     }
 
     /// Puts a failure down. One of a server is none of the run alone.
-    fn run_failed(&mut self, task: &Task<'_>, kind: Kind, problem: Problem) -> Result<(), Halt> {
+    pub(crate) fn run_failed(
+        &mut self,
+        task: &Task<'_>,
+        kind: Kind,
+        problem: Problem,
+    ) -> Result<(), Halt> {
         let origin = &task.origin;
         let file = layout::run_failure(task.folder, origin.number);
         let failure = results::failure(
@@ -298,7 +306,7 @@ fn locked(experiment: &Path) -> Result<File, Problem> {
 }
 
 /// Removes the record of a failure that is none any more.
-fn remove(file: &Path) -> Result<(), Halt> {
+pub(crate) fn remove(file: &Path) -> Result<(), Halt> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let problem = Problem::failed(format!("{}: cannot be removed", file.display()));

@@ -65,19 +65,15 @@ impl ServerSettings {
         })
     }
 
-    /// Refuses what can be refused of a server command before anything is started.
+    /// Refuses what can be refused of a server command wherever it is to be run.
     pub(crate) fn check(&self, command: &[String]) -> Result<(), Problem> {
-        let program = &command[0];
-        if program != "crestline" && program::find(program).is_none() {
-            let problem = Problem::usage(format!("--serve-cmd: there is no program {program}"));
-            return Err(if program.contains('=') {
-                problem.hint(format!("no shell runs it; write `env {program} …`"))
-            } else {
-                problem.hint("check its name and PATH; no shell runs it")
-            });
-        }
         self.site(command)?;
         self.reset(command).map(drop)
+    }
+
+    /// The port at which a command's server listens.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        self.site(command).ok().map(|site| site.address.port)
     }
 
     fn site(&self, command: &[String]) -> Result<Site, Problem> {
@@ -87,6 +83,20 @@ impl ServerSettings {
     fn reset(&self, command: &[String]) -> Result<Reset, Problem> {
         Reset::of(command, self.after_bench.as_deref())
     }
+}
+
+/// Refuses a server command whose program is not on this machine.
+pub(crate) fn check_program(command: &[String]) -> Result<(), Problem> {
+    let program = &command[0];
+    if program == "crestline" || program::find(program).is_some() {
+        return Ok(());
+    }
+    let problem = Problem::usage(format!("--serve-cmd: there is no program {program}"));
+    Err(if program.contains('=') {
+        problem.hint(format!("no shell runs it; write `env {program} …`"))
+    } else {
+        problem.hint("check its name and PATH; no shell runs it")
+    })
 }
 
 /// A server that is up.
