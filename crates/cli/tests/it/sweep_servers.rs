@@ -30,9 +30,9 @@ talks) echo "the key is s3cret-key"; exit 4 ;;
 esac
 "#;
 
-/// Two seconds of load.
+/// A second of load and more.
 const BENCH: &str = "crestline bench serve --model m --tokenizer builtin --random-input-len 8 --random-output-len 2 \
-    --num-prompts 40 --request-rate 20";
+    --num-prompts 30 --request-rate 25";
 
 /// A sweep over what servers do.
 struct Sweep {
@@ -103,7 +103,7 @@ impl Sweep {
     /// The good server was measured.
     fn goes_on(&self) {
         let summary = self.place.json("results/e/SERVE--right/summary.json");
-        assert_eq!(summary[0]["completed"], 40);
+        assert_eq!(summary[0]["completed"], 30);
     }
 }
 
@@ -219,7 +219,7 @@ fn a_server_that_does_not_listen_or_has_children_is_measured_and_ended() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     for name in ["SERVE--mode=deaf", "SERVE--mode=breeds"] {
         let summary = sweep.place.json(&format!("results/e/{name}/summary.json"));
-        assert_eq!(summary[0]["completed"], 40);
+        assert_eq!(summary[0]["completed"], 30);
     }
 }
 
