@@ -138,7 +138,9 @@ impl Host {
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();
             let target = target.clone();
-            Follower::start(log.to_owned(), from, move |line| target.redacted(line))
+            Follower::start(log.to_owned(), from, move |line| {
+                format!("(server) {}", target.redacted(line))
+            })
         });
         let ready = server.ready(&target, stop);
         let ready = ready
