@@ -20,6 +20,7 @@ mod sim_life;
 mod sla_live;
 mod sla_resume;
 mod sla_virtual;
+mod sweep_kills;
 mod sweep_serve;
 mod sweep_servers;
 mod sweep_workload;

@@ -252,6 +252,21 @@ fn a_server_that_is_dropped_ends() {
 }
 
 #[test]
+fn a_server_ends_when_what_measures_it_panics() {
+    let stage = Stage::new();
+    let panicked = std::thread::scope(|scope| {
+        let measure = scope.spawn(|| {
+            let mut server = started(stage.plan(SIM));
+            stage.ready(&mut server).unwrap();
+            panic!("on purpose");
+        });
+        measure.join().is_err()
+    });
+    assert!(panicked);
+    assert_eq!(stage.left(), [0; 0]);
+}
+
+#[test]
 fn a_keeper_that_says_nothing_is_given_up() {
     let stage = Stage::new();
     let stop = Stop::default();

@@ -103,6 +103,11 @@ pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
     folder.join(server_name(serve, ".log"))
 }
 
+/// The file that is locked while a program is at work in an experiment.
+pub(crate) fn lock(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sweep.lock")
+}
+
 /// The file that is locked while a server of an experiment lives, beside the folder of logs.
 pub(crate) fn server_lock(log: &Path) -> PathBuf {
     let own = log.parent().and_then(Path::parent).unwrap_or(log);
