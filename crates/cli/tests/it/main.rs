@@ -20,5 +20,6 @@ mod sla_live;
 mod sla_resume;
 mod sla_virtual;
 mod sweep_serve;
+mod sweep_sla;
 mod tidy;
 mod wrong_use;
