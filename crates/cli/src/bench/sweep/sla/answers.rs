@@ -153,7 +153,7 @@ pub(crate) fn tables(all: &[Found], variable: Variable) -> String {
             first.sla.shown()
         );
         text.push_str(&table(&group, variable));
-        text.push_str(&reasons(&group));
+        text.push_str(&reasons(&group, variable));
         text.push_str(&best_per_gpu(&group));
         text.push('\n');
     }
@@ -195,13 +195,19 @@ fn table(group: &[&Found], variable: Variable) -> String {
 }
 
 /// Why there is no load, or why it is not to be relied on, a line each.
-fn reasons(group: &[&Found]) -> String {
+fn reasons(group: &[&Found], variable: Variable) -> String {
     let unsure = group
         .iter()
         .filter(|found| found.answer.outcome != Outcome::Value);
     let told = unsure.filter(|found| !found.answer.reason.is_empty());
     told.fold(String::new(), |text, found| {
-        format!("{text}{}: {}\n", found.configuration(), found.answer.reason)
+        let hint = match (found.answer.outcome, variable) {
+            (Outcome::Infeasible, Variable::Rate) => "; --sla-lower-bound takes fractions",
+            (Outcome::NotReached, _) => "; --sla-upper-bound says how far to go",
+            _ => "",
+        };
+        let (name, reason) = (found.configuration(), &found.answer.reason);
+        format!("{text}{name}: {reason}{hint}\n")
     })
 }
 
