@@ -15,8 +15,8 @@ use crate::search_flags;
 
 /// The highest load of vLLM's search, which stands for all that is higher.
 const HIGHEST: f64 = 8192.0;
-/// The lowest rate that is tried where none is given: one request in 100 seconds.
-const LOWEST_RATE: f64 = 0.01;
+/// The lowest load that is tried where none is given, also a rate: at a lower one the requests of a single dwell take minutes.
+const LOWEST: f64 = 1.0;
 /// Where a search begins, within its bounds.
 const FIRST: f64 = 1.0;
 /// The parameter that says which percentiles are in a result, and what it is without.
@@ -148,8 +148,7 @@ fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
     let is_real =
         typed.sla_variable == SlaVariable::RequestRate && typed.sla_search == SlaSearch::Crest;
     let highest = typed.sla_upper_bound.unwrap_or(HIGHEST);
-    let least = if is_real { LOWEST_RATE } else { 1.0 };
-    let lowest = typed.sla_lower_bound.unwrap_or(least.min(highest));
+    let lowest = typed.sla_lower_bound.unwrap_or(LOWEST.min(highest));
     for (flag, value) in [
         ("--sla-lower-bound", lowest),
         ("--sla-upper-bound", highest),
