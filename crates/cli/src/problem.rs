@@ -77,6 +77,14 @@ impl Problem {
         }
     }
 
+    /// Of a flag whose value has flags of its own.
+    pub(crate) fn within(self, flag: &str) -> Self {
+        Self {
+            title: format!("{flag}: {}", self.title),
+            ..self
+        }
+    }
+
     /// Adds what to do about it, where that is known.
     pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
         match hint {

@@ -83,7 +83,9 @@ fn translation() -> Translation {
     let Ok(Parsed::Command(Sub::Bench(args))) = parse(args) else {
         panic!("not a bench command");
     };
-    let BenchCommand::Serve(args) = args.command;
+    let BenchCommand::Serve(args) = args.command else {
+        panic!("not a command of `bench serve`");
+    };
     translate(&args, &Surroundings::default()).unwrap()
 }
 

@@ -224,6 +224,7 @@ mod tests {
         match parse(args.map(Into::into).collect()).unwrap() {
             Parsed::Command(Sub::Bench(args)) => match args.command {
                 BenchCommand::Serve(args) => *args,
+                BenchCommand::Sweep(_) => panic!("a sweep"),
             },
             other => panic!("not a bench command: {other:?}"),
         }

@@ -8,6 +8,7 @@ mod overrides;
 mod params;
 mod plan;
 mod python;
+mod virtual_server;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::console;

@@ -48,6 +48,9 @@ pub(crate) struct CommandArgs {
     /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
     #[arg(long)]
     pub(crate) bench_native: bool,
+    /// Start nothing and simulate the servers in virtual time: the serve command must begin with `crestline sim`.
+    #[arg(long)]
+    pub(crate) virtual_time: bool,
     /// Show what the commands print.
     #[arg(long)]
     pub(crate) show_stdout: bool,

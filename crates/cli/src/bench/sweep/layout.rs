@@ -48,6 +48,19 @@ pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
     )))
 }
 
+/// The simulated engine in place of the server of a combination.
+pub(crate) fn profile(experiment: &Path, serve: &Combination) -> PathBuf {
+    let name = match serve.name() {
+        name if name.is_empty() => "default".to_owned(),
+        name => name,
+    };
+    let name = sanitised(&format!("SERVE--{name}.toml"));
+    experiment
+        .join("crestline")
+        .join("profiles")
+        .join(within_limit(name))
+}
+
 /// No separator, no way up, no quotes around it.
 fn sanitised(name: &str) -> String {
     let name = name.replace('/', "_").replace("..", "__");

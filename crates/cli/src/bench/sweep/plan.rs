@@ -2,13 +2,14 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::SweepServeArgs;
 use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::python;
+use super::virtual_server::{Host, VirtualServer};
 use crate::moment;
 use crate::problem::Problem;
 use crate::values;
@@ -35,6 +36,8 @@ pub(crate) struct ServerCells {
     pub(crate) parameters: Combination,
     pub(crate) command: Vec<String>,
     pub(crate) log: PathBuf,
+    /// Where the benchmarks find their service.
+    pub(crate) host: Host,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -80,24 +83,34 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let links = links(&parameters.link_vars)?;
     let aliases = aliases(&parameters.serve_alias)?;
     let (experiment, is_resumed) = experiment(args)?;
-    let servers = serve.into_iter().map(|combination| {
+    let server = |combination: Combination| {
         let linked = bench
             .iter()
             .filter(|bench| is_linked(&links, &combination, bench));
+        let command = overrides::applied(&serve_command, &combination, &aliases);
+        let host = host(args, &experiment, &combination, &command)?;
         let cells = linked.map(|bench| Cell {
-            command: overrides::applied(&bench_command, bench, &[]),
+            command: host.service_of(overrides::applied(&bench_command, bench, &[])),
             folder: layout::folder(&experiment, &combination, bench),
             parameters: bench.clone(),
         });
-        ServerCells {
+        Ok(ServerCells {
             cells: cells.collect(),
-            command: overrides::applied(&serve_command, &combination, &aliases),
+            command,
             log: layout::log(&experiment, &combination),
+            host,
             parameters: combination,
-        }
-    });
+        })
+    };
+    let servers: Vec<ServerCells> = serve
+        .into_iter()
+        .map(server)
+        .collect::<Result<_, Problem>>()?;
     // A server on which nothing is run is not started.
-    let servers: Vec<_> = servers.filter(|server| !server.cells.is_empty()).collect();
+    let servers: Vec<_> = servers
+        .into_iter()
+        .filter(|server| !server.cells.is_empty())
+        .collect();
     if servers.is_empty() {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
@@ -110,6 +123,20 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
     })
+}
+
+/// Where the benchmarks of a combination find their service.
+fn host(
+    args: &SweepServeArgs,
+    experiment: &Path,
+    combination: &Combination,
+    command: &[String],
+) -> Result<Host, Problem> {
+    if !args.commands.virtual_time {
+        return Ok(Host::Process);
+    }
+    let server = VirtualServer::of(experiment, combination, command)?;
+    Ok(Host::Virtual(Box::new(server)))
 }
 
 /// A command as a shell would part it.
