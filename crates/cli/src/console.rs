@@ -3,6 +3,7 @@
 //! A reader that has gone away (`crestline … | head`) is no error: what cannot be written is dropped.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 /// A text in which nothing steers the terminal: services are quoted, and what they send is theirs to choose.
@@ -33,6 +34,19 @@ pub(crate) fn brief(text: &str, letters: usize) -> String {
     cut
 }
 
+thread_local! {
+    /// What this thread prints is for nobody to read.
+    static IS_SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something and prints nothing of it.
+pub(crate) fn silently<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_SILENT.replace(true);
+    let done = work();
+    IS_SILENT.set(before);
+    done
+}
+
 /// Results, on standard output.
 pub(crate) fn say(text: &str) {
     write_line(&mut io::stdout().lock(), &plain(text));
@@ -46,6 +60,9 @@ pub(crate) fn tell(text: &str) {
 /// Replaces the last line of a terminal by this one, without a line end; an empty text clears it. What does not fit into
 /// the line is cut off, because a line that wraps could not be replaced.
 pub(crate) fn redraw(text: &str) {
+    if IS_SILENT.get() {
+        return;
+    }
     let mut stderr = io::stderr().lock();
     drop(write!(stderr, "\r\x1b[2K\x1b[?7l{text}\x1b[?7h"));
     drop(stderr.flush());
@@ -57,6 +74,9 @@ pub(crate) fn is_watched() -> bool {
 }
 
 fn write_line(out: &mut impl Write, text: &str) {
+    if IS_SILENT.get() {
+        return;
+    }
     drop(writeln!(out, "{text}"));
     drop(out.flush());
 }

@@ -46,6 +46,14 @@ impl Problem {
         }
     }
 
+    /// Says what the wrong arguments are a part of.
+    pub(crate) fn within(self, whole: &str) -> Self {
+        Self {
+            title: format!("{whole}: {}", self.title),
+            ..self
+        }
+    }
+
     /// Adds why, as a fragment without a final stop.
     pub(crate) fn cause(self, cause: impl Into<String>) -> Self {
         Self {
@@ -73,14 +81,6 @@ impl Problem {
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
-            ..self
-        }
-    }
-
-    /// Of a flag whose value has flags of its own.
-    pub(crate) fn within(self, flag: &str) -> Self {
-        Self {
-            title: format!("{flag}: {}", self.title),
             ..self
         }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Closed {
     pub(crate) figures: Figures,
     /// Output tokens are known, from the service or by a tokenizer.
     pub(crate) has_tokens: bool,
+    /// What went wrong with the first request that failed.
+    pub(crate) first_failure: Option<String>,
     /// It was not stopped before all of its requests had ended.
     pub(crate) is_complete: bool,
 }
@@ -96,9 +98,12 @@ pub(super) fn close(
         })?;
     }
     drawn?;
+    let first_failure = run.records.iter().find(|record| !record.succeeded());
     Ok(Closed {
         document,
         file,
+        first_failure: first_failure
+            .map(|record| console::brief(&result_json::error(record), FAILURE_LETTERS)),
         figures: run.figures,
         has_tokens: run.has_tokens,
         is_complete: !result.interrupted,

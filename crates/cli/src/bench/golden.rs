@@ -84,7 +84,7 @@ fn translation() -> Translation {
         panic!("not a bench command");
     };
     let BenchCommand::Serve(args) = args.command else {
-        panic!("not a command of `bench serve`");
+        panic!("not `bench serve`");
     };
     translate(&args, &Surroundings::default()).unwrap()
 }

@@ -75,6 +75,28 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     served.map(|served| served.exit())
 }
 
+/// Refuses what can be refused of the flags before the service is there, and gives what the user should know of them.
+pub(crate) fn check(args: &ServeArgs) -> Result<Vec<String>, Problem> {
+    let mut args = args.clone();
+    // Without a model, the service is asked for one.
+    args.connection.model.get_or_insert_with(String::new);
+    plan::translate(&args, &Surroundings::default()).map(|translation| notes(&translation))
+}
+
+/// What the user should know of how the flags are read.
+fn notes(translation: &Translation) -> Vec<String> {
+    let temperature = leaves_temperature(&translation.plan).then(|| {
+        "no --temperature is given, so that the service's own default holds; --temperature 0 is greedy"
+            .to_owned()
+    });
+    translation
+        .notes
+        .iter()
+        .cloned()
+        .chain(temperature)
+        .collect()
+}
+
 /// Does what the flags ask for, with the databases of the runs in `folder`, until it is done or `stop` is asked. Waits for no
 /// signals and ends no process.
 pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Served, Problem> {
@@ -94,13 +116,8 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
     let mut turns = Turn::all(args);
     let turn = turns.next().expect("there is a first run");
     let first = translated(args, &around, turn)?;
-    for note in &first.notes {
+    for note in notes(&first) {
         console::tell(&format!("note: {note}"));
-    }
-    if leaves_temperature(&first.plan) {
-        console::tell(
-            "note: no --temperature is given, so that the service's own default holds; --temperature 0 is greedy",
-        );
     }
     if args.load.dry_run {
         console::say(&dry_run(&first));
@@ -224,7 +241,7 @@ mod tests {
         match parse(args.map(Into::into).collect()).unwrap() {
             Parsed::Command(Sub::Bench(args)) => match args.command {
                 BenchCommand::Serve(args) => *args,
-                BenchCommand::Sweep(_) => panic!("a sweep"),
+                BenchCommand::Sweep(_) => panic!("not `bench serve`"),
             },
             other => panic!("not a bench command: {other:?}"),
         }

@@ -1,27 +1,32 @@
 //! `crestline bench sweep`: servers started, parameters varied.
 //!
-//! `args` → `plan` → what is run. Folders, names and files are those of `vllm bench sweep`.
+//! `args` → `plan` → `serve`, on what `course` offers. Folders, names and files are those of `vllm bench sweep`.
 
 pub(crate) mod args;
+mod bench_command;
+mod course;
+mod fingerprint;
 mod layout;
 mod overrides;
+mod overview;
 mod params;
 mod plan;
+mod program;
 mod python;
+mod results;
+mod serve;
+mod server;
+mod shown;
+mod table_csv;
 mod virtual_server;
 
 use self::args::{SweepArgs, SweepCommand};
-use crate::console;
 use crate::exit::Exit;
 use crate::problem::Problem;
 
 /// Runs the command until it is done or interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
-        SweepCommand::Serve(args) => {
-            let sweep = plan::translate(args)?;
-            console::say(&plan::shown(&sweep));
-            Ok(Exit::Done)
-        }
+        SweepCommand::Serve(args) => serve::run(args),
     }
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
+use super::bench_command::{Native, Output};
+use super::plan::OnError;
+
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SweepArgs {
@@ -126,4 +129,35 @@ pub(crate) struct RunArgs {
     /// Go on with an experiment: that of `--experiment-name`, or the one named here.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     pub(crate) resume: Option<String>,
+}
+
+impl CommandArgs {
+    /// Whether `vllm bench serve` is for crestline to run.
+    pub(crate) fn native(&self) -> Native {
+        if self.bench_native || self.virtual_time {
+            Native::Always
+        } else {
+            Native::WhereNeeded
+        }
+    }
+
+    /// What becomes of what the commands print.
+    pub(crate) fn output(&self) -> Output {
+        if self.show_stdout {
+            Output::Shown
+        } else {
+            Output::Dropped
+        }
+    }
+}
+
+impl RunArgs {
+    /// What becomes of the rest when something fails.
+    pub(crate) fn on_error(&self) -> OnError {
+        if self.continue_on_error {
+            OnError::GoOn
+        } else {
+            OnError::Stop
+        }
+    }
 }

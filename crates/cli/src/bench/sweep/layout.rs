@@ -11,8 +11,20 @@ const LONGEST: usize = 255;
 /// Digits of the number that stands for what is cut off a name.
 const DIGITS: usize = 16;
 
+/// What vLLM's tools do not write is in this folder of an experiment.
+const OWN: &str = "crestline";
+/// The name where neither side varies.
+const DEFAULT: &str = "default";
+
 /// The folder of a combination; that of the experiment itself where neither side varies.
 pub(crate) fn folder(experiment: &Path, serve: &Combination, bench: &Combination) -> PathBuf {
+    match name(serve, bench) {
+        Some(name) => experiment.join(name),
+        None => experiment.to_owned(),
+    }
+}
+
+fn name(serve: &Combination, bench: &Combination) -> Option<String> {
     let mut parts = Vec::new();
     for (title, combination) in [("SERVE-", serve), ("BENCH-", bench)] {
         if !combination.0.is_empty() {
@@ -20,15 +32,23 @@ pub(crate) fn folder(experiment: &Path, serve: &Combination, bench: &Combination
             parts.push(combination.name());
         }
     }
-    if parts.is_empty() {
-        return experiment.to_owned();
-    }
-    experiment.join(within_limit(sanitised(&parts.join("-"))))
+    (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
 }
 
 /// The result of a run.
-pub(crate) fn run(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("run={number}.json"))
+pub(crate) fn run(folder: &Path, number: i64) -> PathBuf {
+    match number {
+        -1 => folder.join("warmup.json"),
+        _ => folder.join(format!("run={number}.json")),
+    }
+}
+
+/// Why a run has no result.
+pub(crate) fn run_failure(folder: &Path, number: i64) -> PathBuf {
+    match number {
+        -1 => folder.join("warmup.failure.json"),
+        _ => folder.join(format!("run={number}.failure.json")),
+    }
 }
 
 /// All runs of a combination.
@@ -36,29 +56,57 @@ pub(crate) fn summary(folder: &Path) -> PathBuf {
     folder.join("summary.json")
 }
 
+/// All runs of an experiment.
+pub(crate) fn table(experiment: &Path) -> PathBuf {
+    experiment.join("summary.csv")
+}
+
+/// Why there is no server of a combination.
+pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
+    experiment.join(server_name(serve, "-failure.json"))
+}
+
 /// The log of the server of a combination.
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
-    let name = match serve.name() {
-        name if name.is_empty() => "default".to_owned(),
-        name => name,
-    };
-    experiment.join(within_limit(format!(
-        "{}.log",
-        sanitised(&format!("SERVE-{name}"))
-    )))
+    let folder = experiment.join(OWN).join("servers");
+    folder.join(server_name(serve, ".log"))
 }
 
 /// The simulated engine in place of the server of a combination.
 pub(crate) fn profile(experiment: &Path, serve: &Combination) -> PathBuf {
+    let folder = experiment.join(OWN).join("profiles");
+    folder.join(server_name(serve, ".toml"))
+}
+
+/// Records of a run, whose combination has this folder.
+pub(crate) fn records(experiment: &Path, folder: &Path, number: i64) -> PathBuf {
+    let name = match number {
+        -1 => "warmup".to_owned(),
+        _ => format!("run={number}"),
+    };
+    beside(experiment, "runs", folder).join(name)
+}
+
+/// Results of a combination that others have taken the place of.
+pub(crate) fn replaced(experiment: &Path, folder: &Path) -> PathBuf {
+    beside(experiment, "replaced", folder)
+}
+
+/// The folder for what belongs to the results in `folder` and is of crestline's own.
+pub(crate) fn beside(experiment: &Path, what: &str, folder: &Path) -> PathBuf {
+    let own = experiment.join(OWN).join(what);
+    match folder.strip_prefix(experiment) {
+        Ok(path) if path != Path::new("") => own.join(path),
+        _ => own.join(DEFAULT),
+    }
+}
+
+fn server_name(serve: &Combination, end: &str) -> String {
     let name = match serve.name() {
-        name if name.is_empty() => "default".to_owned(),
+        name if name.is_empty() => DEFAULT.to_owned(),
         name => name,
     };
-    let name = sanitised(&format!("SERVE--{name}.toml"));
-    experiment
-        .join("crestline")
-        .join("profiles")
-        .join(within_limit(name))
+    within_limit(sanitised(&format!("SERVE-{name}")), end)
 }
 
 /// No separator, no way up, no quotes around it.
@@ -67,20 +115,20 @@ fn sanitised(name: &str) -> String {
     name.trim_matches(['\'', '"']).to_owned()
 }
 
-/// A name that is too long keeps its beginning, and ends in a number that is the same for the same name.
-fn within_limit(name: String) -> String {
-    if name.len() <= LONGEST {
-        return name;
+/// A name and its end. One that is too long keeps its beginning, and a number that is the same for the same name.
+fn within_limit(name: String, end: &str) -> String {
+    if name.len() + end.len() <= LONGEST {
+        return name + end;
     }
-    let mut end = LONGEST - DIGITS - 1;
-    while !name.is_char_boundary(end) {
-        end -= 1;
+    let mut cut = LONGEST - DIGITS - 1 - end.len();
+    while !name.is_char_boundary(cut) {
+        cut -= 1;
     }
-    format!("{}-{:016x}", &name[..end], fingerprint(&name))
+    format!("{}-{:016x}{end}", &name[..cut], fnv(&name))
 }
 
 /// FNV-1a, 64 bit: the same on every machine.
-pub(crate) fn fingerprint(text: &str) -> u64 {
+pub(crate) fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

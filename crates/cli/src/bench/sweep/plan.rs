@@ -2,20 +2,18 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::args::SweepServeArgs;
+use super::bench_command::{Bench, Output};
 use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
-use super::python;
-use super::virtual_server::{Host, VirtualServer};
+use super::server::ServerSettings;
+use super::virtual_server::{self, VirtualServer};
 use crate::moment;
 use crate::problem::Problem;
 use crate::values;
-
-/// What is appended to each benchmark command: all metrics, and where the result goes.
-const METRICS: &str = "ttft,tpot,itl,e2el";
 
 /// A whole experiment.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +23,23 @@ pub(crate) struct Sweep {
     /// What is there is used, as far as it fits.
     pub(crate) is_resumed: bool,
     pub(crate) servers: Vec<ServerCells>,
+    pub(crate) bench: Bench,
+    /// How servers are started and waited for.
+    pub(crate) server: ServerSettings,
     pub(crate) runs: u32,
     /// Prompts of a run before the first, which is not counted.
     pub(crate) warmup_prompts: Option<u32>,
+    pub(crate) on_error: OnError,
+    pub(crate) output: Output,
+    /// What the user should know of how the flags were read.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What becomes of the rest when something fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Stop,
+    GoOn,
 }
 
 /// One start of the server, and what is run on it.
@@ -36,8 +48,8 @@ pub(crate) struct ServerCells {
     pub(crate) parameters: Combination,
     pub(crate) command: Vec<String>,
     pub(crate) log: PathBuf,
-    /// Where the benchmarks find their service.
-    pub(crate) host: Host,
+    /// The simulated engine that stands for it in virtual time.
+    pub(crate) simulated: Option<VirtualServer>,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -49,24 +61,6 @@ pub(crate) struct Cell {
     pub(crate) folder: PathBuf,
 }
 
-impl Cell {
-    /// The command of a run that writes its result into a file of the folder.
-    pub(crate) fn command_for(&self, file: &str) -> Vec<String> {
-        let folder = self.folder.display().to_string();
-        let more = [
-            "--percentile-metrics",
-            METRICS,
-            "--save-result",
-            "--result-dir",
-            &folder,
-            "--result-filename",
-            file,
-        ];
-        let own = self.command.iter().cloned();
-        own.chain(more.map(str::to_owned)).collect()
-    }
-}
-
 /// Two parameters that must be equal.
 struct Link {
     serve: String,
@@ -76,7 +70,13 @@ struct Link {
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let serve_command = words("--serve-cmd", &args.commands.serve_cmd)?;
-    let bench_command = words("--bench-cmd", &args.commands.bench_cmd)?;
+    let (bench_program, note) = Bench::of(
+        words("--bench-cmd", &args.commands.bench_cmd)?,
+        args.commands.native(),
+    )?;
+    if args.commands.virtual_time {
+        virtual_server::check_client(&bench_program)?;
+    }
     let parameters = &args.parameters;
     let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
@@ -84,36 +84,55 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let aliases = aliases(&parameters.serve_alias)?;
     let (experiment, is_resumed) = experiment(args)?;
     let server = |combination: Combination| {
+        let command = overrides::applied(&serve_command, &combination, &aliases);
+        let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
         let linked = bench
             .iter()
             .filter(|bench| is_linked(&links, &combination, bench));
-        let command = overrides::applied(&serve_command, &combination, &aliases);
-        let host = host(args, &experiment, &combination, &command)?;
-        let cells = linked.map(|bench| Cell {
-            command: host.service_of(overrides::applied(&bench_command, bench, &[])),
-            folder: layout::folder(&experiment, &combination, bench),
-            parameters: bench.clone(),
+        let cells = linked.map(|bench| {
+            let command = overrides::applied(&bench_program.command, bench, &[]);
+            Cell {
+                command: match &simulated {
+                    Some(simulated) => simulated.as_service_of(&command),
+                    None => command,
+                },
+                folder: layout::folder(&experiment, &combination, bench),
+                parameters: bench.clone(),
+            }
         });
         Ok(ServerCells {
             cells: cells.collect(),
-            command,
             log: layout::log(&experiment, &combination),
-            host,
+            command,
+            simulated,
             parameters: combination,
         })
     };
-    let servers: Vec<ServerCells> = serve
-        .into_iter()
-        .map(server)
-        .collect::<Result<_, Problem>>()?;
+    let servers: Result<Vec<ServerCells>, Problem> = serve.into_iter().map(server).collect();
     // A server on which nothing is run is not started.
-    let servers: Vec<_> = servers
+    let servers: Vec<_> = servers?
         .into_iter()
         .filter(|server| !server.cells.is_empty())
         .collect();
     if servers.is_empty() {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
+    }
+    let simulated = servers
+        .iter()
+        .filter_map(|server| server.simulated.as_ref());
+    let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
+    for note in simulated.flat_map(|simulated| &simulated.notes) {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
+    for cell in servers.iter().flat_map(|server| &server.cells) {
+        for note in bench_program.check(&cell.command)? {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
     }
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
@@ -122,21 +141,12 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         servers,
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
+        bench: bench_program,
+        server: ServerSettings::of(&args.commands)?,
+        on_error: args.runs.on_error(),
+        output: args.commands.output(),
+        notes,
     })
-}
-
-/// Where the benchmarks of a combination find their service.
-fn host(
-    args: &SweepServeArgs,
-    experiment: &Path,
-    combination: &Combination,
-    command: &[String],
-) -> Result<Host, Problem> {
-    if !args.commands.virtual_time {
-        return Ok(Host::Process);
-    }
-    let server = VirtualServer::of(experiment, combination, command)?;
-    Ok(Host::Virtual(Box::new(server)))
 }
 
 /// A command as a shell would part it.
@@ -221,48 +231,4 @@ fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
         .hint("add --resume to go on with it, or give another --experiment-name")),
         (is_resumed, _) => Ok((folder, is_resumed)),
     }
-}
-
-/// All commands and folders, for `--dry-run`.
-pub(crate) fn shown(sweep: &Sweep) -> String {
-    let mut lines = Vec::new();
-    for server in &sweep.servers {
-        lines.push("[BEGIN SERVER]".to_owned());
-        lines.push(format!(
-            "Server overrides: {}",
-            shown_parameters(&server.parameters)
-        ));
-        lines.push(format!(
-            "Server command: {}",
-            shown_command(&server.command)
-        ));
-        for cell in &server.cells {
-            for number in 0..sweep.runs {
-                let file = layout::run(&cell.folder, number);
-                lines.push("[BEGIN BENCHMARK]".to_owned());
-                lines.push(format!(
-                    "Benchmark overrides: {}",
-                    shown_parameters(&cell.parameters)
-                ));
-                lines.push(format!("Run Number: {number}"));
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                lines.push(format!(
-                    "Benchmark command: {}",
-                    shown_command(&cell.command_for(&name))
-                ));
-                lines.push(format!("Output file: {}", file.display()));
-                lines.push("[END BENCHMARK]".to_owned());
-            }
-        }
-        lines.push("[END SERVER]".to_owned());
-    }
-    lines.join("\n")
-}
-
-fn shown_parameters(parameters: &Combination) -> String {
-    python::repr(&parameters.0.clone().into())
-}
-
-fn shown_command(command: &[String]) -> String {
-    python::repr(&command.into())
 }

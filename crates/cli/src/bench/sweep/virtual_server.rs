@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use crestline_sim::profile::Profile;
 use serde_json::{Map, Value};
 
+use super::args::CommandArgs;
+use super::bench_command::{Bench, Client};
 use super::layout;
 use super::overrides;
 use super::params::Combination;
@@ -18,22 +20,28 @@ use crate::perf::files;
 use crate::problem::Problem;
 use crate::sim;
 
-/// What a benchmark is run against.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Host {
-    /// A server that is started and ended.
-    Process,
-    /// The simulated engine in virtual time.
-    Virtual(Box<VirtualServer>),
+/// Without `--virtual-time` a server is started, and nothing stands for it.
+pub(crate) fn of(
+    args: &CommandArgs,
+    experiment: &Path,
+    parameters: &Combination,
+    command: &[String],
+) -> Result<Option<VirtualServer>, Problem> {
+    if !args.virtual_time {
+        return Ok(None);
+    }
+    VirtualServer::of(experiment, parameters, command).map(Some)
 }
 
-impl Host {
-    /// The benchmark's command with its service here.
-    pub(crate) fn service_of(&self, bench: Vec<String>) -> Vec<String> {
-        match self {
-            Self::Process => bench,
-            Self::Virtual(server) => server.as_service_of(&bench),
-        }
+/// Refuses a benchmark that would look for a service to connect to.
+pub(crate) fn check_client(bench: &Bench) -> Result<(), Problem> {
+    match bench.client {
+        Client::Own => Ok(()),
+        Client::Program => Err(Problem::usage(format!(
+            "--virtual-time needs a benchmark of crestline's own, and not {}",
+            bench.command[0]
+        ))
+        .hint("give --bench-cmd 'crestline bench serve ...': in virtual time there is nothing to connect to")),
     }
 }
 
@@ -149,7 +157,7 @@ mod tests {
         assert_eq!(Profile::from_toml("again", &text).unwrap(), expected);
         assert_eq!(
             server.file,
-            Path::new("e/crestline/profiles/SERVE--max_num_seqs=8.toml")
+            Path::new("e/crestline/profiles/SERVE-max_num_seqs=8.toml")
         );
     }
 
@@ -158,7 +166,7 @@ mod tests {
         let server = server("crestline sim").unwrap();
         let bench =
             "crestline bench serve --base-url http://h:1 --num-prompts 5 --base_url=http://i";
-        let url = "sim:e/crestline/profiles/SERVE--max_num_seqs=8.toml";
+        let url = "sim:e/crestline/profiles/SERVE-max_num_seqs=8.toml";
         assert_eq!(
             server.as_service_of(&words(bench)).join(" "),
             format!("crestline bench serve --base-url {url} --num-prompts 5")

@@ -1,0 +1,180 @@
+//! Files of results: one a run, one a combination, one an experiment, as vLLM's tools read them.
+//!
+//! A file is there as a whole or not at all. Measures nothing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::fingerprint::{self, Fingerprint};
+use super::params::Combination;
+use super::table_csv;
+use crate::problem::Problem;
+
+/// The key that says which run of its combination one is.
+const NUMBER: &str = "run_number";
+
+/// What a run was made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// Its number; -1 is a warm-up.
+    pub(crate) number: i64,
+    pub(crate) serve: &'a Combination,
+    pub(crate) bench: &'a Combination,
+    pub(crate) fingerprint: &'a Fingerprint,
+}
+
+impl Origin<'_> {
+    /// Parameters of both sides as they stand in a run. Where both have a name, it is the benchmark's.
+    fn parameters(&self) -> Map<String, Value> {
+        let both = self.serve.0.iter().chain(&self.bench.0);
+        both.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+
+    /// A result as it is kept: with its number and parameters, which take the place of measured values of the same name.
+    pub(crate) fn stamp(&self, result: Value) -> Value {
+        let Value::Object(mut run) = result else {
+            return result;
+        };
+        run.insert(NUMBER.to_owned(), self.number.into());
+        run.extend(self.parameters());
+        run.insert(
+            fingerprint::KEY.to_owned(),
+            self.fingerprint.to_string().into(),
+        );
+        Value::Object(run)
+    }
+
+    /// Why a run that is there is not this one.
+    fn misfit(&self, run: &Value) -> Option<String> {
+        if run[NUMBER].as_i64() != Some(self.number) {
+            return Some("it is not complete: it does not say which run it is".to_owned());
+        }
+        for (key, value) in self.parameters() {
+            match run.get(&key) {
+                Some(own) if *own == value => {}
+                Some(own) => return Some(format!("its {key} is {own}, not {value}")),
+                None => return Some(format!("it does not say its {key}")),
+            }
+        }
+        self.fingerprint.misfit(run.get(fingerprint::KEY))
+    }
+}
+
+/// Whether a run has to be made.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Found {
+    /// It is there.
+    Done(Value),
+    /// Nothing is there.
+    Missing,
+    /// What is there is something else, for this reason.
+    Other(String),
+}
+
+/// Looks for a run that an earlier command made.
+pub(crate) fn find(path: &Path, origin: &Origin<'_>) -> Result<Found, Problem> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(error) => {
+            let problem = Problem::failed(format!("{}: cannot be read", path.display()));
+            return Err(problem.because(&error));
+        }
+    };
+    Ok(match serde_json::from_str::<Value>(&text) {
+        Ok(run) if run.is_object() => match origin.misfit(&run) {
+            None => Found::Done(run),
+            Some(why) => Found::Other(why),
+        },
+        Ok(_) => Found::Other("it holds no result".to_owned()),
+        Err(error) => Found::Other(format!("it is no JSON ({error})")),
+    })
+}
+
+/// A failure as it is kept.
+pub(crate) fn failure(
+    number: Option<i64>,
+    kind: &str,
+    problem: &Problem,
+    serve: &Combination,
+    bench: Option<&Combination>,
+) -> Value {
+    let mut failure = Map::new();
+    if let Some(number) = number {
+        failure.insert(NUMBER.to_owned(), number.into());
+    }
+    failure.insert("error_type".to_owned(), kind.into());
+    failure.insert("error".to_owned(), problem.to_string().into());
+    failure.insert("serve_overrides".to_owned(), json!(serve.0));
+    if let Some(bench) = bench {
+        failure.insert("bench_overrides".to_owned(), json!(bench.0));
+    }
+    Value::Object(failure)
+}
+
+/// Writes a value as Python's `json.dump` with an indent of 4 does.
+pub(crate) fn write(path: &Path, value: &Value) -> Result<(), Problem> {
+    let mut out = Vec::new();
+    let mut serializer =
+        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    value
+        .serialize(&mut serializer)
+        .expect("a JSON value has a text");
+    write_whole(path, &out)
+}
+
+/// Writes the rows of all runs.
+pub(crate) fn write_table(path: &Path, runs: &[Value]) -> Result<(), Problem> {
+    write_whole(path, table_csv::text(runs).as_bytes())
+}
+
+/// Writes a file beside its place and puts it there when it is whole.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let written = || -> io::Result<()> {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        let beside = beside(path);
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    written().map_err(|error| {
+        Problem::failed(format!("{}: cannot be written", path.display()))
+            .because(&error)
+            .hint("make room or permit it, and go on with --resume")
+    })
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Puts something that is there out of the way: behind its name comes a number that is not taken.
+pub(crate) fn put_aside(path: &Path, folder: &Path) -> Result<PathBuf, Problem> {
+    let moved = || -> io::Result<PathBuf> {
+        fs::create_dir_all(folder)?;
+        let name = path.file_name().unwrap_or_default();
+        let numbered = (1u32..).map(|number| {
+            let mut name = name.to_owned();
+            name.push(format!("~{number}"));
+            folder.join(name)
+        });
+        let free = numbered.into_iter().find(|place| !place.exists());
+        let free = free.expect("numbers do not end");
+        fs::rename(path, &free)?;
+        Ok(free)
+    };
+    moved().map_err(|error| {
+        Problem::failed(format!("{}: cannot be put aside", path.display())).because(&error)
+    })
+}
