@@ -17,6 +17,7 @@ mod results;
 mod serve;
 mod server;
 mod shown;
+mod sla;
 mod table_csv;
 mod virtual_server;
 
@@ -28,5 +29,6 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeSla(args) => sla::run(args),
     }
 }

@@ -537,6 +537,7 @@ impl Desk<'_, '_> {
                 .collect(),
             tried: self.ledger.tried(self.now),
             dwells: self.ledger.dwells(self.now),
+            began: self.ledger.began(),
             spent: self.ledger.spent(self.now),
             health: self.watch.total(),
             interrupted,

@@ -2,9 +2,13 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+mod sla;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
+
+pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
@@ -20,6 +24,8 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
+    #[command(name = "serve_sla", alias = "serve-sla")]
+    ServeSla(Box<SweepSlaArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.

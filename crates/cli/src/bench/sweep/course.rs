@@ -215,7 +215,12 @@ impl<'a> Course<'a> {
     }
 
     /// Puts a failure down. One of a server is none of the run alone.
-    fn run_failed(&mut self, task: &Task<'_>, kind: Kind, problem: Problem) -> Result<(), Halt> {
+    pub(crate) fn run_failed(
+        &mut self,
+        task: &Task<'_>,
+        kind: Kind,
+        problem: Problem,
+    ) -> Result<(), Halt> {
         let origin = &task.origin;
         let file = layout::run_failure(task.folder, origin.number);
         let failure = results::failure(
@@ -273,7 +278,7 @@ impl<'a> Course<'a> {
 }
 
 /// Removes the record of a failure that is none any more.
-fn remove(file: &Path) -> Result<(), Halt> {
+pub(crate) fn remove(file: &Path) -> Result<(), Halt> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let problem = Problem::failed(format!("{}: cannot be removed", file.display()));

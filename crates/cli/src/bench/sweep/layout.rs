@@ -61,6 +61,19 @@ pub(crate) fn table(experiment: &Path) -> PathBuf {
     experiment.join("summary.csv")
 }
 
+/// The runs that the answer to one SLA rests on.
+pub(crate) fn sla(folder: &Path, criteria: &str) -> PathBuf {
+    folder.join(within_limit(
+        sanitised(&format!("SLA--{criteria}")),
+        ".json",
+    ))
+}
+
+/// All answers of an experiment.
+pub(crate) fn answers(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sla.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))

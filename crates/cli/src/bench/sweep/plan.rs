@@ -190,7 +190,8 @@ fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     })
 }
 
-fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
+/// Reads `--serve-alias`.
+pub(crate) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
     typed
         .iter()
         .map(|text| {
