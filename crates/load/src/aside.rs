@@ -4,6 +4,7 @@
 //! only, also where the load goes over HTTP/2.
 
 use std::io;
+use std::time::Duration;
 
 use crestline_core::record::Failure;
 use crestline_core::units::Nanos;
@@ -20,6 +21,8 @@ use crate::client::wire::Wire;
 use crate::engine::headers;
 use crate::target::Target;
 
+/// Between two looks at whether an answer is still wanted.
+const LOOK: Duration = Duration::from_millis(20);
 /// Longest answer, in bytes.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
 /// Most of an answer's text that an error repeats, in characters.
@@ -92,6 +95,12 @@ pub enum AsideError {
         path: String,
         /// The limit.
         limit: Nanos,
+    },
+    /// Whoever asked does not want it any more.
+    #[error("{path}: not waited for")]
+    GivenUp {
+        /// What was asked for.
+        path: String,
     },
     /// Another status than 200.
     #[error("{path}: HTTP {status}{}", after_colon(.text))]
@@ -182,6 +191,15 @@ impl Aside {
         self.ask("GET", path, &[])
     }
 
+    /// The same as long as `goes_on` says so, which is asked each 20 ms.
+    pub fn get_while(
+        &mut self,
+        path: &str,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Reply, AsideError> {
+        self.ask_while("GET", path, &[], goes_on)
+    }
+
     /// Gets JSON, such as that of `/v1/models`.
     pub fn get_json<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, AsideError> {
         read_json(path, &self.get(path)?)
@@ -207,18 +225,27 @@ impl Aside {
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Reply, AsideError> {
+        self.ask_while(method, path, body, || true)
+    }
+
+    fn ask_while(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Reply, AsideError> {
         let request = self.request(method, path, body);
         let idle = self.idle.take().filter(Wire::is_idle_and_open);
         let exchange = exchange(&self.route, idle, path, &request);
         let limit = self.timeout;
         let answered = self.runtime.block_on(async {
-            let timed = tokio::time::timeout(limit.to_duration(), exchange).await;
-            timed.unwrap_or_else(|_| {
-                Err(AsideError::Timeout {
-                    path: path.to_owned(),
-                    limit,
-                })
-            })
+            let path = path.to_owned();
+            tokio::select! {
+                answered = exchange => answered,
+                () = tokio::time::sleep(limit.to_duration()) => Err(AsideError::Timeout { path, limit }),
+                () = given_up(goes_on) => Err(AsideError::GivenUp { path }),
+            }
         })?;
         self.idle = answered.wire;
         if answered.status == 200 {
@@ -245,6 +272,12 @@ impl Aside {
         let length = body.len().to_string();
         head.extend(["Content-Length: ", &length, "\r\n\r\n"]);
         [head.as_bytes(), body].concat()
+    }
+}
+
+async fn given_up(mut goes_on: impl FnMut() -> bool) {
+    while goes_on() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

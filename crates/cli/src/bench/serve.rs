@@ -6,9 +6,12 @@
 use std::fs;
 use std::path::Path;
 
+use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
+use crestline_workload::Workload;
+use crestline_workload::plan::WorkloadPlan;
 
 use super::args::ServeArgs;
 use super::beside;
@@ -21,7 +24,7 @@ use super::plan::{self, Surroundings, Translation};
 use super::runs::{self, Turn};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::problems::Flags;
+use crate::problems::{self, Flags, Stage};
 use crate::{console, moment, signals};
 
 /// What hints call the flags.
@@ -76,11 +79,23 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
 }
 
 /// Refuses what can be refused of the flags before the service is there, and gives what the user should know of them.
-pub(crate) fn check(args: &ServeArgs) -> Result<Vec<String>, Problem> {
+/// Prompts that are `known` are not made again.
+pub(crate) fn check(
+    args: &ServeArgs,
+    known: &mut Vec<WorkloadPlan>,
+) -> Result<Vec<String>, Problem> {
+    let is_named = args.connection.model.is_some();
     let mut args = args.clone();
-    // Without a model, the service is asked for one.
     args.connection.model.get_or_insert_with(String::new);
-    plan::translate(&args, &Surroundings::default()).map(|translation| notes(&translation))
+    let translation = plan::translate(&args, &Surroundings::default())?;
+    let prompts = &translation.plan.workload;
+    // Without a model, the service is asked for one, and that says which tokenizer.
+    if is_named && !known.contains(prompts) {
+        Workload::open(prompts)
+            .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
+        known.push(prompts.clone());
+    }
+    Ok(notes(&translation))
 }
 
 /// What the user should know of how the flags are read.

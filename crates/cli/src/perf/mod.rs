@@ -3,7 +3,7 @@
 //! Reads flags, runs the plan, shows what comes of it and writes evalscope's files. Measures nothing itself.
 
 pub(crate) mod args;
-pub(crate) mod files;
+mod files;
 pub(crate) mod plan;
 mod session;
 

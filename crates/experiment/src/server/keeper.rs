@@ -1,53 +1,99 @@
-//! The keeper of a server: a process between this program and the server, that ends the server and all its descendants when
-//! its standard input is closed.
+//! The keeper of a process: it stands between this program and a server, and ends the server with all its descendants when its
+//! standard input is closed.
 //!
 //! That input is a pipe from the program that measures. It is closed when that program wishes so, and by the system when it
-//! ends, panics or is killed. Orphans of the server become the keeper's children, so that it knows when none is left.
+//! ends, panics or is killed. Here are the words of both sides and the keeper's course; [`super::family`] ends processes,
+//! [`super::launch`] starts them.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crestline_core::units::Nanos;
 use crestline_load::clock;
-use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::signal::{SigSet, Signal};
 use serde::{Deserialize, Serialize};
 
-/// Between two looks at the processes.
-const LOOK: Duration = Duration::from_millis(20);
+use super::family::Family;
+use super::launch::{self, Launch};
+use super::port::Address;
 
-/// What is kept, as the first line of the keeper's input.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Between two looks at a file that somebody else has locked.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long another keeper may take to end what it keeps: more than one takes whose program was killed.
+const TURN_PATIENCE: Nanos = Nanos::from_secs(15);
+
+/// The first line of the input.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// Start this and keep it.
+    Keep(Task),
+    /// Become this.
+    Launch(Launch),
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Variables in addition to the keeper's own.
+    /// Variables in addition to this program's own.
     pub environment: Vec<(String, String)>,
-    /// File for all that it prints.
+    /// File that all that it prints is appended to.
     pub log: PathBuf,
     /// Time between the request to end and the end by force.
     pub grace: Nanos,
+    /// File that is locked as long as any of its processes lives, so that no two of a kind do at once. Waited for.
+    pub lock: Option<PathBuf>,
+    /// Where nobody may listen when it starts.
+    pub free: Option<Address>,
+}
+
+impl Task {
+    /// A command that is nobody's server.
+    pub fn of_command(command: Vec<String>, log: PathBuf, grace: Nanos) -> Self {
+        Self {
+            command,
+            environment: Vec::new(),
+            log,
+            grace,
+            lock: None,
+            free: None,
+        }
+    }
+}
+
+/// What the keeper is told later, a line each; the end of the input is [`Wish::Hurry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Wish {
+    /// End within the grace.
+    End = 1,
+    /// End within [`super::family::HURRIED_GRACE`].
+    Hurry = 2,
+    /// End by force.
+    Force = 3,
 }
 
 /// What the keeper says, a line each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
-    /// The server runs as this process.
+pub(super) enum Word {
+    /// It runs as this process.
     Started(u32),
     /// It cannot be started.
     Failed(String),
-    /// Its process has ended; others of it may be left.
+    /// Somebody listens where nobody should.
+    Taken,
+    /// Another keeper still has the file locked.
+    Locked,
+    /// Its first process has ended; others may be left.
     Ended(Ending),
     /// None of its processes is left.
     Gone,
@@ -78,43 +124,66 @@ impl fmt::Display for Ending {
     }
 }
 
-/// Is the keeper: reads the task, starts the server, and returns when nothing of it is left.
-pub fn keep(input: impl Read + Send + 'static, mut out: impl Write) -> io::Result<()> {
-    // Interruptions from the terminal are for the program that measures, which closes the input then.
-    SigSet::all().thread_block()?;
-    nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    adopt_orphans()?;
+/// What was wished last, by its number; 0 for nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wishes(Arc<AtomicU8>);
+
+impl Wishes {
+    pub(super) fn is_at_least(&self, wish: Wish) -> bool {
+        self.0.load(Ordering::Relaxed) >= wish as u8
+    }
+
+    fn put(&self, wish: Wish) {
+        self.0.fetch_max(wish as u8, Ordering::Relaxed);
+    }
+}
+
+/// Is the keeper, or what it starts: reads the order, and returns when nothing is left to keep.
+pub fn keep(input: impl Read + Send + 'static, out: impl Write) -> io::Result<()> {
     let mut input = io::BufReader::new(input);
     let mut line = String::new();
-    input.read_line(&mut line)?;
-    let task: Task = serde_json::from_str(&line)?;
-    let server = match spawn(&task) {
-        Ok(server) => server,
-        Err(error) => return say(&mut out, &Word::Failed(error.to_string())),
-    };
-    say(&mut out, &Word::Started(server.as_raw().cast_unsigned()))?;
-    let mut family = Family {
-        server,
-        grace: task.grace,
-        wished: closing(input),
-        asked: None,
-        ending: None,
-    };
-    // Where nobody listens any more, the input is closed too.
-    while let Some(word) = family.watch() {
-        let _ = say(&mut out, &word);
+    if input.read_line(&mut line)? == 0 {
+        return Ok(());
     }
-    let _ = say(&mut out, &Word::Gone);
+    match serde_json::from_str(&line)? {
+        Order::Launch(launch) => launch::launch(&launch),
+        Order::Keep(task) => keep_task(&task, input, out),
+    }
+}
+
+fn keep_task(
+    task: &Task,
+    input: impl BufRead + Send + 'static,
+    mut out: impl Write,
+) -> io::Result<()> {
+    set_apart()?;
+    let wishes = listen(input);
+    let (mut family, _lock) = match start(task, &wishes) {
+        Ok(started) => started,
+        Err(word) => return say(&mut out, &word),
+    };
+    let started = Word::Started(family.server());
+    // Where nobody hears it any more, the input is closed too.
+    drop(say(&mut out, &started));
+    while let Some(ending) = family.watch() {
+        drop(say(&mut out, &Word::Ended(ending)));
+    }
+    drop(say(&mut out, &Word::Gone));
     Ok(())
 }
 
-fn say(out: &mut impl Write, word: &Word) -> io::Result<()> {
-    writeln!(out, "{}", serde_json::to_string(word)?)?;
-    out.flush()
+/// Interruptions, from the terminal or by name, are for the program that measures: it closes the input then.
+fn set_apart() -> io::Result<()> {
+    SigSet::all().thread_block()?;
+    // Not possible for who leads a group already, which is as good.
+    let _ = nix::unistd::setsid();
+    adopt_orphans()
 }
 
 #[cfg(target_os = "linux")]
 fn adopt_orphans() -> io::Result<()> {
+    // Another name than the program's, so that `killall crestline` does not meet it.
+    let _ = nix::sys::prctl::set_name(c"server-keeper");
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
@@ -123,125 +192,53 @@ fn adopt_orphans() -> io::Result<()> {
     Ok(())
 }
 
-fn spawn(task: &Task) -> io::Result<Pid> {
-    let (program, arguments) = task
-        .command
-        .split_first()
-        .ok_or_else(|| io::Error::other("there is no command"))?;
-    let log = File::create(&task.log)
-        .map_err(|error| io::Error::other(format!("{}: {error}", task.log.display())))?;
-    let child = Command::new(program)
-        .args(arguments)
-        .envs(task.environment.iter().cloned())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .process_group(0)
-        .spawn()?;
-    Ok(Pid::from_raw(child.id().cast_signed()))
+/// The processes, and the lock that is held for them.
+fn start(task: &Task, wishes: &Wishes) -> Result<(Family, Option<File>), Word> {
+    let lock = task.lock.as_deref().map(|path| turn(path, wishes));
+    let lock = lock.transpose()?;
+    if task.free.as_ref().is_some_and(Address::is_taken) {
+        return Err(Word::Taken);
+    }
+    let server = launch::start(task).map_err(|error| Word::Failed(error.to_string()))?;
+    Ok((Family::new(server, task.grace, wishes.clone()), lock))
 }
 
-/// Becomes true at the end of the input.
-fn closing(mut input: impl Read + Send + 'static) -> Arc<AtomicBool> {
-    let closed = Arc::new(AtomicBool::new(false));
-    let done = Arc::clone(&closed);
+/// The file, locked.
+fn turn(path: &Path, wishes: &Wishes) -> Result<File, Word> {
+    let failed = |error: &io::Error| Word::Failed(format!("{}: {error}", path.display()));
+    let file = File::options().create(true).append(true).open(path);
+    let file = file.map_err(|error| failed(&error))?;
+    let began = clock::monotonic();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let is_late = clock::monotonic().saturating_sub(began) > TURN_PATIENCE;
+        if is_late || wishes.is_at_least(Wish::End) {
+            return Err(Word::Locked);
+        }
+        clock::sleep(LOOK);
+    }
+}
+
+fn say(out: &mut impl Write, word: &Word) -> io::Result<()> {
+    writeln!(out, "{}", serde_json::to_string(word)?)?;
+    out.flush()
+}
+
+/// Hears wishes until the end of the input.
+fn listen(input: impl BufRead + Send + 'static) -> Wishes {
+    let wishes = Wishes::default();
+    let heard = wishes.clone();
     thread::spawn(move || {
-        // Whatever ends it, there is nobody any more who could wish anything.
-        let _ = io::copy(&mut input, &mut io::sink());
-        done.store(true, Ordering::Relaxed);
+        for line in input.lines().map_while(Result::ok) {
+            if let Ok(wish) = serde_json::from_str(&line) {
+                heard.put(wish);
+            }
+        }
+        heard.put(Wish::Hurry);
     });
-    closed
-}
-
-/// The server and its descendants.
-struct Family {
-    server: Pid,
-    grace: Nanos,
-    wished: Arc<AtomicBool>,
-    /// When the end was asked for.
-    asked: Option<Nanos>,
-    ending: Option<Ending>,
-}
-
-impl Family {
-    /// The end of the server's own process, once; `None` when nobody is left.
-    fn watch(&mut self) -> Option<Word> {
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => {
-                    self.end_if_wished();
-                    clock::sleep(LOOK);
-                }
-                Ok(status) => {
-                    if status.pid() == Some(self.server)
-                        && let Some(ending) = ending(status)
-                    {
-                        self.ending = Some(ending);
-                        return Some(Word::Ended(ending));
-                    }
-                }
-                Err(Errno::EINTR) => {}
-                Err(_) => return None,
-            }
-        }
-    }
-
-    /// A server that has ended leaves nobody behind.
-    fn end_if_wished(&mut self) {
-        if !self.wished.load(Ordering::Relaxed) && self.ending.is_none() {
-            return;
-        }
-        let now = clock::monotonic();
-        match self.asked {
-            None => {
-                self.asked = Some(now);
-                self.signal(Signal::SIGTERM);
-            }
-            Some(asked) if now.saturating_sub(asked) >= self.grace => self.signal(Signal::SIGKILL),
-            Some(_) => {}
-        }
-    }
-
-    /// To the server's group, and to those who have left it and lost their parents.
-    fn signal(&self, signal: Signal) {
-        let _ = killpg(self.server, signal);
-        for orphan in children() {
-            let _ = kill(orphan, signal);
-        }
-    }
-}
-
-fn ending(status: WaitStatus) -> Option<Ending> {
-    match status {
-        WaitStatus::Exited(_, code) => Some(Ending::Code(code)),
-        WaitStatus::Signaled(_, signal, _) => Some(Ending::Signal(signal as i32)),
-        _ => None,
-    }
-}
-
-/// Processes whose parent is this one, by the system's own list.
-fn children() -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let own = std::process::id();
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| parent(*pid) == Some(own))
-        .map(Pid::from_raw)
-        .collect()
-}
-
-/// The fourth field; the second, the program's name, may have blanks and brackets.
-fn parent(pid: i32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// Ends a server whose keeper was killed.
-pub(super) fn kill_group(server: u32) {
-    if server > 0 {
-        let _ = killpg(Pid::from_raw(server.cast_signed()), Signal::SIGKILL);
-    }
+    wishes
 }

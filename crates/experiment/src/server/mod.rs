@@ -1,38 +1,41 @@
 //! A server under test as a process of its own: started, waited for until it is healthy, stopped until nothing of it is left.
 //!
-//! It is not started here but by its [keeper](keeper), a small process that ends it with all its children when this program
-//! ends, however that happens. Knows no flags of any server: which command, which address and which page are told.
+//! It is not started here but by its [keeper], a small process that ends it with all its children when this program ends,
+//! however that happens. Knows no flags of any server: which command, which address and which page are told.
 
+mod family;
 pub mod keeper;
+mod kept;
+mod launch;
 mod port;
+mod processes;
 mod tail;
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
-use std::thread;
 use std::time::Duration;
 
 use crestline_core::units::Nanos;
-use crestline_load::aside::Aside;
+use crestline_load::aside::{Aside, AsideError};
 use crestline_load::clock;
 use crestline_load::engine::Stop;
 use crestline_load::target::Target;
 
-use keeper::{Ending, Task, Word};
+use keeper::{Ending, Task};
+pub use kept::{KeeperCommand, Kept, StartError};
 pub use port::Address;
 
 /// Between two looks at a server that is not ready yet.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);
 /// Longest time for one answer of its health page.
 const HEALTH_PATIENCE: Nanos = Nanos::from_secs(5);
-/// How long a keeper may take beyond the grace of its server.
-const KEEPER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a port may stay taken after its server has gone.
 const PORT_PATIENCE: Nanos = Nanos::from_secs(10);
 /// Lines of the log that an error shows.
 const TAIL: usize = 20;
+/// File beside the log that is locked while a server lives: one at a time for the logs of a folder.
+const LOCK: &str = "server.lock";
 
 /// A server that is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,36 +52,28 @@ pub struct ServerPlan {
     pub ready_within: Nanos,
     /// Time between the request to end and the end by force.
     pub grace: Nanos,
-    /// File for all that it prints; written anew.
+    /// File that all that it prints is appended to; its folder is made. Of all servers with logs in one folder, also
+    /// those of other runs of this program, only one lives at a time.
     pub log: PathBuf,
-}
-
-/// How the keeper is started: this program again, with the argument that makes it one.
-#[derive(Debug, Clone)]
-pub struct KeeperCommand {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
 }
 
 /// Why there is no server, or not any more.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Somebody else would be measured.
-    #[error("something listens at {0} already")]
-    PortTaken(Address),
-    /// The keeper cannot be started or spoken to.
-    #[error("the server's keeper cannot be started")]
-    Keeper(#[source] io::Error),
-    /// The command cannot be run.
-    #[error("{program} cannot be started: {why}")]
-    Start {
-        /// First word of the command.
-        program: String,
-        /// The system's error.
-        why: String,
+    /// It does not run.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no place for its log.
+    #[error("{}: cannot be written", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
+    /// Its health page cannot be asked for.
+    #[error("the server's health cannot be asked for")]
+    Health(#[source] AsideError),
     /// It ended by itself.
     #[error("the server ended {ending}{}", shown(tail))]
     Ended {
@@ -116,87 +111,73 @@ fn shown(tail: &[String]) -> String {
 #[derive(Debug)]
 pub struct Server {
     plan: ServerPlan,
-    keeper: Child,
-    /// Closed, it tells the keeper to end.
-    wish: Option<ChildStdin>,
-    words: Receiver<Word>,
-    pid: u32,
-    ending: Option<Ending>,
-    is_gone: bool,
+    process: Kept,
+    started: Nanos,
+    /// Where in the log its own lines begin.
+    log_from: u64,
 }
 
 impl Server {
-    /// Starts it, where nothing listens at its address yet.
-    pub fn start(plan: ServerPlan, keeper: &KeeperCommand) -> Result<Self, ServerError> {
-        if plan.address.answers() {
-            return Err(ServerError::PortTaken(plan.address));
-        }
-        let mut child = Command::new(&keeper.program)
-            .args(&keeper.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(ServerError::Keeper)?;
-        let wish = child.stdin.take();
-        let words = listen(&mut child);
-        let mut server = Self {
-            keeper: child,
-            wish,
-            words,
-            pid: 0,
-            ending: None,
-            is_gone: false,
-            plan,
-        };
-        server.send_task().map_err(ServerError::Keeper)?;
-        match server.words.recv() {
-            Ok(Word::Started(pid)) => {
-                server.pid = pid;
-                Ok(server)
-            }
-            Ok(Word::Failed(why)) => Err(ServerError::Start {
-                program: server.plan.command.first().cloned().unwrap_or_default(),
-                why,
-            }),
-            _ => Err(ServerError::Keeper(io::ErrorKind::UnexpectedEof.into())),
-        }
-    }
-
-    fn send_task(&mut self) -> io::Result<()> {
+    /// Starts it, where nobody has its port. `stop` is looked at from here on in all that waits.
+    pub fn start(
+        plan: ServerPlan,
+        keeper: &KeeperCommand,
+        stop: &Stop,
+    ) -> Result<Self, ServerError> {
+        let log_from = begin_log(&plan.log).map_err(|source| ServerError::Log {
+            path: plan.log.clone(),
+            source,
+        })?;
         let task = Task {
-            command: self.plan.command.clone(),
-            environment: self.plan.environment.clone(),
-            log: self.plan.log.clone(),
-            grace: self.plan.grace,
+            command: plan.command.clone(),
+            environment: plan.environment.clone(),
+            log: plan.log.clone(),
+            grace: plan.grace,
+            lock: Some(plan.log.with_file_name(LOCK)),
+            free: Some(plan.address.clone()),
         };
-        let Some(wish) = &mut self.wish else {
-            return Ok(());
-        };
-        serde_json::to_writer(&mut *wish, &task)?;
-        wish.write_all(b"\n")?;
-        wish.flush()
+        let process = Kept::start(&task, keeper, stop).map_err(|error| match error {
+            StartError::Interrupted => ServerError::Interrupted,
+            other => other.into(),
+        })?;
+        Ok(Self {
+            plan,
+            process,
+            started: clock::monotonic(),
+            log_from,
+        })
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.pid
+        self.process.pid()
     }
 
-    /// Waits until it is healthy.
-    pub fn ready(&mut self, target: &Target, stop: &Stop) -> Result<(), ServerError> {
-        let began = clock::monotonic();
+    /// Waits until it is healthy, and tells how long that took from its start.
+    pub fn ready(&mut self, target: &Target, stop: &Stop) -> Result<Nanos, ServerError> {
+        let mut aside = None;
         loop {
             self.alive()?;
-            let Err(why) = health(target, &self.plan.health) else {
-                return Ok(());
+            let aside = match &mut aside {
+                Some(aside) => aside,
+                none => none.insert(asker(target)?),
             };
+            let process = &mut self.process;
+            let goes_on = || process.ending().is_none() && !stop.is_asked();
+            let answer = aside.get_while(&self.plan.health, goes_on);
+            let taken = clock::monotonic().saturating_sub(self.started);
+            let Err(why) = answer else {
+                // Whoever answers, it is not a server that has ended.
+                return self.alive().map(|()| taken);
+            };
+            self.alive()?;
             if stop.is_asked() {
                 return Err(ServerError::Interrupted);
             }
-            if clock::monotonic().saturating_sub(began) > self.plan.ready_within {
+            if taken > self.plan.ready_within {
                 return Err(ServerError::NotReady {
                     within: self.plan.ready_within,
-                    why,
+                    why: why.to_string(),
                     tail: self.tail(),
                 });
             }
@@ -206,17 +187,7 @@ impl Server {
 
     /// An error where it has ended by itself.
     pub fn alive(&mut self) -> Result<(), ServerError> {
-        loop {
-            match self.words.try_recv() {
-                Ok(word) => self.hear(&word),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.ending.get_or_insert(Ending::Unknown);
-                    break;
-                }
-            }
-        }
-        match self.ending {
+        match self.process.ending() {
             None => Ok(()),
             Some(ending) => Err(ServerError::Ended {
                 ending,
@@ -227,80 +198,40 @@ impl Server {
 
     /// The last lines that it printed.
     pub fn tail(&self) -> Vec<String> {
-        tail::lines(&self.plan.log, TAIL)
+        tail::lines(&self.plan.log, self.log_from, TAIL)
     }
 
-    /// Where all that it prints goes.
-    pub fn log(&self) -> &Path {
-        &self.plan.log
+    /// Where all that it prints goes, and how long the file was when it started.
+    pub fn log(&self) -> (&Path, u64) {
+        (&self.plan.log, self.log_from)
     }
 
-    /// Ends it, and waits until none of its processes is left and its port is free.
-    pub fn stop(mut self) -> Result<(), ServerError> {
-        self.end();
+    /// Ends it, and waits until none of its processes is left and its port is free. Where someone has asked to stop, its
+    /// processes have less time, and the port is not waited for.
+    pub fn stop(self, stop: &Stop) -> Result<(), ServerError> {
+        self.process.end(stop);
         let began = clock::monotonic();
-        while self.plan.address.answers() {
+        while !stop.is_asked() && self.plan.address.is_taken() {
             if clock::monotonic().saturating_sub(began) > PORT_PATIENCE {
-                return Err(ServerError::PortHeld(self.plan.address.clone()));
+                return Err(ServerError::PortHeld(self.plan.address));
             }
             clock::sleep(LOOK);
         }
         Ok(())
     }
-
-    fn hear(&mut self, word: &Word) {
-        match word {
-            Word::Ended(ending) => self.ending = Some(*ending),
-            Word::Gone => self.is_gone = true,
-            Word::Started(_) | Word::Failed(_) => {}
-        }
-    }
-
-    /// The keeper does it; where that has been killed itself, what is known of the server is.
-    fn end(&mut self) {
-        drop(self.wish.take());
-        let patience = self.plan.grace.to_duration() + KEEPER_PATIENCE;
-        while !self.is_gone {
-            match self.words.recv_timeout(patience) {
-                Ok(word) => self.hear(&word),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        if !self.is_gone {
-            drop(self.keeper.kill());
-            keeper::kill_group(self.pid);
-        }
-        drop(self.keeper.wait());
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.wish.is_some() {
-            self.end();
-        }
+/// The length of the log after a line that says when this start was.
+fn begin_log(path: &Path) -> io::Result<u64> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
     }
+    let mut log = File::options().create(true).append(true).open(path)?;
+    let now = jiff::Timestamp::from_nanosecond(clock::wall().0.into()).unwrap_or_default();
+    writeln!(log, "--- crestline: started at {now:.0} ---")?;
+    Ok(log.metadata()?.len())
 }
 
-/// What the keeper says, from a thread of its own.
-fn listen(keeper: &mut Child) -> Receiver<Word> {
-    let (sender, receiver) = channel();
-    if let Some(said) = keeper.stdout.take() {
-        thread::spawn(move || {
-            let lines = BufReader::new(said).lines().map_while(Result::ok);
-            for word in lines.filter_map(|line| serde_json::from_str(&line).ok()) {
-                if sender.send(word).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    receiver
-}
-
-/// Nothing where the page answers with 200, else what it says.
-fn health(target: &Target, page: &str) -> Result<(), String> {
-    let mut aside =
-        Aside::new(target, HEALTH_PATIENCE, &[], |_| None).map_err(|error| error.to_string())?;
-    aside.get(page).map(drop).map_err(|error| error.to_string())
+fn asker(target: &Target) -> Result<Aside, ServerError> {
+    Aside::new(target, HEALTH_PATIENCE, &[], |_| None).map_err(ServerError::Health)
 }

@@ -7,28 +7,28 @@ use std::path::Path;
 /// Bytes of the file that are looked at.
 const REACH: u64 = 64 * 1024;
 
-/// Its last lines, at most so many; none where it cannot be read.
-pub(super) fn lines(path: &Path, most: usize) -> Vec<String> {
-    let Ok(text) = end(path) else {
+/// Its last lines behind `from`, at most so many; none where it cannot be read.
+pub(super) fn lines(path: &Path, from: u64, most: usize) -> Vec<String> {
+    let Ok(text) = end(path, from) else {
         return Vec::new();
     };
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    let from = lines.len().saturating_sub(most);
-    lines[from..]
+    let first = lines.len().saturating_sub(most);
+    lines[first..]
         .iter()
         .map(|line| (*line).to_owned())
         .collect()
 }
 
-fn end(path: &Path) -> std::io::Result<String> {
+fn end(path: &Path, from: u64) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(REACH)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(REACH).max(from)))?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(REACH).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -47,7 +47,16 @@ mod tests {
             writeln!(text, "line {number}").unwrap();
         }
         std::fs::write(&path, text + "\n\nno end").unwrap();
-        assert_eq!(lines(&path, 3), ["line 19998", "line 19999", "no end"]);
-        assert!(lines(&folder.path().join("none"), 3).is_empty());
+        assert_eq!(lines(&path, 0, 3), ["line 19998", "line 19999", "no end"]);
+        assert!(lines(&folder.path().join("none"), 0, 3).is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_start_printed_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "before\nafter\n").unwrap();
+        assert_eq!(lines(&path, 7, 3), ["after"]);
+        assert!(lines(&path, 13, 3).is_empty());
     }
 }

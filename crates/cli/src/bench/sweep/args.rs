@@ -51,7 +51,7 @@ pub(crate) struct CommandArgs {
     /// Command of the benchmark; `crestline bench serve` is run without a process of its own.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) bench_cmd: String,
-    /// Command to run after each benchmark, in place of resetting the server's caches.
+    /// Command to run after each benchmark, in place of resetting the server's caches; '' if there is nothing to reset.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) after_bench_cmd: Option<String>,
     /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
@@ -71,6 +71,9 @@ pub(crate) struct CommandArgs {
         allow_negative_numbers = true
     )]
     pub(crate) server_ready_timeout: f64,
+    /// Where the server is asked, if its command does not say it with --host and --port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server_address: Option<String>,
     /// The page that answers 200 when it is.
     #[arg(long, value_name = "PATH", default_value = "/health")]
     pub(crate) server_health_path: String,

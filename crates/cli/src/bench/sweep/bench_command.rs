@@ -89,15 +89,26 @@ impl Bench {
         Ok((Self { client, command }, note))
     }
 
-    /// Refuses what can be refused of a run before anything is started, and gives what the user should know of it.
-    pub(crate) fn check(&self, command: &[String]) -> Result<Vec<String>, Problem> {
-        match self.client {
-            Client::Own => {
-                let args = own_args(command, Path::new(""))?;
-                serve::check(&args).map_err(|problem| problem.within("--bench-cmd"))
-            }
-            Client::Program => Ok(Vec::new()),
+    /// Refuses what can be refused of runs before anything is started, and gives what the user should know of them.
+    pub(crate) fn check<'a>(
+        &self,
+        commands: impl Iterator<Item = &'a [String]>,
+    ) -> Result<Vec<String>, Problem> {
+        let mut notes = Vec::new();
+        if self.client == Client::Program {
+            return Ok(notes);
         }
+        let mut known = Vec::new();
+        for command in commands {
+            let args = own_args(command, Path::new(""))?;
+            let told = serve::check(&args, &mut known);
+            for note in told.map_err(|problem| problem.within("--bench-cmd"))? {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        Ok(notes)
     }
 
     /// The command of a run of this number. A prompt that was sent before may be answered from the service's prefix cache, so

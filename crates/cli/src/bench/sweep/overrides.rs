@@ -60,6 +60,8 @@ enum Found {
 
 impl Setting {
     fn of(key: &str, value: &Value, aliases: &[Alias]) -> Self {
+        let short = aliases.iter().find(|alias| alias.short == key);
+        let key = short.map_or(key, |alias| &alias.key);
         let (head, tail) = match key.split_once('.') {
             Some((head, tail)) => (head, format!(".{tail}")),
             None => (key, String::new()),

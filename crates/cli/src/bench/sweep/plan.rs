@@ -127,12 +127,11 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
             notes.push(note.clone());
         }
     }
-    for cell in servers.iter().flat_map(|server| &server.cells) {
-        for note in bench_program.check(&cell.command)? {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
+    let server = ServerSettings::of(&args.commands)?;
+    for cells in servers.iter().filter(|cells| cells.simulated.is_none()) {
+        server.check(&cells.command)?;
     }
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
@@ -142,7 +141,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
         bench: bench_program,
-        server: ServerSettings::of(&args.commands)?,
+        server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
         notes,

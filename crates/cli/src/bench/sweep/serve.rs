@@ -29,34 +29,14 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sweep)?;
-    let mut table = Table::default();
     let done = all
         .servers
         .iter()
-        .try_for_each(|jobs| jobs.run(&mut course, &mut table));
-    let written = table.write(&sweep);
-    if !table.rows.is_empty() {
-        console::say(&overview::table(&table.cells));
-    }
+        .try_for_each(|jobs| jobs.run(&mut course));
+    let written = all.write(&sweep);
     let exit = course.finish(done);
     written?;
     exit
-}
-
-/// The rows of all runs that are there.
-#[derive(Debug, Default)]
-struct Table {
-    rows: Vec<Value>,
-    cells: Vec<CellRuns>,
-}
-
-impl Table {
-    fn write(&self, sweep: &Sweep) -> Result<(), Problem> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        results::write_table(&layout::table(&sweep.experiment), &self.rows)
-    }
 }
 
 /// All runs of a sweep, in order.
@@ -100,6 +80,27 @@ impl<'a> Jobs<'a> {
         }
     }
 
+    /// Writes and shows what is there of all runs, whichever command made them.
+    fn write(&self, sweep: &Sweep) -> Result<(), Problem> {
+        let mut cells = Vec::new();
+        for cell in self.servers.iter().flat_map(|jobs| &jobs.cells) {
+            let runs = cell.found()?;
+            if !runs.is_empty() {
+                cells.push(CellRuns {
+                    serve: cell.serve.name(),
+                    bench: cell.cell.parameters.name(),
+                    runs,
+                });
+            }
+        }
+        if cells.is_empty() {
+            return Ok(());
+        }
+        console::say(&overview::table(&cells));
+        let rows: Vec<Value> = cells.into_iter().flat_map(|cell| cell.runs).collect();
+        results::write_table(&layout::table(&sweep.experiment), &rows)
+    }
+
     /// All commands and files.
     fn shown(&self, sweep: &Sweep) -> String {
         let mut lines = Vec::new();
@@ -120,21 +121,20 @@ impl<'a> Jobs<'a> {
 
 impl ServerJobs<'_> {
     /// Makes what is missing, on a server that is started only where something is.
-    fn run(&self, course: &mut Course<'_>, table: &mut Table) -> Result<(), Halt> {
-        let mut is_complete = true;
+    fn run(&self, course: &mut Course<'_>) -> Result<(), Halt> {
+        let mut missing = Vec::new();
         for cell in &self.cells {
-            is_complete &= cell.is_complete()?;
+            if cell.is_complete()? {
+                cell.tell_found(course.sweep)?;
+            } else {
+                missing.push(cell);
+            }
         }
-        if is_complete {
-            return self
-                .cells
-                .iter()
-                .try_for_each(|cell| cell.run(course, None, table));
+        if missing.is_empty() {
+            return Ok(());
         }
         course.on_server(self.server, &mut |course, host| {
-            self.cells
-                .iter()
-                .try_for_each(|cell| cell.run(course, Some(&mut *host), table))
+            missing.iter().try_for_each(|cell| cell.run(course, host))
         })
     }
 }
@@ -181,63 +181,55 @@ impl<'a> CellJobs<'a> {
     }
 
     fn is_complete(&self) -> Result<bool, Problem> {
+        Ok(self.found()?.len() == self.runs.len())
+    }
+
+    /// Its runs that are there.
+    fn found(&self) -> Result<Vec<Value>, Problem> {
+        let mut rows = Vec::new();
         for job in &self.runs {
-            if !matches!(self.task(job).find()?, Found::Done(_)) {
-                return Ok(false);
+            if let Found::Done(row) = self.task(job).find()? {
+                rows.push(row);
             }
         }
-        Ok(true)
+        Ok(rows)
+    }
+
+    fn tell_found(&self, sweep: &Sweep) -> Result<(), Problem> {
+        for job in &self.runs {
+            let task = self.task(job);
+            console::say(&shown::run_found(&task, &task.command_of_run(sweep)));
+        }
+        self.sum_up()
     }
 
     /// Makes what is missing, and puts all runs together.
-    fn run(
-        &self,
-        course: &mut Course<'_>,
-        mut host: Option<&mut Host>,
-        table: &mut Table,
-    ) -> Result<(), Halt> {
-        let mut rows = Vec::new();
-        let done = self.rows(course, host.as_deref_mut(), &mut rows);
-        let written = if rows.is_empty() {
-            Ok(())
-        } else {
-            let summary = layout::summary(&self.cell.folder);
-            results::write(&summary, &Value::Array(rows.clone()))
-        };
-        if !rows.is_empty() {
-            table.cells.push(CellRuns {
-                serve: self.serve.name(),
-                bench: self.cell.parameters.name(),
-                runs: rows.clone(),
-            });
-        }
-        table.rows.extend(rows);
-        done?;
-        Ok(written?)
+    fn run(&self, course: &mut Course<'_>, host: &mut Host) -> Result<(), Halt> {
+        let done = self.make(course, host);
+        self.sum_up()?;
+        done
     }
 
-    fn rows(
-        &self,
-        course: &mut Course<'_>,
-        mut host: Option<&mut Host>,
-        rows: &mut Vec<Value>,
-    ) -> Result<(), Halt> {
-        if let (Some(host), Some(job)) = (host.as_deref_mut(), &self.warm_up)
-            && !self.is_complete()?
-        {
+    fn make(&self, course: &mut Course<'_>, host: &mut Host) -> Result<(), Halt> {
+        if let Some(job) = &self.warm_up {
             course.measure(host, &self.task(job))?;
         }
         for job in &self.runs {
             let task = self.task(job);
-            match (task.find()?, host.as_deref_mut()) {
-                (Found::Done(row), _) => {
-                    console::say(&shown::run_found(&task, &task.command_of_run(course.sweep)));
-                    rows.push(row);
-                }
-                (_, Some(host)) => rows.extend(course.measure(host, &task)?),
-                (_, None) => {}
+            if let Found::Done(_) = task.find()? {
+                console::say(&shown::run_found(&task, &task.command_of_run(course.sweep)));
+            } else {
+                course.measure(host, &task)?;
             }
         }
         Ok(())
+    }
+
+    fn sum_up(&self) -> Result<(), Problem> {
+        let rows = self.found()?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        results::write(&layout::summary(&self.cell.folder), &Value::Array(rows))
     }
 }

@@ -9,7 +9,9 @@ mod crest;
 mod criteria;
 mod documents;
 mod gpus;
+mod pchip;
 mod plan;
+mod runs;
 
 use serde_json::{Value, json};
 
@@ -32,7 +34,7 @@ pub(super) fn run(args: &SweepSlaArgs) -> Result<Exit, Problem> {
     let sla = plan::translate(args)?;
     let all = Combined::all(&sla)?;
     if args.serve.runs.dry_run {
-        console::say(&shown(&sla, &all));
+        console::say(&shown(&all));
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sla.sweep)?;
@@ -147,7 +149,7 @@ impl Gathered {
 }
 
 /// What would be done.
-fn shown(sla: &SlaSweep, all: &[Vec<Combined<'_>>]) -> String {
+fn shown(all: &[Vec<Combined<'_>>]) -> String {
     let mut lines = Vec::new();
     for server in all {
         lines.extend(
@@ -156,7 +158,7 @@ fn shown(sla: &SlaSweep, all: &[Vec<Combined<'_>>]) -> String {
                 .map(|first| super::shown::server_begins(first.server)),
         );
         for combined in server {
-            lines.push(combined.shown(sla));
+            lines.push(combined.shown());
         }
         lines.push("[END SERVER]".to_owned());
     }

@@ -4,7 +4,6 @@
 //! and measures nothing.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crestline_sim::profile::Profile;
@@ -15,8 +14,8 @@ use super::bench_command::{Bench, Client};
 use super::layout;
 use super::overrides;
 use super::params::Combination;
+use super::results;
 use crate::command::{self, Parsed, Sub};
-use crate::perf::files;
 use crate::problem::Problem;
 use crate::sim;
 
@@ -80,16 +79,7 @@ impl VirtualServer {
 
     /// Writes the profile, whole or not at all.
     pub(crate) fn put_down(&self) -> Result<(), Problem> {
-        let unwritten = |error: &dyn std::error::Error| {
-            Problem::failed(format!("cannot write the profile {}", self.file.display()))
-                .because(error)
-                .hint("choose another --output-dir, or make room")
-        };
-        if let Some(folder) = self.file.parent() {
-            fs::create_dir_all(folder).map_err(|error| unwritten(&error))?;
-        }
-        files::write_text(&self.file, self.profile.to_toml().as_bytes())
-            .map_err(|error| unwritten(&error))
+        results::write_whole(&self.file, self.profile.to_toml().as_bytes())
     }
 
     /// The benchmark's command with this engine as its service.

@@ -124,19 +124,23 @@ const CASES: &[(&str, &str, &str)] = &[
         r#"{"tensor_parallel_size": 4}"#,
         "s --tensor-parallel-size 4",
     ),
+    ("s -tp 2", r#"{"tp": 4}"#, "s --tensor-parallel-size 4"),
 ];
+
+fn aliases() -> [Alias; 1] {
+    [Alias {
+        short: "tp".to_owned(),
+        key: "tensor_parallel_size".to_owned(),
+    }]
+}
 
 #[test]
 fn parameters_take_the_place_of_what_a_command_says() {
-    let aliases = [Alias {
-        short: "tp".to_owned(),
-        key: "tensor_parallel_size".to_owned(),
-    }];
     for (base, parameters, expected) in CASES {
         let base: Vec<String> = words(base).into_iter().map(str::to_owned).collect();
         let combination = Combination(serde_json::from_str(parameters).unwrap());
         assert_eq!(
-            applied(&base, &combination, &aliases),
+            applied(&base, &combination, &aliases()),
             words(expected),
             "{base:?} with {parameters}"
         );
@@ -149,9 +153,9 @@ fn a_parameter_that_is_applied_again_changes_nothing() {
     for (base, parameters, _) in CASES {
         let base: Vec<String> = words(base).into_iter().map(str::to_owned).collect();
         let combination = Combination(serde_json::from_str(parameters).unwrap());
-        let once = applied(&base, &combination, &[]);
+        let once = applied(&base, &combination, &aliases());
         assert_eq!(
-            applied(&once, &combination, &[]),
+            applied(&once, &combination, &aliases()),
             once,
             "{base:?} with {parameters}"
         );

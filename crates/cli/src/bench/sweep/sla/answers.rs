@@ -10,8 +10,8 @@ use crestline_report::search_tables::{ends, is_answered, load_name, load_text};
 use crestline_report::table::{Align, Style, Table};
 use serde_json::{Map, Value, json};
 
-use super::criteria::Sla;
-use super::plan::SlaSweep;
+use super::criteria::{Condition, Sla};
+use super::plan::{Method, SlaSweep};
 
 /// The answer for one server, one benchmark and one SLA.
 #[derive(Debug, Clone)]
@@ -37,6 +37,14 @@ impl Found {
     /// There is a load that meets the SLA.
     pub(crate) fn is_answered(&self) -> bool {
         is_answered(self.answer.outcome)
+    }
+
+    /// The condition that limits the load, as it is written in files.
+    fn limited_by(&self) -> Option<String> {
+        let binding = self.answer.binding?;
+        let mut conditions = self.sla.conditions.iter();
+        let binds = conditions.find(|condition| condition.criterion() == Some(binding));
+        Some(binds.map_or_else(|| binding.to_string(), Condition::label))
     }
 
     /// Answers with a load come first.
@@ -96,7 +104,7 @@ pub(crate) fn json(found: &Found, sla: &SlaSweep) -> Value {
             "high": interval.high,
             "probability": interval.probability,
         })),
-        "limited_by": answer.binding.map(|criterion| criterion.to_string()),
+        "limited_by": found.limited_by(),
         "requests": answer.requests,
         "requests_needed": answer.requests_needed,
         "reason": answer.reason,
@@ -172,9 +180,6 @@ fn table(group: &[&Found], variable: Variable) -> String {
             let [low, high] = ends(variable, interval);
             format!("{low} to {high}")
         });
-        let limit = answer
-            .binding
-            .map(|criterion| criterion.measure.to_string());
         let per_gpu = found.per_gpu().map(|rate| significant(rate, 4));
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         table.row([
@@ -182,7 +187,7 @@ fn table(group: &[&Found], variable: Variable) -> String {
             or_dash(answer.load.map(|load| load_name(variable, load))),
             or_dash(range),
             verdict_and_reason(answer),
-            or_dash(limit),
+            or_dash(found.limited_by()),
             or_dash(per_gpu),
             found.gpus.to_string(),
         ]);
@@ -229,7 +234,12 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
         Variable::Users => "concurrent requests",
         Variable::Rate => "req/s",
     };
-    let load = answer.load.map_or_else(
+    // vLLM's search announces its lowest load where none passed.
+    let reported = match sla.method {
+        Method::Crest { .. } => answer.load,
+        Method::Pchip => answer.load.or(Some(sla.bounds.lowest)),
+    };
+    let load = reported.map_or_else(
         || "none".to_owned(),
         |load| format!("{} {unit}", load_text(variable, load)),
     );
@@ -242,9 +252,9 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
         facts.push(format!("between {low} and {high}{likely}"));
     }
     facts.extend(
-        answer
-            .binding
-            .map(|criterion| format!("limited by {}", criterion.measure)),
+        found
+            .limited_by()
+            .map(|label| format!("limited by {label}")),
     );
     if !answer.reason.is_empty() {
         facts.push(answer.reason.clone());

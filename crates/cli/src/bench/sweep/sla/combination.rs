@@ -1,8 +1,7 @@
 //! What is looked for on one server with one benchmark: all SLAs, with their files.
 //!
-//! How loads are chosen is for `crest`; which servers there are is for the command.
+//! How loads are chosen is for `crest` and `pchip`; which servers there are is for the command.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crestline_core::search::Answer;
@@ -20,7 +19,9 @@ use super::answers::{self, Found};
 use super::crest::CrestSearch;
 use super::documents::{self, LoadDocument};
 use super::gpus;
-use super::plan::SlaSweep;
+use super::pchip::Points;
+use super::plan::{Method, SlaSweep};
+use super::runs::{self, LoadRuns};
 use crate::console;
 use crate::problem::Problem;
 
@@ -30,8 +31,23 @@ pub(crate) struct Combined<'a> {
     sla: &'a SlaSweep,
     pub(crate) server: &'a ServerCells,
     cell: &'a Cell,
-    fingerprint: Fingerprint,
+    way: Way,
+}
+
+/// How loads are looked for.
+#[derive(Debug)]
+enum Way {
+    /// One session.
+    Session(Box<Session>),
+    /// Separate runs.
+    Runs,
+}
+
+/// A session, and what it was made with.
+#[derive(Debug)]
+struct Session {
     search: CrestSearch,
+    fingerprint: Fingerprint,
 }
 
 /// All answers of a combination, and the rows of the runs that they rest on.
@@ -66,32 +82,93 @@ impl<'a> Combined<'a> {
     }
 
     fn of(sla: &'a SlaSweep, server: &'a ServerCells, cell: &'a Cell) -> Result<Self, Problem> {
-        let bench = &sla.sweep.bench;
-        let folder = layout::beside(&sla.sweep.experiment, "searches", &cell.folder);
-        let command = sla.with_percentiles(&cell.command);
-        let search = CrestSearch::prepare(&bench.command_of_run(&command, &folder), sla, folder)?;
+        let way = match sla.method {
+            Method::Crest { .. } => Way::Session(Box::new(Session::prepare(sla, server, cell)?)),
+            Method::Pchip => Way::Runs,
+        };
         Ok(Self {
-            fingerprint: Fingerprint::of(&server.command, &command, bench.client),
             sla,
             server,
             cell,
-            search,
+            way,
         })
     }
 
     /// What an earlier command has found, where that was looked for in the same way.
     pub(crate) fn find(&self) -> Result<Option<AllFound>, Problem> {
-        let Some(kept) = results::read(&self.kept())? else {
+        match &self.way {
+            Way::Session(session) => self.found_by(session),
+            Way::Runs => self.found_in_runs(),
+        }
+    }
+
+    /// Looks for the loads on a server that is up; `None` where that failed and the rest goes on.
+    pub(crate) fn search(
+        &self,
+        course: &mut Course<'_>,
+        host: &mut Host,
+    ) -> Result<Option<AllFound>, Halt> {
+        match &self.way {
+            Way::Session(session) => self.search_by(session, course, host),
+            Way::Runs => self.search_by_runs(course, host),
+        }
+    }
+
+    fn runs(&self) -> LoadRuns<'_> {
+        LoadRuns {
+            sla: self.sla,
+            server: self.server,
+            cell: self.cell,
+        }
+    }
+
+    fn found_in_runs(&self) -> Result<Option<AllFound>, Problem> {
+        let points = Points::of(self.runs())?;
+        let mut all = AllFound::default();
+        for place in 0..self.sla.slas.len() {
+            let Some(concluded) = points.concluded(&self.sla.slas[place])? else {
+                return Ok(None);
+            };
+            let found = self.found(place, concluded.answer, concluded.tokens_per_s);
+            all.rows
+                .extend(self.write_sla(place, &found, &points.rows())?);
+            all.answers.push(found);
+        }
+        Ok(Some(all))
+    }
+
+    fn search_by_runs(
+        &self,
+        course: &mut Course<'_>,
+        host: &mut Host,
+    ) -> Result<Option<AllFound>, Halt> {
+        let mut points = Points::of(self.runs())?;
+        self.runs().warm_up(course, host)?;
+        let mut all = AllFound::default();
+        for (place, sla) in self.sla.slas.iter().enumerate() {
+            console::say(&self.begins(&[place]));
+            let Some(concluded) = points.look_for(sla, course, host)? else {
+                return Ok(None);
+            };
+            let found = self.found(place, concluded.answer, concluded.tokens_per_s);
+            all.rows
+                .extend(self.write_sla(place, &found, &points.rows())?);
+            console::say(&answers::conclusion(&found, self.sla));
+            console::say("[SLA END]");
+            all.answers.push(found);
+        }
+        Ok(Some(all))
+    }
+
+    fn found_by(&self, session: &Session) -> Result<Option<AllFound>, Problem> {
+        let Some(kept) = results::read(&session.kept())? else {
             return Ok(None);
         };
         let Ok(kept) = serde_json::from_value::<Kept>(kept) else {
             return Ok(None);
         };
-        let fits = self
-            .fingerprint
-            .misfit(Some(&kept.fingerprint.into()))
-            .is_none()
-            && kept.question == json!(self.search.question());
+        let fits = kept.fingerprint == session.fingerprint.to_string()
+            && kept.question == json!(session.search.question());
         if !fits || kept.answers.len() != self.sla.slas.len() {
             return Ok(None);
         }
@@ -107,15 +184,15 @@ impl<'a> Combined<'a> {
         Ok(Some(all))
     }
 
-    /// Looks for the loads on a server that is up; `None` where that failed and the rest goes on.
-    pub(crate) fn search(
+    fn search_by(
         &self,
+        session: &Session,
         course: &mut Course<'_>,
         host: &mut Host,
     ) -> Result<Option<AllFound>, Halt> {
-        console::say(&self.begins());
-        self.clear()?;
-        let searched = host.during(&course.stop, |stop| self.search.run(stop));
+        console::say(&self.begins(&self.places()));
+        self.clear(session)?;
+        let searched = host.during(&course.stop, |stop| session.search.run(stop));
         let searched = searched.and_then(|searched| {
             searched.map_err(|problem| Halt::Failed(Kind::Benchmark, problem))
         });
@@ -123,13 +200,13 @@ impl<'a> Combined<'a> {
             Ok(searched) if searched.outcome.interrupted => return Err(Halt::Interrupted),
             Ok(searched) => searched,
             Err(Halt::Failed(kind, problem)) => {
-                course.run_failed(&self.task(), kind, problem)?;
+                course.run_failed(&self.task(session), kind, problem)?;
                 return Ok(None);
             }
             Err(halt) => return Err(halt),
         };
         let documents = documents::of(&searched, self.sla.counted_in())?;
-        let rows = self.write_loads(&documents)?;
+        let rows = self.write_loads(session, &documents)?;
         let mut all = AllFound::default();
         for (place, answer) in searched.outcome.answers.iter().enumerate() {
             let tokens_per_s = answer
@@ -140,7 +217,7 @@ impl<'a> Combined<'a> {
             console::say(&self.concludes(&found));
             all.answers.push(found);
         }
-        self.keep(&all)?;
+        session.keep(&all)?;
         remove(&layout::run_failure(&self.cell.folder, 0))?;
         console::say("[SLA END]");
         host.reset(&course.stop)?;
@@ -148,11 +225,11 @@ impl<'a> Combined<'a> {
     }
 
     /// Keeps what an earlier command left of this very search, and puts anything else out of the way.
-    fn clear(&self) -> Result<(), Problem> {
-        let (folder, made_by) = (self.search.folder(), self.made_by());
+    fn clear(&self, session: &Session) -> Result<(), Problem> {
+        let (folder, made_by) = (session.search.folder(), session.made_by());
         let own = json!({
-            "fingerprint": self.fingerprint.to_string(),
-            "question": self.search.question(),
+            "fingerprint": session.fingerprint.to_string(),
+            "question": session.search.question(),
         });
         if results::read(&made_by)?.is_some_and(|found| found == own) {
             return Ok(());
@@ -167,31 +244,25 @@ impl<'a> Combined<'a> {
                 moved.display()
             ));
         }
-        for load in self.load_folders() {
+        for load in runs::load_folders(self.cell, self.sla.variable.name()) {
             results::put_aside(&load, &aside)?;
         }
         results::write(&made_by, &own)
     }
 
-    /// Of loads that were tried before.
-    fn load_folders(&self) -> Vec<PathBuf> {
-        let begin = format!("{}=", self.sla.variable.name());
-        let entries = fs::read_dir(&self.cell.folder).into_iter().flatten();
-        let names = entries.filter_map(Result::ok).filter(|entry| {
-            let name = entry.file_name();
-            name.to_string_lossy().starts_with(&begin)
-        });
-        let mut folders: Vec<PathBuf> = names.map(|entry| entry.path()).collect();
-        folders.sort();
-        folders
-    }
-
     /// A result for each load, as whole runs have them.
-    fn write_loads(&self, documents: &[LoadDocument]) -> Result<Vec<Value>, Problem> {
+    fn write_loads(
+        &self,
+        session: &Session,
+        documents: &[LoadDocument],
+    ) -> Result<Vec<Value>, Problem> {
         let mut rows = Vec::new();
         for LoadDocument { load, document } in documents {
-            let row = self.origin().stamp(Value::Object(document.clone()));
-            let folder = self.load_folder(*load);
+            let name = self.sla.variable.name();
+            let mut document = document.clone();
+            document.insert(name.to_owned(), documents::number(*load));
+            let row = self.task(session).origin.stamp(Value::Object(document));
+            let folder = runs::load_folder(self.cell, name, *load);
             results::write(&layout::run(&folder, 0), &row)?;
             results::write(&layout::summary(&folder), &json!([row]))?;
             rows.push(row);
@@ -217,20 +288,6 @@ impl<'a> Combined<'a> {
         Ok(rows)
     }
 
-    /// Puts the answers down, for a command that goes on.
-    fn keep(&self, all: &AllFound) -> Result<(), Problem> {
-        let answers = all.answers.iter().map(|found| KeptAnswer {
-            answer: found.answer.clone(),
-            tokens_per_s: found.tokens_per_s,
-        });
-        let kept = Kept {
-            fingerprint: self.fingerprint.to_string(),
-            question: json!(self.search.question()),
-            answers: answers.collect(),
-        };
-        results::write(&self.kept(), &json!(kept))
-    }
-
     fn found(&self, place: usize, answer: Answer, tokens_per_s: Option<f64>) -> Found {
         Found {
             serve: self.server.parameters.name(),
@@ -242,46 +299,32 @@ impl<'a> Combined<'a> {
         }
     }
 
-    fn task(&self) -> Task<'_> {
+    fn task<'b>(&'b self, session: &'b Session) -> Task<'b> {
         Task {
-            origin: self.origin(),
+            origin: Origin {
+                number: 0,
+                serve: &self.server.parameters,
+                bench: &self.cell.parameters,
+                fingerprint: &session.fingerprint,
+            },
             command: &self.cell.command,
             folder: &self.cell.folder,
         }
     }
 
-    fn origin(&self) -> Origin<'_> {
-        Origin {
-            number: 0,
-            serve: &self.server.parameters,
-            bench: &self.cell.parameters,
-            fingerprint: &self.fingerprint,
-        }
-    }
-
-    fn made_by(&self) -> PathBuf {
-        self.search.folder().join("made_by.json")
-    }
-
-    fn kept(&self) -> PathBuf {
-        self.search.folder().join("answers.json")
-    }
-
-    fn load_folder(&self, load: f64) -> PathBuf {
-        let name = self.sla.variable.name();
-        self.cell
-            .folder
-            .join(format!("{name}={}", documents::text(load)))
+    fn places(&self) -> Vec<usize> {
+        (0..self.sla.slas.len()).collect()
     }
 
     fn sla_file(&self, place: usize) -> PathBuf {
         layout::sla(&self.cell.folder, &self.sla.slas[place].label())
     }
 
-    fn begins(&self) -> String {
-        let criteria = self.sla.slas.iter();
-        let criteria: Vec<String> = criteria
-            .map(|sla| format!("SLA criteria: {}", sla.shown()))
+    /// The lines before a search for these SLAs.
+    fn begins(&self, places: &[usize]) -> String {
+        let criteria: Vec<String> = places
+            .iter()
+            .map(|place| format!("SLA criteria: {}", self.sla.slas[*place].shown()))
             .collect();
         format!(
             "[SLA START]\nBenchmark overrides: {}\n{}",
@@ -300,7 +343,7 @@ impl<'a> Combined<'a> {
 
     /// The lines of what an earlier command has found.
     pub(crate) fn say_found(&self, all: &AllFound) {
-        console::say(&self.begins());
+        console::say(&self.begins(&self.places()));
         console::say("Found existing results.");
         for found in &all.answers {
             console::say(&self.concludes(found));
@@ -309,14 +352,51 @@ impl<'a> Combined<'a> {
     }
 
     /// What would be done.
-    pub(crate) fn shown(&self, sla: &SlaSweep) -> String {
+    pub(crate) fn shown(&self) -> String {
+        let first = match self.sla.method {
+            Method::Crest { .. } => self.sla.first(),
+            Method::Pchip => self.sla.bounds.highest,
+        };
         format!(
-            "{}\nTesting {}: {} and others\nBenchmark command: {}\nOutput folder: {}\n[SLA END]",
-            self.begins(),
-            sla.variable.name(),
-            documents::text(sla.first()),
-            shown::command(&sla.with_percentiles(&self.cell.command)),
-            self.cell.folder.display()
+            "{}\nTesting {}: {} first\n{}\n[SLA END]",
+            self.begins(&self.places()),
+            self.sla.variable.name(),
+            documents::text(first),
+            self.runs().shown(first)
         )
+    }
+}
+
+impl Session {
+    fn prepare(sla: &SlaSweep, server: &ServerCells, cell: &Cell) -> Result<Self, Problem> {
+        let bench = &sla.sweep.bench;
+        let folder = layout::beside(&sla.sweep.experiment, "searches", &cell.folder);
+        let command = sla.with_percentiles(&cell.command);
+        Ok(Self {
+            search: CrestSearch::prepare(&bench.command_of_run(&command, &folder), sla, folder)?,
+            fingerprint: Fingerprint::of(&server.command, &command, bench.client),
+        })
+    }
+
+    fn made_by(&self) -> PathBuf {
+        self.search.folder().join("made_by.json")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.search.folder().join("answers.json")
+    }
+
+    /// Puts the answers down, for a command that goes on.
+    fn keep(&self, all: &AllFound) -> Result<(), Problem> {
+        let answers = all.answers.iter().map(|found| KeptAnswer {
+            answer: found.answer.clone(),
+            tokens_per_s: found.tokens_per_s,
+        });
+        let kept = Kept {
+            fingerprint: self.fingerprint.to_string(),
+            question: json!(self.search.question()),
+            answers: answers.collect(),
+        };
+        results::write(&self.kept(), &json!(kept))
     }
 }

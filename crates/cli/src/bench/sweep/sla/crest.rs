@@ -53,7 +53,7 @@ impl CrestSearch {
         let args = own_args(command, &folder)?;
         refuse_misfits(&args, sla.variable)?;
         let args = cleaned(&args, sla);
-        serve::check(&args).map_err(|problem| problem.within("--bench-cmd"))?;
+        serve::check(&args, &mut Vec::new()).map_err(|problem| problem.within("--bench-cmd"))?;
         Ok(Self {
             args,
             question: question(sla),

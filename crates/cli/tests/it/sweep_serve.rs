@@ -1,0 +1,619 @@
+//! `crestline bench sweep serve` against simulated servers that it starts and ends itself.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use crate::harness::{Place, Ran};
+
+/// A port that nobody has.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// What is varied in most tests: two servers, two loads.
+fn parameters(place: &Place) {
+    let serve = json!([{"_benchmark_name": "few", "max_num_seqs": 2}, {"max_num_seqs": 8}]);
+    let bench = json!([
+        {"random_input_len": 16, "max_concurrency": 1},
+        {"random_input_len": 16, "max_concurrency": 4}
+    ]);
+    fs::write(place.path("serve.json"), serve.to_string()).unwrap();
+    fs::write(place.path("bench.json"), bench.to_string()).unwrap();
+}
+
+/// A sweep of the simulated server by these commands.
+struct Sweep {
+    place: Place,
+    port: u16,
+    bench: String,
+}
+
+impl Sweep {
+    fn new() -> Self {
+        let place = Place::new();
+        parameters(&place);
+        Self {
+            place,
+            port: free_port(),
+            bench: "crestline bench serve --model m --tokenizer builtin --random-output-len 4 --num-prompts 6".to_owned(),
+        }
+    }
+
+    fn run(&self, flags: &str) -> Ran {
+        let mut command = self.place.command("bench sweep serve");
+        let port = self.port;
+        command
+            .arg("--serve-cmd")
+            .arg(format!("crestline sim --port {port}"))
+            .arg("--bench-cmd")
+            .arg(format!("{} --port {port}", self.bench))
+            .args("--serve-params serve.json --bench-params bench.json -o results".split(' '))
+            .args(flags.split_whitespace());
+        command.output().unwrap().into()
+    }
+
+    /// Logs of servers that were started.
+    fn logs(&self) -> Vec<String> {
+        let mut names = self.place.list("results/e/crestline/servers");
+        names.retain(|name| Path::new(name).extension().is_some_and(|end| end == "log"));
+        names
+    }
+}
+
+/// All files below a folder, without those of crestline's own.
+fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path == root.join("crestline") {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn shown(text: &str, sweep: &Sweep, expected: Expect) {
+    expected.assert_eq(&text.replace(&sweep.port.to_string(), "PORT"));
+}
+
+#[test]
+fn a_sweep_leaves_the_files_that_vllm_s_own_leaves() {
+    let sweep = Sweep::new();
+    let ran = sweep.run("-e e --num-runs 2 --warmup-num-prompts 2");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let root = sweep.place.path("results/e");
+    expect![[r#"
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=1.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=1/summary.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=1/warmup.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=4/run=0.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=4/run=1.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=4/summary.json
+        SERVE--few-BENCH--random_input_len=16-max_concurrency=4/warmup.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=1/run=0.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=1/run=1.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=1/summary.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=1/warmup.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/run=0.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/run=1.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/summary.json
+        SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/warmup.json
+        summary.csv"#]]
+    .assert_eq(&files(&root).join("\n"));
+    assert!(ran.out.contains("Experiment has been saved at: results/e"));
+    let name = "results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=4";
+    let summary = sweep.place.json(&format!("{name}/summary.json"));
+    let runs: Vec<Value> = (0..2)
+        .map(|number| sweep.place.json(&format!("{name}/run={number}.json")))
+        .collect();
+    assert_eq!(summary, Value::Array(runs.clone()));
+    let keys: Vec<&str> = runs[1]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        keys[keys.len() - 5..],
+        [
+            "run_number",
+            "_benchmark_name",
+            "max_num_seqs",
+            "random_input_len",
+            "crestline_fingerprint"
+        ]
+    );
+    assert_eq!(runs[1]["run_number"], 1);
+    assert_eq!(runs[1]["max_num_seqs"], 2);
+    assert_eq!(runs[1]["completed"], 6);
+    let warm_up = sweep.place.json(&format!("{name}/warmup.json"));
+    assert_eq!(
+        (&warm_up["run_number"], &warm_up["completed"]),
+        (&json!(-1), &json!(2))
+    );
+    let mut table = csv::Reader::from_path(root.join("summary.csv")).unwrap();
+    let head = table.headers().unwrap().clone();
+    let numbers = head.iter().position(|name| name == "run_number").unwrap();
+    let rows: Vec<_> = table.records().map(Result::unwrap).collect();
+    let run_numbers: Vec<&str> = rows.iter().map(|row| &row[numbers]).collect();
+    assert_eq!(run_numbers, ["0", "1", "0", "1", "0", "1", "0", "1"]);
+    assert_eq!(&rows[7][0], "7");
+}
+
+#[test]
+fn a_sweep_that_is_complete_starts_no_server_again() {
+    let sweep = Sweep::new();
+    assert_eq!(sweep.run("-e e --num-runs 1").code, Some(0));
+    let root = sweep.place.path("results/e");
+    let table = fs::read_to_string(root.join("summary.csv")).unwrap();
+    fs::remove_file(root.join("summary.csv")).unwrap();
+    fs::remove_dir_all(root.join("crestline/servers")).unwrap();
+    for flags in ["--resume e --num-runs 1", "-e e --resume --num-runs 1"] {
+        let ran = sweep.run(flags);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(
+            ran.out
+                .matches("Found existing results.\n[SKIPPED BENCHMARK]")
+                .count(),
+            4
+        );
+        assert_eq!(fs::read_to_string(root.join("summary.csv")).unwrap(), table);
+        assert!(!root.join("crestline/servers").exists());
+    }
+}
+
+#[test]
+fn a_sweep_goes_on_with_what_is_missing_on_the_servers_that_need_it() {
+    let sweep = Sweep::new();
+    assert_eq!(sweep.run("-e e --num-runs 1").code, Some(0));
+    let root = sweep.place.path("results/e");
+    let cell = root.join("SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=1");
+    let kept = fs::read_to_string(cell.join("summary.json")).unwrap();
+    fs::remove_dir_all(root.join("crestline/servers")).unwrap();
+    fs::remove_file(cell.join("run=0.json")).unwrap();
+    let ran = sweep.run("--resume e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out.matches("[SKIPPED BENCHMARK]").count(), 3);
+    assert_eq!(ran.out.matches("[BEGIN SERVER]").count(), 1);
+    assert_ne!(fs::read_to_string(cell.join("summary.json")).unwrap(), kept);
+    assert_eq!(sweep.logs(), ["SERVE-max_num_seqs=8.log"]);
+}
+
+#[test]
+fn a_run_that_was_made_otherwise_is_made_again_and_kept() {
+    let mut sweep = Sweep::new();
+    assert_eq!(sweep.run("-e e --num-runs 1").code, Some(0));
+    sweep.bench.push_str(" --temperature 0.5");
+    let ran = sweep.run("--resume e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let file = "SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.json";
+    assert!(
+        ran.err.contains(&format!(
+            "note: results/e/{file} is not used, since it was made with another benchmark command; it is now results/e/crestline/replaced/{file}~1"
+        )),
+        "{}",
+        ran.err
+    );
+    let replaced = sweep
+        .place
+        .json(&format!("results/e/crestline/replaced/{file}~1"));
+    assert_eq!(replaced["completed"], 6);
+}
+
+#[test]
+fn a_file_that_is_no_result_is_made_again() {
+    let sweep = Sweep::new();
+    assert_eq!(sweep.run("-e e --num-runs 1").code, Some(0));
+    let root = sweep.place.path("results/e");
+    let cell = root.join("SERVE--few-BENCH--random_input_len=16-max_concurrency=1");
+    for (text, why) in [
+        ("{\"completed\": 6", "it is no JSON"),
+        ("[]", "it holds no result"),
+        ("{\"completed\": 6}", "it is not complete"),
+        (
+            "{\"run_number\": 0, \"_benchmark_name\": \"few\", \"max_num_seqs\": 3}",
+            "its max_num_seqs is 3, not 2",
+        ),
+        (
+            "{\"run_number\": 0, \"_benchmark_name\": \"few\", \"max_num_seqs\": 2, \"random_input_len\": 16, \"max_concurrency\": 1}",
+            "another tool measured it",
+        ),
+    ] {
+        fs::write(cell.join("run=0.json"), text).unwrap();
+        let ran = sweep.run("--resume e --num-runs 1");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(
+            ran.err.contains(&format!("is not used, since {why}")),
+            "{}",
+            ran.err
+        );
+        assert_eq!(ran.out.matches("[SKIPPED BENCHMARK]").count(), 3);
+    }
+}
+
+#[test]
+fn an_experiment_that_is_there_or_not_there_is_told_before_anything_starts() {
+    let sweep = Sweep::new();
+    fs::create_dir_all(sweep.place.path("results/e")).unwrap();
+    let refused = |flags: &str, expected: Expect| {
+        let ran = sweep.run(flags);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.out.is_empty());
+        shown(&ran.err, &sweep, expected);
+    };
+    refused(
+        "-e e",
+        expect![[r#"
+        error: results/e is there already
+          hint: add --resume to go on with it, or give another --experiment-name
+    "#]],
+    );
+    refused(
+        "--resume none",
+        expect![[r#"
+        error: there is no experiment results/none
+          hint: check --output-dir and the name
+    "#]],
+    );
+    refused(
+        "--resume",
+        expect![[r#"
+        error: --resume does not say which experiment
+          hint: add its name, as in --resume 20261122_101500, or give --experiment-name
+    "#]],
+    );
+    refused(
+        "-e new --num-runs 0",
+        expect![[r#"
+        error: --num-runs must be a number from 1 to 4294967295, not 0
+    "#]],
+    );
+    refused(
+        "-e new --link-vars max_num_seqs=none",
+        expect![[r#"
+        error: --link-vars leaves no combination
+          hint: both files need the linked parameters, with values that are equal somewhere
+    "#]],
+    );
+    assert_eq!(files(&sweep.place.path("results")), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_wrong_with_a_benchmark_command_is_told_before_anything_starts() {
+    let mut sweep = Sweep::new();
+    let own = sweep.bench.clone();
+    let mut refused = |bench: &str, expected: Expect| {
+        sweep.bench = bench.to_owned();
+        let ran = sweep.run("-e e");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(!sweep.place.path("results").exists());
+        shown(&ran.err, &sweep, expected);
+    };
+    refused(
+        "no-such-program bench serve",
+        expect![[r#"
+        error: --bench-cmd: there is no program no-such-program
+          hint: check its name and PATH; `crestline bench serve` needs no other program
+    "#]],
+    );
+    refused(
+        &format!("{own} --num-prompt 0"),
+        expect![[r#"
+        error: --bench-cmd: --num-prompts must be a number from 1 to 4294967295, not 0
+    "#]],
+    );
+    refused(
+        &format!("{own} --no-such-flag"),
+        expect![[r#"
+        error: --bench-cmd: unknown argument --no-such-flag
+          hint: `--help` lists all flags
+    "#]],
+    );
+    refused(
+        &format!("{own} --num-runs 3"),
+        expect![[r#"
+        error: --bench-cmd: --num-runs has no place in a sweep
+          hint: the sweep has a --num-runs of its own
+    "#]],
+    );
+    refused(
+        &format!("{own} --dry-run"),
+        expect![[r#"
+        error: --bench-cmd: --dry-run has no place in a sweep
+          hint: the sweep has a --dry-run of its own
+    "#]],
+    );
+    refused(
+        &format!("{own} --append-result"),
+        expect![[r#"
+        error: --bench-cmd: --append-result has no place in a sweep
+          hint: each run of a sweep has a file of its own
+    "#]],
+    );
+    refused(
+        "crestline bench serve 'a",
+        expect![[r#"
+        error: --bench-cmd has a quote without its end
+          hint: close it
+    "#]],
+    );
+    refused(
+        "",
+        expect![[r#"
+        error: --bench-cmd: there is no program --port
+          hint: check its name and PATH; `crestline bench serve` needs no other program
+    "#]],
+    );
+}
+
+#[test]
+fn prompts_that_cannot_be_made_are_told_before_anything_starts() {
+    let mut sweep = Sweep::new();
+    for flags in [
+        "--tokenizer none",
+        "--tokenizer builtin --dataset-name custom --dataset-path none.jsonl",
+    ] {
+        sweep.bench = format!("crestline bench serve --model m {flags}");
+        let ran = sweep.run("-e e");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.starts_with("error: --bench-cmd: "), "{}", ran.err);
+        assert!(ran.err.contains("none"), "{}", ran.err);
+        assert!(!sweep.place.path("results").exists());
+    }
+}
+
+#[test]
+fn a_dry_run_shows_every_command_and_file_and_starts_nothing() {
+    let sweep = Sweep::new();
+    let serve = json!({"a": {"max_num_seqs": 1}, "b": {"max_num_seqs": 2}, "c": {"tp": 2, "enable_prefix_caching": false}});
+    fs::write(sweep.place.path("serve.json"), serve.to_string()).unwrap();
+    let bench =
+        json!([{"request_rate": 0.5}, {"request_rate": 2}, {"num_prompts": 3, "ignore_eos": true}]);
+    fs::write(sweep.place.path("bench.json"), bench.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1 --dry-run --serve-alias tp=tensor_parallel_size");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!sweep.place.path("results").exists());
+    shown(
+        &ran.out,
+        &sweep,
+        expect![[r#"
+            [BEGIN SERVER]
+            Server overrides: {'_benchmark_name': 'a', 'max_num_seqs': 1}
+            Server command: ['crestline', 'sim', '--port', 'PORT', '--max-num-seqs', '1']
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 0.5}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--a-BENCH--request_rate=0.5/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 2}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--a-BENCH--request_rate=2/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--a-BENCH--num_prompts=3-ignore_eos=True/run=0.json
+            [END BENCHMARK]
+            [END SERVER]
+            [BEGIN SERVER]
+            Server overrides: {'_benchmark_name': 'b', 'max_num_seqs': 2}
+            Server command: ['crestline', 'sim', '--port', 'PORT', '--max-num-seqs', '2']
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 0.5}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--b-BENCH--request_rate=0.5/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 2}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--b-BENCH--request_rate=2/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--b-BENCH--num_prompts=3-ignore_eos=True/run=0.json
+            [END BENCHMARK]
+            [END SERVER]
+            [BEGIN SERVER]
+            Server overrides: {'_benchmark_name': 'c', 'tp': 2, 'enable_prefix_caching': False}
+            Server command: ['crestline', 'sim', '--port', 'PORT', '--tensor-parallel-size', '2', '--no-enable-prefix-caching']
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 0.5}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--c-BENCH--request_rate=0.5/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'request_rate': 2}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--c-BENCH--request_rate=2/run=0.json
+            [END BENCHMARK]
+            [BEGIN BENCHMARK]
+            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
+            Run Number: 0
+            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
+            Output file: results/e/SERVE--c-BENCH--num_prompts=3-ignore_eos=True/run=0.json
+            [END BENCHMARK]
+            [END SERVER]
+        "#]],
+    );
+}
+
+#[test]
+fn linked_parameters_leave_the_combinations_in_which_they_are_equal() {
+    let sweep = Sweep::new();
+    let bench = json!([{"max_concurrency": 2}, {"max_concurrency": 8}, {"random_input_len": 5}]);
+    fs::write(sweep.place.path("bench.json"), bench.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1 --dry-run --link-vars max_num_seqs=max_concurrency");
+    let files: Vec<&str> = ran
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("Output file: "))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "results/e/SERVE--few-BENCH--max_concurrency=2/run=0.json",
+            "results/e/SERVE--max_num_seqs=8-BENCH--max_concurrency=8/run=0.json"
+        ]
+    );
+}
+
+/// A stand-in for a program that measures: writes down that it was called, and the result that it was told to.
+fn program(place: &Place, name: &str, result: &str) {
+    let path = place.path(name);
+    let text = format!(
+        "#!/bin/sh\necho \"$@\" >> {calls}\nwhile [ $# -gt 0 ]; do\n  case $1 in --result-dir) dir=$2;; --result-filename) file=$2;; esac\n  shift\ndone\necho measuring\n{result}\n",
+        calls = place.path("calls").display()
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn another_program_measures_and_its_result_is_kept() {
+    let mut sweep = Sweep::new();
+    program(
+        &sweep.place,
+        "bench.sh",
+        "echo '{\"completed\": 3, \"max_concurrency\": 7, \"duration\": 0.1}' > $dir/$file",
+    );
+    sweep.bench = "./bench.sh --percentile-metrics queue --a 1".to_owned();
+    let ran = sweep.run("-e e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let run = sweep
+        .place
+        .json("results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=4/run=0.json");
+    // A parameter takes the place of a measured value, as in vLLM's own files.
+    assert_eq!(
+        (&run["completed"], &run["max_concurrency"]),
+        (&json!(3), &json!(4))
+    );
+    let calls = fs::read_to_string(sweep.place.path("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 4);
+    assert!(
+        calls.contains("--percentile-metrics ttft,tpot,itl,e2el,queue"),
+        "{calls}"
+    );
+}
+
+#[test]
+fn a_program_that_fails_or_writes_nothing_is_a_failed_run() {
+    for (result, why) in [
+        ("exit 3", "the benchmark ended with exit code 3"),
+        ("true", "the benchmark wrote no "),
+        ("echo '[]' > $dir/$file", "holds no result"),
+        (
+            "echo '{\"completed\": 0, \"failed\": 5}' > $dir/$file",
+            "all requests of the run failed",
+        ),
+    ] {
+        let mut sweep = Sweep::new();
+        program(&sweep.place, "bench.sh", result);
+        sweep.bench = "./bench.sh".to_owned();
+        let ran = sweep.run("-e e --num-runs 1");
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.err.contains(why) && ran.err.contains("--resume e"),
+            "{}",
+            ran.err
+        );
+        let failure = sweep.place.json(
+            "results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.failure.json",
+        );
+        assert_eq!(failure["error_type"], "BenchmarkError");
+        assert!(
+            failure["error"].as_str().unwrap().contains(why),
+            "{failure}"
+        );
+        assert_eq!(
+            failure["serve_overrides"],
+            json!({"_benchmark_name": "few", "max_num_seqs": 2})
+        );
+        assert_eq!(failure["bench_overrides"]["max_concurrency"], 1);
+    }
+}
+
+#[test]
+fn runs_of_vllm_s_own_sweep_are_used_where_vllm_measures() {
+    let mut sweep = Sweep::new();
+    program(&sweep.place, "vllm", "exit 9");
+    let names = [("few", 2, "few"), ("max_num_seqs=8", 8, "")];
+    for (folder, seqs, name) in names {
+        for users in [1, 4] {
+            let cell = format!(
+                "results/e/SERVE--{folder}-BENCH--random_input_len=16-max_concurrency={users}"
+            );
+            let cell = sweep.place.path(&cell);
+            fs::create_dir_all(&cell).unwrap();
+            let mut run = json!({"completed": 5, "duration": 0.1, "label": null, "run_number": 0});
+            if !name.is_empty() {
+                run["_benchmark_name"] = name.into();
+            }
+            run["max_num_seqs"] = seqs.into();
+            run["random_input_len"] = 16.into();
+            run["max_concurrency"] = users.into();
+            fs::write(cell.join("run=0.json"), run.to_string()).unwrap();
+        }
+    }
+    sweep.bench = format!("{} bench serve", sweep.place.path("vllm").display());
+    let ran = sweep.run("--resume e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out.matches("[SKIPPED BENCHMARK]").count(), 4);
+    assert!(!sweep.place.path("calls").exists());
+    let table = fs::read_to_string(sweep.place.path("results/e/summary.csv")).unwrap();
+    expect![[r#"
+        ,completed,duration,label,run_number,_benchmark_name,max_num_seqs,random_input_len,max_concurrency
+        0,5,0.1,,0,few,2,16,1
+        1,5,0.1,,0,few,2,16,4
+        2,5,0.1,,0,,8,16,1
+        3,5,0.1,,0,,8,16,4
+    "#]].assert_eq(&table);
+    // crestline's own figures are not put beside those of another client.
+    sweep
+        .bench
+        .push_str(" --model m --tokenizer builtin --random-output-len 4 --num-prompts 6");
+    let ran = sweep.run("--resume e --num-runs 1 --bench-native");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.err.matches("another tool measured it").count(), 4);
+}
+
+#[test]
+fn keys_are_shown_nowhere() {
+    let mut sweep = Sweep::new();
+    sweep
+        .bench
+        .push_str(" --header Authorization=Bearer-hidden");
+    let ran = sweep.run("-e e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.out.contains("hidden") && !ran.err.contains("hidden"));
+    let root = sweep.place.path("results/e");
+    for file in files(&root) {
+        let text = fs::read_to_string(root.join(&file)).unwrap();
+        assert!(!text.contains("hidden"), "{file}");
+    }
+}
