@@ -147,6 +147,13 @@ impl Race {
         self.starting += took;
     }
 
+    /// A search that had ended before the race began.
+    pub fn found(&mut self, lane: usize, contest: usize, answer: &Answer) {
+        let place = &mut self.lanes[lane].places[contest];
+        place.reach = Reach::of(answer, self.tail);
+        place.state = State::Done(answer.outcome);
+    }
+
     /// Who comes next; `None` when every search has ended or is out.
     pub fn next(&self) -> Option<Turn> {
         let open = (0..self.lanes.len()).filter(|&lane| self.is_open(lane));

@@ -74,6 +74,11 @@ pub(crate) fn answers(experiment: &Path) -> PathBuf {
     experiment.join(OWN).join("sla.json")
 }
 
+/// How configurations were raced.
+pub(crate) fn race(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("race.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))
