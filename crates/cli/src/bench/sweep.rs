@@ -23,6 +23,7 @@ mod server_command;
 mod shown;
 mod sla;
 mod table_csv;
+mod virtual_server;
 mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
