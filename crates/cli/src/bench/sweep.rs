@@ -6,21 +6,22 @@ pub(crate) mod args;
 mod bench_command;
 mod course;
 mod fingerprint;
-mod follow;
-mod kept;
+pub(super) mod follow;
+pub(super) mod kept;
 mod layout;
 mod overrides;
 mod overview;
 mod params;
 mod plan;
-mod program;
+pub(super) mod program;
 mod python;
 mod reset;
-mod results;
+pub(super) mod results;
 mod serve;
 mod server;
-mod server_command;
+pub(super) mod server_command;
 mod shown;
+mod startup;
 mod table_csv;
 mod workload;
 
@@ -33,5 +34,6 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeWorkload(args) => workload::run(args),
+        SweepCommand::Startup(args) => startup::run(args),
     }
 }

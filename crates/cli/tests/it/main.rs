@@ -21,6 +21,7 @@ mod sla_live;
 mod sla_resume;
 mod sla_virtual;
 mod sweep_serve;
+mod sweep_startup;
 mod sweep_workload;
 mod tidy;
 mod wrong_use;

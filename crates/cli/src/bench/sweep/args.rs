@@ -2,6 +2,7 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+pub(crate) mod startup;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Subcommand};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use startup::SweepStartupArgs;
 use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
@@ -25,6 +27,7 @@ pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
     #[command(name = "serve_workload", alias = "serve-workload")]
     ServeWorkload(Box<SweepWorkloadArgs>),
+    Startup(Box<SweepStartupArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
