@@ -3,6 +3,7 @@
 //! Measures nothing itself: it translates flags to plans, shows what the library crates report, and ends with an
 //! exit code of [`exit::Exit`].
 
+mod amounts;
 mod argv;
 mod bench;
 mod client_health;
@@ -20,6 +21,7 @@ mod plan_lines;
 mod problem;
 mod problems;
 mod progress;
+mod search_flags;
 mod signals;
 mod sim;
 mod values;

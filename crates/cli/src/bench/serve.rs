@@ -205,7 +205,7 @@ fn leaves_temperature(plan: &Plan) -> bool {
 }
 
 /// The flags with the service's own model where none is given.
-fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Problem> {
+pub(super) fn with_model(args: &ServeArgs, around: &Surroundings) -> Result<ServeArgs, Problem> {
     let mut args = args.clone();
     if args.connection.model.is_none() {
         let target = plan::live_target(&args, around)?;

@@ -21,7 +21,11 @@ mod serve;
 mod server;
 pub(super) mod server_command;
 mod shown;
+<<<<<<< HEAD
 mod startup;
+=======
+mod sla;
+>>>>>>> main
 mod table_csv;
 mod workload;
 
@@ -33,6 +37,7 @@ use crate::problem::Problem;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
+        SweepCommand::ServeSla(args) => sla::run(args),
         SweepCommand::ServeWorkload(args) => workload::run(args),
         SweepCommand::Startup(args) => startup::run(args),
     }

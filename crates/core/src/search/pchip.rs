@@ -18,21 +18,25 @@ const LARGEST: f64 = 1e100;
 ///
 /// `<= T`: `value - T`; `< T`: `value + 1e-8 - T`; `>= T`: `T - value`; `> T`: `T + 1e-8 - value`.
 pub fn margin(criteria: &[Criterion], values: &[f64]) -> f64 {
-    let margins = criteria.iter().zip(values).map(|(criterion, value)| {
-        let above = value - criterion.threshold;
-        let margin = match criterion.relation {
-            Relation::AtMost => above,
-            Relation::Below => value + EPSILON - criterion.threshold,
-            Relation::AtLeast => -above,
-            Relation::Above => criterion.threshold + EPSILON - value,
-        };
-        if margin.is_nan() {
-            f64::INFINITY
-        } else {
-            margin
-        }
-    });
-    margins.fold(f64::NEG_INFINITY, f64::max)
+    let margins = criteria.iter().zip(values);
+    margins
+        .map(|(criterion, value)| margin_of(criterion.relation, criterion.threshold, *value))
+        .fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// The margin of one value, of whatever measure.
+pub fn margin_of(relation: Relation, threshold: f64, value: f64) -> f64 {
+    let margin = match relation {
+        Relation::AtMost => value - threshold,
+        Relation::Below => value + EPSILON - threshold,
+        Relation::AtLeast => threshold - value,
+        Relation::Above => threshold + EPSILON - value,
+    };
+    if margin.is_nan() {
+        f64::INFINITY
+    } else {
+        margin
+    }
 }
 
 /// The search, with all margins that it was told.

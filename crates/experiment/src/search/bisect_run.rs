@@ -325,6 +325,7 @@ impl<'a> Session<'a> {
             answers: self.answers(),
             tried: self.tried(),
             dwells: self.dwells(),
+            began: Nanos::ZERO,
             spent: self.spent(),
             health: self.health,
             interrupted,
@@ -412,6 +413,7 @@ impl<'a> Session<'a> {
                         "all requests sent"
                     }
                     .to_owned(),
+                    is_void: false,
                     probe: Probe::of(&run.summary, run.good, &self.question.groups),
                 };
                 start = end;

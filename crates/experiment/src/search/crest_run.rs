@@ -468,6 +468,7 @@ impl Desk<'_> {
                 .collect(),
             tried: self.ledger.tried(self.now),
             dwells: self.ledger.dwells(self.now),
+            began: self.ledger.began(),
             spent: self.ledger.spent(self.now),
             health: self.watch.total(),
             interrupted,

@@ -258,12 +258,15 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// When the first load was applied.
+    pub(super) fn began(&self) -> Nanos {
+        let first = self.accounts.first();
+        first.map_or(Nanos::ZERO, |first| first.span.applied)
+    }
+
     /// Every dwell, with times since the search began.
     pub(super) fn dwells(&self, now: Nanos) -> Vec<Dwell> {
-        let began = self
-            .accounts
-            .first()
-            .map_or(Nanos::ZERO, |first| first.span.applied);
+        let began = self.began();
         let since = |at: Nanos| at.saturating_sub(began);
         let numbered = (1..).zip(&self.accounts);
         numbered
@@ -278,6 +281,7 @@ impl<'a> Ledger<'a> {
                         .then(|| since(account.span.counts_from)),
                     end: since(end),
                     ending: ending(account),
+                    is_void: account.void.is_some(),
                     probe: account.probe(&self.question.groups, now),
                 }
             })

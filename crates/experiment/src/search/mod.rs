@@ -6,6 +6,7 @@ mod crest_run;
 pub mod drive;
 pub mod journal;
 mod ledger;
+pub mod loads;
 pub mod outcome;
 mod past;
 mod sessions;

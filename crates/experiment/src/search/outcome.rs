@@ -15,6 +15,8 @@ pub struct SearchOutcome {
     pub tried: Vec<Tried>,
     /// Every stretch of time at one load, in order of time.
     pub dwells: Vec<Dwell>,
+    /// When the search began, on the clock of the records.
+    pub began: Nanos,
     /// What it cost, earlier commands that it went on from included.
     pub spent: Spent,
     /// How well the client kept up.
@@ -62,6 +64,8 @@ pub struct Dwell {
     pub end: Nanos,
     /// Why it ended, in a word or two.
     pub ending: String,
+    /// It says nothing of the service.
+    pub is_void: bool,
     /// Requests that count, and what each criterion and aim of the question measures over them.
     pub probe: Probe,
 }

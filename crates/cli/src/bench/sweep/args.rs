@@ -2,12 +2,18 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
+<<<<<<< HEAD
 pub(crate) mod startup;
+=======
+mod sla;
+>>>>>>> main
 pub(crate) mod workload;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
+
+pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
@@ -25,6 +31,8 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
     Serve(Box<SweepServeArgs>),
+    #[command(name = "serve_sla", alias = "serve-sla")]
+    ServeSla(Box<SweepSlaArgs>),
     #[command(name = "serve_workload", alias = "serve-workload")]
     ServeWorkload(Box<SweepWorkloadArgs>),
     Startup(Box<SweepStartupArgs>),

@@ -92,6 +92,19 @@ pub(crate) fn table(experiment: &Path) -> PathBuf {
     experiment.join("summary.csv")
 }
 
+/// The runs that the answer to one SLA rests on.
+pub(crate) fn sla(folder: &Path, criteria: &str) -> PathBuf {
+    folder.join(within_limit(
+        sanitised(&format!("SLA--{criteria}")),
+        ".json",
+    ))
+}
+
+/// All answers of an experiment.
+pub(crate) fn answers(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sla.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))
@@ -101,6 +114,17 @@ pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf 
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
     let folder = experiment.join(OWN).join("servers");
     folder.join(server_name(serve, ".log"))
+}
+
+/// The file that is locked while a program is at work in an experiment.
+pub(crate) fn lock(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sweep.lock")
+}
+
+/// The file that is locked while a server of an experiment lives, beside the folder of logs.
+pub(crate) fn server_lock(log: &Path) -> PathBuf {
+    let own = log.parent().and_then(Path::parent).unwrap_or(log);
+    own.join("server.lock")
 }
 
 /// Records of a run, whose combination has this folder.

@@ -48,11 +48,24 @@ impl Combination {
 
 /// Reads a file; without one there is one combination that sets nothing.
 pub(crate) fn read(flag: &str, path: Option<&Path>) -> Result<Vec<Combination>, Problem> {
+    read_like(
+        flag,
+        path,
+        "[{\"max_num_seqs\": 32}, {\"max_num_seqs\": 64}]",
+    )
+}
+
+/// The same of a file that looks like `example`.
+pub(crate) fn read_like(
+    flag: &str,
+    path: Option<&Path>,
+    example: &str,
+) -> Result<Vec<Combination>, Problem> {
     let Some(path) = path else {
         return Ok(vec![Combination::default()]);
     };
     let unreadable = |problem: Problem| {
-        problem.hint("the file is a list of objects, such as [{\"max_num_seqs\": 32}, {\"max_num_seqs\": 64}]")
+        problem.hint(format!("the file is a list of objects, such as {example}"))
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::usage(format!("{flag} {}: cannot be read", path.display())).because(&error)

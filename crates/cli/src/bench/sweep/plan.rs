@@ -10,6 +10,7 @@ use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
+use crate::console;
 use crate::moment;
 use crate::problem::Problem;
 use crate::values;
@@ -32,6 +33,15 @@ pub(crate) struct Sweep {
     pub(crate) output: Output,
     /// What the user should know of how the flags were read.
     pub(crate) notes: Vec<String>,
+}
+
+impl Sweep {
+    /// Says what the user should know before anything starts.
+    pub(crate) fn tell_notes(&self) {
+        for note in &self.notes {
+            console::tell(&format!("note: {note}"));
+        }
+    }
 }
 
 /// What becomes of the rest when something fails.
@@ -120,6 +130,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     for cells in &servers {
         server.check(&cells.command)?;
     }
+    notes.extend(elsewhere(&servers, &server, &bench_program));
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -133,6 +144,21 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         output: args.commands.output(),
         notes,
     })
+}
+
+/// A benchmark that asks another port than its server's measures something else, unless requests are passed on.
+fn elsewhere(servers: &[ServerCells], settings: &ServerSettings, bench: &Bench) -> Option<String> {
+    let pairs = servers.iter().flat_map(|server| {
+        let listens = settings.port(&server.command);
+        let cells = server.cells.iter();
+        cells.filter_map(move |cell| Some((listens?, bench.port(&cell.command)?)))
+    });
+    let (listens, asked) = pairs
+        .into_iter()
+        .find(|(listens, asked)| listens != asked)?;
+    Some(format!(
+        "the server listens at port {listens}, and the benchmark asks port {asked}: unless something between them passes requests on, another service is measured"
+    ))
 }
 
 /// A command as a shell would part it.
@@ -176,7 +202,12 @@ fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     })
 }
 
+<<<<<<< HEAD
 pub(super) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
+=======
+/// Reads `--serve-alias`.
+pub(crate) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
+>>>>>>> main
     typed
         .iter()
         .map(|text| {

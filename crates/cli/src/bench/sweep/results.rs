@@ -98,6 +98,18 @@ pub(crate) fn find(path: &Path, origin: &Origin<'_>) -> Result<Found, Problem> {
     })
 }
 
+/// A JSON file that is there as a whole or not at all; `None` where it is not there, or holds no JSON.
+pub(crate) fn read(path: &Path) -> Result<Option<Value>, Problem> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let problem = Problem::failed(format!("{}: cannot be read", path.display()));
+            Err(problem.because(&error))
+        }
+    }
+}
+
 /// A failure as it is kept.
 pub(crate) fn failure(
     number: Option<i64>,

@@ -25,6 +25,7 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
     let sweep = plan::translate(args)?;
     let all = Jobs::of(&sweep);
     if args.runs.dry_run {
+        sweep.tell_notes();
         console::say(&all.shown(&sweep));
         return Ok(Exit::Done);
     }

@@ -19,6 +19,7 @@ use super::bench_command::Output;
 use super::course::{Halt, Kind};
 use super::follow::Follower;
 use super::kept;
+use super::layout;
 use super::plan::ServerCells;
 use super::program;
 use super::reset::Reset;
@@ -68,6 +69,11 @@ impl ServerSettings {
     pub(crate) fn check(&self, command: &[String]) -> Result<(), Problem> {
         self.site(command)?;
         self.reset(command).map(drop)
+    }
+
+    /// The port at which a command's server listens.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        self.site(command).ok().map(|site| site.address.port)
     }
 
     fn site(&self, command: &[String]) -> Result<Site, Problem> {
@@ -124,9 +130,11 @@ impl Host {
             ready_within: settings.ready_within,
             grace: settings.grace,
             log: cells.log.clone(),
+            lock: layout::server_lock(&cells.log),
         };
         let mut server =
             Server::start(plan, &kept::keeper(), stop).map_err(|error| halt(&error, &target))?;
+        console::say(&format!("Server log: {}", cells.log.display()));
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();
             let target = target.clone();
@@ -141,8 +149,7 @@ impl Host {
             });
         match ready {
             Ok(after) => {
-                let log = cells.log.display();
-                console::say(&format!("Server ready after: {after} (its log: {log})"));
+                console::say(&format!("Server ready after: {:.2} s", after.as_secs_f64()));
                 Ok(Self {
                     reset_log: cells.log.with_file_name(RESET_LOG),
                     server,
@@ -203,8 +210,11 @@ impl Host {
             if let Err(error) = self.server.alive() {
                 return Err(halt(&error, &self.target));
             }
+            let (server, stop) = (&mut self.server, &self.stop);
+            let goes_on = || server.alive().is_ok() && !stop.is_asked();
             let pages = Aside::new(&self.target, self.target.total_timeout, &[], |_| None);
-            let is_well = pages.is_ok_and(|mut pages| pages.get(&self.health).is_ok());
+            let answer = pages.and_then(|mut pages| pages.get_while(&self.health, goes_on));
+            let is_well = answer.is_ok();
             let is_late = clock::monotonic().saturating_sub(began) > NEWS_PATIENCE;
             if is_well || is_late || self.stop.is_asked() {
                 return Ok(());
@@ -215,7 +225,7 @@ impl Host {
 
     /// Makes it forget the prompts of the run before.
     pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
-        let done = self.reset.run(&self.target, self.reset_log.clone(), stop);
+        let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
             ended.map_or(Halt::Failed(Kind::Server, problem), |error| {
@@ -241,7 +251,7 @@ fn halt(error: &ServerError, target: &Target) -> Halt {
             Some("stop what has the port, or give the server another one")
         }
         ServerError::Start(StartError::Locked(_)) => {
-            Some("wait for the other sweep, or give this one another --experiment-name")
+            Some("wait for the end of the server of an earlier sweep, which the file is locked for")
         }
         ServerError::NotReady { .. } => Some(
             "--server-address and --server-health-path say where it is asked, --server-ready-timeout how long",

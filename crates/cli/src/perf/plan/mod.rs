@@ -4,7 +4,6 @@
 //! flag names by `@file`. Every refusal happens here, before any load.
 
 mod address;
-mod amounts;
 mod generation;
 mod loads;
 mod output;

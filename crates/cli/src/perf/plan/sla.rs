@@ -2,24 +2,21 @@
 
 use std::num::NonZeroU32;
 
-use crestline_core::search::{Bounds, Budget, Question, Variable};
+use crestline_core::search::{Bounds, Question, Variable};
 use crestline_core::sla::{
     CriteriaError, CriterionFault, Group, Measure, Slo, Timed, parse_groups, parse_slo,
 };
 use crestline_experiment::plan::{BisectPlan, Method, Resume, SearchPlan, Spacing};
 
-use super::amounts;
 use crate::perf::args::{self, Arrival, LoadArgs, PerfArgs, SearchMethod, SlaArgs};
 use crate::problem::Problem;
-use crate::values;
+use crate::{search_flags, values};
 
 /// Evalscope's defaults.
 const DEFAULT_LOWEST: f64 = 1.0;
 const DEFAULT_HIGHEST: f64 = 65536.0;
 const DEFAULT_RUNS: i64 = 3;
 const DEFAULT_MULTIPLIER: f64 = 2.0;
-const DEFAULT_CONFIDENCE: f64 = 0.9;
-const DEFAULT_TOLERANCE: f64 = 0.05;
 
 /// The search that is asked for, if one is.
 pub(super) fn search(
@@ -152,9 +149,9 @@ fn question(
         first: first(&args.load, variable, bounds, notes)?,
         groups,
         slo: slo.unwrap_or_default(),
-        confidence: confidence(sla)?,
-        tolerance: tolerance(sla)?,
-        budget: budget(&sla.sla_budget)?,
+        confidence: search_flags::confidence(sla.sla_confidence.as_deref())?,
+        tolerance: search_flags::tolerance(sla.sla_tolerance.as_deref())?,
+        budget: search_flags::budget(&sla.sla_budget)?,
     })
 }
 
@@ -300,57 +297,6 @@ fn first(
         ));
     }
     Ok(first)
-}
-
-fn confidence(args: &SlaArgs) -> Result<f64, Problem> {
-    let Some(text) = &args.sla_confidence else {
-        return Ok(DEFAULT_CONFIDENCE);
-    };
-    amounts::share(text)
-        .filter(|share| (0.5..1.0).contains(share))
-        .ok_or_else(|| {
-            Problem::usage(format!(
-                "--sla-confidence must be from 0.5 to below 1, not {text}"
-            ))
-            .hint("write 0.9 or 90%")
-        })
-}
-
-fn tolerance(args: &SlaArgs) -> Result<f64, Problem> {
-    let Some(text) = &args.sla_tolerance else {
-        return Ok(DEFAULT_TOLERANCE);
-    };
-    amounts::share(text)
-        .filter(|share| *share > 0.0 && *share <= 0.5)
-        .ok_or_else(|| {
-            Problem::usage(format!(
-                "--sla-tolerance must be above 0 and at most 0.5, not {text}"
-            ))
-            .hint("write 0.05 or 5%")
-        })
-}
-
-fn budget(typed: &[String]) -> Result<Budget, Problem> {
-    let mut budget = Budget::default();
-    for text in typed {
-        let amount = amounts::amount(text).ok_or_else(|| {
-            Problem::usage(format!("--sla-budget cannot be {text}"))
-                .hint("write a time (90s, 10m, 1h), requests (20000req, 20kreq) or tokens of answers (5Mtok), above 0")
-        })?;
-        let twice = match amount {
-            amounts::Amount::Time(time) => budget.time.replace(time).is_some(),
-            amounts::Amount::Requests(count) => budget.requests.replace(count).is_some(),
-            amounts::Amount::Tokens(count) => budget.tokens.replace(count).is_some(),
-        };
-        if twice {
-            return Err(Problem::usage(format!(
-                "--sla-budget has two values of one kind: {}",
-                values::list(typed)
-            ))
-            .hint("give at most one time, one number of requests and one number of tokens"));
-        }
-    }
-    Ok(budget)
 }
 
 fn bisection(args: &PerfArgs) -> Result<BisectPlan, Problem> {

@@ -334,6 +334,7 @@ mod tests {
             answers: vec![Answer::bare(outcome, "")],
             tried: Vec::new(),
             dwells: Vec::new(),
+            began: Nanos::ZERO,
             spent: Spent::default(),
             health: late().1,
             interrupted: false,

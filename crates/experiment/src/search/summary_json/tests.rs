@@ -102,6 +102,7 @@ fn a_probe_has_its_times_counts_and_figures() {
         counted_from: None,
         end: Nanos::from_secs(5),
         ending: "ended".to_owned(),
+        is_void: false,
         probe: probe_of,
     };
     expect![[r#"

@@ -4,7 +4,7 @@ use crestline_core::units::Nanos;
 
 /// Something to spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amount {
+pub(crate) enum Amount {
     /// Time of load.
     Time(Nanos),
     /// Requests.
@@ -14,7 +14,7 @@ pub(super) enum Amount {
 }
 
 /// Reads an amount above zero.
-pub(super) fn amount(text: &str) -> Option<Amount> {
+pub(crate) fn amount(text: &str) -> Option<Amount> {
     let (number, unit) = split(text)?;
     let seconds = match unit {
         "s" | "sec" => Some(1.0),
@@ -44,7 +44,7 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
 }
 
 /// Reads a share: `0.9` or `90%`.
-pub(super) fn share(text: &str) -> Option<f64> {
+pub(crate) fn share(text: &str) -> Option<f64> {
     let text = text.trim();
     let (number, scale) = match text.strip_suffix('%') {
         Some(number) => (number.trim_end(), 100.0),

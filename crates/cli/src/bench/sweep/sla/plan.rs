@@ -1,0 +1,236 @@
+//! The whole meaning of the flags of `crestline bench sweep serve_sla`: a sweep, the SLAs, and how loads are looked for.
+//!
+//! Starts and sends nothing. Every refusal that does not need a server happens here.
+
+use crestline_core::search::{Bounds, Budget, Variable};
+use serde_json::Map;
+
+use super::super::args::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+use super::super::overrides::{self, Alias};
+use super::super::params::Combination;
+use super::super::plan::{self, Sweep};
+use super::criteria::{self, Keys, Sla};
+use crate::problem::Problem;
+use crate::search_flags;
+
+/// The highest load of vLLM's search, which stands for all that is higher.
+const HIGHEST: f64 = 8192.0;
+/// The lowest rate that is tried where none is given: one request in 100 seconds.
+const LOWEST_RATE: f64 = 0.01;
+/// Where a search begins, within its bounds.
+const FIRST: f64 = 1.0;
+/// The parameter that says which percentiles are in a result, and what it is without.
+const PERCENTILES: &str = "metric_percentiles";
+const DEFAULT_PERCENTILES: &str = "99";
+
+/// A search for each combination of an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SlaSweep {
+    pub(crate) sweep: Sweep,
+    pub(crate) variable: SlaVariable,
+    pub(crate) slas: Vec<Sla>,
+    pub(crate) method: Method,
+    pub(crate) bounds: Bounds,
+    /// Short names in the server command.
+    pub(crate) aliases: Vec<Alias>,
+    /// What the user should know of how the flags were read.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How loads are chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Method {
+    /// One session on each server for all SLAs.
+    Crest {
+        confidence: f64,
+        tolerance: f64,
+        budget: Budget,
+    },
+    /// Separate runs, each SLA after the other, as vLLM did.
+    Pchip,
+}
+
+/// Translates the flags.
+pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
+    let sweep = plan::translate(&args.serve)?;
+    let typed = &args.sla;
+    check_variable(&sweep, typed.sla_variable)?;
+    let keys = match typed.sla_search {
+        SlaSearch::Crest => Keys::Judged,
+        SlaSearch::Pchip => Keys::Known,
+    };
+    Ok(SlaSweep {
+        slas: criteria::read(&typed.sla_params, keys)?,
+        variable: typed.sla_variable,
+        method: method(typed)?,
+        bounds: bounds(typed)?,
+        aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
+        notes: notes(args, &sweep),
+        sweep,
+    })
+}
+
+/// What is typed and not done.
+fn notes(args: &SweepSlaArgs, sweep: &Sweep) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = args.sla.sla_variable.name();
+    let asks = |command: &[String]| value_of(command, name).is_some();
+    let mut cells = sweep.servers.iter().flat_map(|server| &server.cells);
+    if cells.any(|cell| asks(&cell.command)) {
+        notes.push(format!(
+            "the --{} of --bench-cmd gives way to the loads that are tried",
+            name.replace('_', "-")
+        ));
+    }
+    notes
+}
+
+/// The value that a command gives a parameter, the last one.
+pub(super) fn value_of<'a>(command: &'a [String], key: &str) -> Option<&'a str> {
+    let key = key.replace('_', "-");
+    let is_flag = |word: &str| {
+        let name = word.strip_prefix("--");
+        name.is_some_and(|name| name.replace('_', "-") == key)
+    };
+    let words = command.iter().enumerate().rev();
+    words
+        .filter_map(|(place, word)| match word.split_once('=') {
+            Some((flag, value)) if is_flag(flag) => Some(value),
+            None if is_flag(word) => command.get(place + 1).map(String::as_str),
+            _ => None,
+        })
+        .next()
+}
+
+/// What is searched for cannot be given.
+fn check_variable(sweep: &Sweep, variable: SlaVariable) -> Result<(), Problem> {
+    let name = variable.name();
+    let cells = sweep.servers.iter().flat_map(|server| &server.cells);
+    let sets = |parameters: &&Combination| parameters.sets(name);
+    match cells.map(|cell| &cell.parameters).find(sets) {
+        None => Ok(()),
+        Some(parameters) => Err(Problem::usage(format!(
+            "--bench-params sets {name}, which --sla-variable searches for"
+        ))
+        .cause(format!("the combination is {}", parameters.name()))
+        .hint(format!(
+            "leave {name} out of the file, or choose the other --sla-variable"
+        ))),
+    }
+}
+
+fn method(typed: &SlaArgs) -> Result<Method, Problem> {
+    match typed.sla_search {
+        SlaSearch::Crest => Ok(Method::Crest {
+            confidence: search_flags::confidence(typed.sla_confidence.as_deref())?,
+            tolerance: search_flags::tolerance(typed.sla_tolerance.as_deref())?,
+            budget: search_flags::budget(&typed.sla_budget)?,
+        }),
+        SlaSearch::Pchip => {
+            let given = [
+                ("--sla-confidence", typed.sla_confidence.is_some()),
+                ("--sla-tolerance", typed.sla_tolerance.is_some()),
+                ("--sla-budget", !typed.sla_budget.is_empty()),
+            ];
+            match given.into_iter().find(|(_, given)| *given) {
+                None => Ok(Method::Pchip),
+                Some((flag, _)) => Err(Problem::usage(format!(
+                    "{flag} has no meaning in --sla-search pchip"
+                ))
+                .cause("it takes each comparison as final and ends at neighbouring loads")
+                .hint(format!("leave out {flag}, or leave out --sla-search"))),
+            }
+        }
+    }
+}
+
+fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
+    let is_real =
+        typed.sla_variable == SlaVariable::RequestRate && typed.sla_search == SlaSearch::Crest;
+    let highest = typed.sla_upper_bound.unwrap_or(HIGHEST);
+    let least = if is_real { LOWEST_RATE } else { 1.0 };
+    let lowest = typed.sla_lower_bound.unwrap_or(least.min(highest));
+    for (flag, value) in [
+        ("--sla-lower-bound", lowest),
+        ("--sla-upper-bound", highest),
+    ] {
+        if !value.is_finite() || value <= 0.0 || value > f64::from(u32::MAX) {
+            return Err(Problem::usage(format!(
+                "{flag} must be above 0 and at most {}, not {value}",
+                u32::MAX
+            )));
+        }
+        if !is_real && value.fract() != 0.0 {
+            return Err(
+                Problem::usage(format!("{flag} must be a whole number, not {value}")).cause(
+                    match typed.sla_variable {
+                        SlaVariable::MaxConcurrency => "requests in flight are counted",
+                        SlaVariable::RequestRate => "--sla-search pchip knows whole rates only",
+                    },
+                ),
+            );
+        }
+    }
+    if lowest > highest {
+        return Err(Problem::usage(format!(
+            "--sla-lower-bound {lowest} is above --sla-upper-bound {highest}"
+        ))
+        .hint("give the lowest load that is of interest, and the highest"));
+    }
+    Ok(Bounds { lowest, highest })
+}
+
+impl Method {
+    /// As it is typed.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Crest { .. } => "crest",
+            Self::Pchip => "pchip",
+        }
+    }
+}
+
+impl SlaSweep {
+    /// How sure an answer is, where the search says so.
+    pub(crate) fn confidence(&self) -> Option<f64> {
+        match self.method {
+            Method::Crest { confidence, .. } => Some(confidence),
+            Method::Pchip => None,
+        }
+    }
+
+    /// What the load is counted in.
+    pub(crate) fn counted_in(&self) -> Variable {
+        match self.variable {
+            SlaVariable::RequestRate => Variable::Rate,
+            SlaVariable::MaxConcurrency => Variable::Users,
+        }
+    }
+
+    /// A benchmark's command that asks for all percentiles that the SLAs name.
+    pub(crate) fn with_percentiles(&self, command: &[String]) -> Vec<String> {
+        let typed = value_of(command, PERCENTILES).unwrap_or(DEFAULT_PERCENTILES);
+        let mut wanted: Vec<String> = typed.split(',').map(str::to_owned).collect();
+        let known = wanted.len();
+        let conditions = self.slas.iter().flat_map(|sla| &sla.conditions);
+        for percentile in conditions.filter_map(|condition| condition.percentile()) {
+            let same = |text: &String| text.trim().parse::<f64>() == Ok(percentile);
+            if !wanted.iter().any(same) {
+                wanted.push(format!("{percentile}"));
+            }
+        }
+        if wanted.len() == known {
+            return command.to_vec();
+        }
+        let all = Combination(Map::from_iter([(
+            PERCENTILES.to_owned(),
+            wanted.join(",").into(),
+        )]));
+        overrides::applied(command, &all, &[])
+    }
+
+    /// The load that is tried first.
+    pub(crate) fn first(&self) -> f64 {
+        FIRST.clamp(self.bounds.lowest, self.bounds.highest)
+    }
+}
