@@ -268,6 +268,7 @@ impl Bench<'_> {
             health: plan.health.clone(),
             ready_within: plan.ready_within,
             grace: plan.grace,
+            lock: self.log.with_extension("lock"),
             log: self.log.clone(),
         }
     }

@@ -21,11 +21,8 @@ mod serve;
 mod server;
 pub(super) mod server_command;
 mod shown;
-<<<<<<< HEAD
-mod startup;
-=======
 mod sla;
->>>>>>> main
+mod startup;
 mod table_csv;
 mod workload;
 

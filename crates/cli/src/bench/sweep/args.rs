@@ -2,11 +2,8 @@
 //!
 //! Says nothing of what they mean together: that is [`super::plan`].
 
-<<<<<<< HEAD
-pub(crate) mod startup;
-=======
 mod sla;
->>>>>>> main
+pub(crate) mod startup;
 pub(crate) mod workload;
 
 use std::path::PathBuf;

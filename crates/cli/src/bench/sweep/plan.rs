@@ -202,12 +202,8 @@ fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     })
 }
 
-<<<<<<< HEAD
-pub(super) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
-=======
 /// Reads `--serve-alias`.
 pub(crate) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
->>>>>>> main
     typed
         .iter()
         .map(|text| {

@@ -251,7 +251,7 @@ impl Sweep {
                 let command = with_output(&cell.command, &result);
                 let shown = (self.output == Output::Shown)
                     .then(|| Follower::start(log.clone(), 0, str::to_owned));
-                let done = kept::run(&command, log, stop)?;
+                let done = kept::run(&command, &log, stop)?;
                 drop(shown);
                 match done {
                     Done::Interrupted => Ok(None),
