@@ -6,9 +6,9 @@
 mod answers;
 mod combination;
 mod crest;
-mod criteria;
+pub(crate) mod criteria;
 mod documents;
-mod gpus;
+pub(crate) mod gpus;
 mod pchip;
 mod plan;
 mod race;
