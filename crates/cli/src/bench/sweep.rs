@@ -23,6 +23,8 @@ mod server_command;
 mod shown;
 mod sla;
 mod table_csv;
+mod virtual_server;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -33,5 +35,6 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeSla(args) => sla::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
     }
 }

@@ -24,7 +24,25 @@ pub(crate) fn folder(experiment: &Path, serve: &Combination, bench: &Combination
     }
 }
 
+/// The folder of a combination at one load, which is named as `key=value`.
+pub(crate) fn workload(
+    experiment: &Path,
+    serve: &Combination,
+    bench: &Combination,
+    load: &str,
+) -> PathBuf {
+    let mut parts = parts(serve, bench);
+    parts.push("WL-".to_owned());
+    parts.push(load.to_owned());
+    experiment.join(within_limit(sanitised(&parts.join("-")), ""))
+}
+
 fn name(serve: &Combination, bench: &Combination) -> Option<String> {
+    let parts = parts(serve, bench);
+    (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
+}
+
+fn parts(serve: &Combination, bench: &Combination) -> Vec<String> {
     let mut parts = Vec::new();
     for (title, combination) in [("SERVE-", serve), ("BENCH-", bench)] {
         if !combination.0.is_empty() {
@@ -32,7 +50,7 @@ fn name(serve: &Combination, bench: &Combination) -> Option<String> {
             parts.push(combination.name());
         }
     }
-    (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
+    parts
 }
 
 /// The result of a run.
@@ -74,6 +92,11 @@ pub(crate) fn answers(experiment: &Path) -> PathBuf {
     experiment.join(OWN).join("sla.json")
 }
 
+/// How configurations were raced.
+pub(crate) fn race(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("race.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))
@@ -83,6 +106,23 @@ pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf 
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
     let folder = experiment.join(OWN).join("servers");
     folder.join(server_name(serve, ".log"))
+}
+
+/// The file that is locked while a program is at work in an experiment.
+pub(crate) fn lock(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sweep.lock")
+}
+
+/// The file that is locked while a server of an experiment lives, beside the folder of logs.
+pub(crate) fn server_lock(log: &Path) -> PathBuf {
+    let own = log.parent().and_then(Path::parent).unwrap_or(log);
+    own.join("server.lock")
+}
+
+/// The simulated engine in place of the server of a combination.
+pub(crate) fn profile(experiment: &Path, serve: &Combination) -> PathBuf {
+    let folder = experiment.join(OWN).join("profiles");
+    folder.join(server_name(serve, ".toml"))
 }
 
 /// Records of a run, whose combination has this folder.
@@ -171,6 +211,27 @@ mod tests {
         assert_eq!(name(json!({"a": 0.9}), json!({})), "e/SERVE--a=0.9");
         assert_eq!(name(json!({}), json!({"m": "a/b..c"})), "e/BENCH--m=a_b__c");
         assert_eq!(name(json!({}), json!({})), "e");
+    }
+
+    #[test]
+    fn loads_have_folders_of_their_own() {
+        let named = |serve, bench, load| {
+            let (serve, bench) = (combination(serve), combination(bench));
+            let folder = workload(Path::new("e"), &serve, &bench, load);
+            folder.to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            named(
+                json!({}),
+                json!({"max_concurrency": 1}),
+                "max_concurrency=1"
+            ),
+            "e/BENCH--max_concurrency=1-WL--max_concurrency=1"
+        );
+        assert_eq!(
+            named(json!({"a": 1}), json!({}), "request_rate=0.5"),
+            "e/SERVE--a=1-WL--request_rate=0.5"
+        );
     }
 
     #[test]

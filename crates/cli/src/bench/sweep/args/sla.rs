@@ -63,6 +63,10 @@ pub(crate) struct SlaArgs {
         value_delimiter = ','
     )]
     pub(crate) sla_budget: Vec<String>,
+    /// Race the server combinations: search them in turns, and stop one early when another one certainly serves more within
+    /// the same SLA; `crest` only.
+    #[arg(long)]
+    pub(crate) prune: bool,
 }
 
 /// What is varied.

@@ -52,8 +52,9 @@ impl Found {
         match self.answer.outcome {
             Outcome::Value | Outcome::NotReached => 0,
             Outcome::Inconclusive => 1,
-            Outcome::Void => 2,
-            Outcome::Infeasible => 3,
+            Outcome::Outpaced => 2,
+            Outcome::Void => 3,
+            Outcome::Infeasible => 4,
         }
     }
 
@@ -75,6 +76,7 @@ pub(crate) fn verdict(outcome: Outcome) -> &'static str {
         Outcome::NotReached => "not reached",
         Outcome::Inconclusive => "inconclusive",
         Outcome::Void => "void",
+        Outcome::Outpaced => "stopped",
     }
 }
 

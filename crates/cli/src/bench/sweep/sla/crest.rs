@@ -11,7 +11,7 @@ use crestline_experiment::event::Event;
 use crestline_experiment::plan::{Method, Resume, SearchPlan};
 use crestline_experiment::search::journal::JOURNAL;
 use crestline_experiment::search::outcome::SearchOutcome;
-use crestline_experiment::search::run_search;
+use crestline_experiment::search::{Watch as SearchWatch, run_watched};
 use crestline_load::engine::Stop;
 
 use super::super::super::args::ServeArgs;
@@ -81,8 +81,12 @@ impl CrestSearch {
         &self.question
     }
 
-    /// Searches, going on from what an earlier command has left in the folder.
-    pub(crate) fn run(&self, stop: &Stop) -> Result<Searched, Problem> {
+    /// Searches, going on from what an earlier command or turn has left in the folder; `watch` may end it early.
+    pub(crate) fn run(
+        &self,
+        stop: &Stop,
+        watch: &mut SearchWatch<'_>,
+    ) -> Result<Searched, Problem> {
         let around = self.surroundings();
         let args = with_model(&self.args, &around)?;
         let mut translation = bench_plan::translate(&args, &around)?;
@@ -101,7 +105,8 @@ impl CrestSearch {
             },
         });
         let mut show = Show::new(&translation, args.load.disable_tqdm);
-        let outcome = run_search(&translation.plan, stop, &mut |event| show.see(event));
+        let plan = &translation.plan;
+        let outcome = run_watched(plan, stop, &mut |event| show.see(event), watch);
         show.end();
         let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
         Ok(Searched {

@@ -31,6 +31,8 @@ pub(crate) struct SlaSweep {
     pub(crate) slas: Vec<Sla>,
     pub(crate) method: Method,
     pub(crate) bounds: Bounds,
+    /// Whether all are searched to the end.
+    pub(crate) field: Field,
     /// Short names in the server command.
     pub(crate) aliases: Vec<Alias>,
     /// What the user should know of how the flags were read.
@@ -50,6 +52,15 @@ pub(crate) enum Method {
     Pchip,
 }
 
+/// How server combinations are searched beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// One after the other, each to its end.
+    Each,
+    /// In turns, as long as none is certainly better.
+    Race,
+}
+
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
     let sweep = plan::translate(&args.serve)?;
@@ -63,6 +74,7 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         slas: criteria::read(&typed.sla_params, keys)?,
         variable: typed.sla_variable,
         method: method(typed)?,
+        field: field(typed)?,
         bounds: bounds(typed)?,
         aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
         notes: notes(args, &sweep),
@@ -116,6 +128,18 @@ fn check_variable(sweep: &Sweep, variable: SlaVariable) -> Result<(), Problem> {
         .hint(format!(
             "leave {name} out of the file, or choose the other --sla-variable"
         ))),
+    }
+}
+
+fn field(typed: &SlaArgs) -> Result<Field, Problem> {
+    match (typed.prune, typed.sla_search) {
+        (false, _) => Ok(Field::Each),
+        (true, SlaSearch::Crest) => Ok(Field::Race),
+        (true, SlaSearch::Pchip) => Err(Problem::usage(
+            "--prune has no meaning in --sla-search pchip",
+        )
+        .cause("it compares what is known of loads while they are searched, and pchip only knows its last answer")
+        .hint("leave one of them out")),
     }
 }
 
