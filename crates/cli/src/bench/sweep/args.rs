@@ -3,6 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`].
 
 mod sla;
+pub(crate) mod startup;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use startup::SweepStartupArgs;
 use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
@@ -30,6 +32,7 @@ pub(crate) enum SweepCommand {
     ServeSla(Box<SweepSlaArgs>),
     #[command(name = "serve_workload", alias = "serve-workload")]
     ServeWorkload(Box<SweepWorkloadArgs>),
+    Startup(Box<SweepStartupArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
