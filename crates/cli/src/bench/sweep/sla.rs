@@ -7,11 +7,13 @@ mod answers;
 mod combination;
 mod crest;
 pub(crate) mod criteria;
+mod detailed;
 mod documents;
 pub(crate) mod gpus;
 mod pchip;
 mod plan;
 mod race;
+mod replayed;
 mod runs;
 
 use serde_json::{Value, json};
