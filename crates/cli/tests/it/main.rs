@@ -24,6 +24,7 @@ mod sweep_kills;
 mod sweep_serve;
 mod sweep_servers;
 mod sweep_sla;
+mod sweep_startup;
 mod sweep_workload;
 mod tidy;
 mod wrong_use;

@@ -37,14 +37,27 @@ pub(crate) fn workload(
     experiment.join(within_limit(sanitised(&parts.join("-")), ""))
 }
 
+/// The folder of a combination of starts; that of the experiment itself where neither side varies.
+pub(crate) fn startup(experiment: &Path, serve: &Combination, startup: &Combination) -> PathBuf {
+    let parts = titled([("SERVE-", serve), ("STARTUP-", startup)]);
+    if parts.is_empty() {
+        return experiment.to_owned();
+    }
+    experiment.join(within_limit(sanitised(&parts.join("-")), ""))
+}
+
 fn name(serve: &Combination, bench: &Combination) -> Option<String> {
     let parts = parts(serve, bench);
     (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
 }
 
 fn parts(serve: &Combination, bench: &Combination) -> Vec<String> {
+    titled([("SERVE-", serve), ("BENCH-", bench)])
+}
+
+fn titled(sides: [(&str, &Combination); 2]) -> Vec<String> {
     let mut parts = Vec::new();
-    for (title, combination) in [("SERVE-", serve), ("BENCH-", bench)] {
+    for (title, combination) in sides {
         if !combination.0.is_empty() {
             parts.push(title.to_owned());
             parts.push(combination.name());
@@ -104,8 +117,22 @@ pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf 
 
 /// The log of the server of a combination.
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
-    let folder = experiment.join(OWN).join("servers");
-    folder.join(server_name(serve, ".log"))
+    server_records(experiment).join(server_name(serve, ".log"))
+}
+
+/// The command of the server of a combination.
+pub(crate) fn server_record(experiment: &Path, serve: &Combination) -> PathBuf {
+    server_records(experiment).join(server_name(serve, ".json"))
+}
+
+/// The folder of these.
+pub(crate) fn server_records(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("servers")
+}
+
+/// The file of a figure; `end` is that of its kind.
+pub(crate) fn figure(name: &str, end: &str) -> String {
+    within_limit(sanitised(name), end)
 }
 
 /// The file that is locked while a program is at work in an experiment.

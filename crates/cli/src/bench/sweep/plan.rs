@@ -2,7 +2,7 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::SweepServeArgs;
 use super::bench_command::{Bench, Output};
@@ -71,6 +71,15 @@ pub(crate) struct Cell {
     pub(crate) folder: PathBuf,
 }
 
+/// How an experiment is called, and whether it is one that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Naming<'a> {
+    pub(super) output_dir: &'a Path,
+    pub(super) experiment_name: Option<&'a str>,
+    pub(super) resume: Option<&'a str>,
+    pub(super) dry_run: bool,
+}
+
 /// Two parameters that must be equal.
 struct Link {
     serve: String,
@@ -92,7 +101,12 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
     let links = links(&parameters.link_vars)?;
     let aliases = aliases(&parameters.serve_alias)?;
-    let (experiment, is_resumed) = experiment(args)?;
+    let (experiment, is_resumed) = experiment(&Naming {
+        output_dir: &args.runs.output_dir,
+        experiment_name: args.runs.experiment_name.as_deref(),
+        resume: args.runs.resume.as_deref(),
+        dry_run: args.runs.dry_run,
+    })?;
     let server = |combination: Combination| {
         let command = overrides::applied(&serve_command, &combination, &aliases);
         let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
@@ -175,7 +189,7 @@ fn elsewhere(servers: &[ServerCells], settings: &ServerSettings, bench: &Bench) 
 }
 
 /// A command as a shell would part it.
-fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
+pub(super) fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
     let words = shlex::split(command).ok_or_else(|| {
         Problem::usage(format!("{flag} has a quote without its end")).hint("close it")
     })?;
@@ -230,12 +244,11 @@ pub(crate) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
 }
 
 /// The folder of the experiment, and whether it goes on.
-fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
-    let runs = &args.runs;
-    let resumed = runs.resume.as_deref();
+pub(super) fn experiment(runs: &Naming<'_>) -> Result<(PathBuf, bool), Problem> {
+    let resumed = runs.resume;
     let named = resumed
         .filter(|name| !name.is_empty())
-        .or(runs.experiment_name.as_deref());
+        .or(runs.experiment_name);
     let Some(name) = named else {
         if resumed.is_some() {
             return Err(Problem::usage("--resume does not say which experiment")
