@@ -2,8 +2,8 @@
 //! standard input is closed.
 //!
 //! That input is a pipe from the program that measures. It is closed when that program wishes so, and by the system when it
-//! ends, panics or is killed. Here are the words of both sides and the keeper's course; [`super::family`] ends processes,
-//! [`super::launch`] starts them.
+//! ends, panics or is killed. Here are the words of both sides and the keeper's course; `family` ends processes,
+//! `launch` starts them.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -25,8 +25,9 @@ use super::port::Address;
 
 /// Between two looks at a file that somebody else has locked.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long another keeper may take to end what it keeps: more than one takes whose program was killed.
-const TURN_PATIENCE: Nanos = Nanos::from_secs(15);
+/// How long another keeper may take to end what it keeps: far more than one takes whose program was killed, unless the
+/// system cannot end a process at once, such as one that gives back the memory of a device.
+const TURN_PATIENCE: Nanos = Nanos::from_secs(60);
 
 /// The first line of the input.
 #[derive(Debug, Serialize, Deserialize)]

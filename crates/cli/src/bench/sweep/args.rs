@@ -3,6 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`].
 
 mod sla;
+pub(crate) mod startup;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
 use super::plot::args::{ParetoArgs, PlotArgs};
+use startup::SweepStartupArgs;
 use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
@@ -34,6 +36,7 @@ pub(crate) enum SweepCommand {
     ServeSla(Box<SweepSlaArgs>),
     #[command(name = "serve_workload", alias = "serve-workload")]
     ServeWorkload(Box<SweepWorkloadArgs>),
+    Startup(Box<SweepStartupArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.
@@ -65,6 +68,9 @@ pub(crate) struct CommandArgs {
     /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
     #[arg(long)]
     pub(crate) bench_native: bool,
+    /// Start nothing and simulate the servers in virtual time: the serve command must begin with `crestline sim`.
+    #[arg(long)]
+    pub(crate) virtual_time: bool,
     /// Show what the commands print.
     #[arg(long)]
     pub(crate) show_stdout: bool,
@@ -148,7 +154,7 @@ pub(crate) struct RunArgs {
 impl CommandArgs {
     /// Whether `vllm bench serve` is for crestline to run.
     pub(crate) fn native(&self) -> Native {
-        if self.bench_native {
+        if self.bench_native || self.virtual_time {
             Native::Always
         } else {
             Native::WhereNeeded

@@ -226,7 +226,9 @@ pub(crate) fn own_args(command: &[String], folder: &Path) -> Result<ServeArgs, P
     let mut args = match parsed {
         Parsed::Command(Sub::Bench(bench)) => match bench.command {
             BenchCommand::Serve(args) => *args,
-            BenchCommand::Sweep(_) => unreachable!("the words say `serve`"),
+            BenchCommand::Startup(_) | BenchCommand::Sweep(_) => {
+                unreachable!("the words say `serve`")
+            }
         },
         _ => {
             return Err(

@@ -3,7 +3,7 @@
 //!
 //! Knows nothing of which loads are applied.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,8 @@ impl From<Problem> for Halt {
 pub(crate) struct Course<'a> {
     pub(crate) sweep: &'a Sweep,
     pub(crate) stop: Stop,
+    /// Locked as long as this program is at work in the experiment.
+    _lock: File,
     /// What failed while the rest went on, one line each.
     failed: Vec<String>,
 }
@@ -131,6 +133,7 @@ impl<'a> Course<'a> {
                 .hint("choose another --output-dir")
         })?;
         Ok(Self {
+            _lock: locked(&sweep.experiment)?,
             sweep,
             stop,
             failed: Vec::new(),
@@ -279,6 +282,28 @@ impl<'a> Course<'a> {
                 Err(problem.after_a_load())
             }
         }
+    }
+}
+
+/// Two programs at work in one experiment would make the same runs.
+fn locked(experiment: &Path) -> Result<File, Problem> {
+    let path = layout::lock(experiment);
+    let failed = |error: &io::Error| {
+        Problem::usage(format!("{}: cannot be locked", path.display())).because(error)
+    };
+    let open = || -> io::Result<File> {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        File::options().create(true).append(true).open(&path)
+    };
+    let file = open().map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Problem::usage(format!(
+            "another program is at work in {}",
+            experiment.display()
+        ))
+        .hint("wait for its end, or give this one another --experiment-name")),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
     }
 }
 

@@ -37,14 +37,27 @@ pub(crate) fn workload(
     experiment.join(within_limit(sanitised(&parts.join("-")), ""))
 }
 
+/// The folder of a combination of starts; that of the experiment itself where neither side varies.
+pub(crate) fn startup(experiment: &Path, serve: &Combination, startup: &Combination) -> PathBuf {
+    let parts = titled([("SERVE-", serve), ("STARTUP-", startup)]);
+    if parts.is_empty() {
+        return experiment.to_owned();
+    }
+    experiment.join(within_limit(sanitised(&parts.join("-")), ""))
+}
+
 fn name(serve: &Combination, bench: &Combination) -> Option<String> {
     let parts = parts(serve, bench);
     (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
 }
 
 fn parts(serve: &Combination, bench: &Combination) -> Vec<String> {
+    titled([("SERVE-", serve), ("BENCH-", bench)])
+}
+
+fn titled(sides: [(&str, &Combination); 2]) -> Vec<String> {
     let mut parts = Vec::new();
-    for (title, combination) in [("SERVE-", serve), ("BENCH-", bench)] {
+    for (title, combination) in sides {
         if !combination.0.is_empty() {
             parts.push(title.to_owned());
             parts.push(combination.name());
@@ -92,6 +105,11 @@ pub(crate) fn answers(experiment: &Path) -> PathBuf {
     experiment.join(OWN).join("sla.json")
 }
 
+/// How configurations were raced.
+pub(crate) fn race(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("race.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))
@@ -117,10 +135,21 @@ pub(crate) fn figure(name: &str, end: &str) -> String {
     within_limit(sanitised(name), end)
 }
 
+/// The file that is locked while a program is at work in an experiment.
+pub(crate) fn lock(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sweep.lock")
+}
+
 /// The file that is locked while a server of an experiment lives, beside the folder of logs.
 pub(crate) fn server_lock(log: &Path) -> PathBuf {
     let own = log.parent().and_then(Path::parent).unwrap_or(log);
     own.join("server.lock")
+}
+
+/// The simulated engine in place of the server of a combination.
+pub(crate) fn profile(experiment: &Path, serve: &Combination) -> PathBuf {
+    let folder = experiment.join(OWN).join("profiles");
+    folder.join(server_name(serve, ".toml"))
 }
 
 /// Records of a run, whose combination has this folder.

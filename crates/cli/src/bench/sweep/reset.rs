@@ -179,45 +179,4 @@ fn run_command(command: &[String], log: &Path, stop: &Stop) -> Result<(), Proble
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(command: &str, after: Option<&str>) -> Result<Reset, String> {
-        let command = shlex::split(command).unwrap();
-        Reset::of(&command, after).map_err(|problem| problem.to_string())
-    }
-
-    #[test]
-    fn each_server_is_made_to_forget_in_its_own_way() {
-        for (command, reset) in [
-            ("vllm serve m", Reset::Vllm),
-            ("crestline sim", Reset::Vllm),
-            ("python -m sglang.launch_server", Reset::Sglang),
-            ("llama-server -m m", Reset::Slots),
-            ("infinity_emb v2", Reset::Nothing),
-        ] {
-            assert_eq!(of(command, None), Ok(reset), "{command}");
-        }
-        let typed = Reset::Command(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()]);
-        assert_eq!(of("vllm serve m", Some("sh -c true")), Ok(typed));
-        assert_eq!(of("anything", Some("")), Ok(Reset::Nothing));
-    }
-
-    #[test]
-    fn what_cannot_be_done_after_a_run_is_refused_before_the_first() {
-        for (command, after, part) in [
-            ("trtllm-serve m", None, "--after-bench-cmd ''"),
-            ("./server", None, "./server"),
-            (
-                "infinity_emb v2 --vector-disk-cache",
-                None,
-                "--vector-disk-cache",
-            ),
-            ("vllm serve", Some("no-such-program x"), "no-such-program"),
-            ("vllm serve", Some("'"), "quote"),
-        ] {
-            let problem = of(command, after).unwrap_err();
-            assert!(problem.contains(part), "{command}: {problem}");
-        }
-    }
-}
+mod tests;

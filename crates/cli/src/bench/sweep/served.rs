@@ -103,6 +103,7 @@ mod tests {
             parameters,
             command: command.map(str::to_owned).into(),
             cells: vec![cell],
+            simulated: None,
         }
     }
 

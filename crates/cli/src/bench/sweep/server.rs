@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crestline_core::units::Nanos;
+use crestline_experiment::server::keeper::Ending;
 use crestline_experiment::server::{Server, ServerError, ServerPlan, StartError};
 use crestline_load::aside::Aside;
 use crestline_load::clock;
@@ -99,9 +100,62 @@ pub(crate) fn check_program(command: &[String]) -> Result<(), Problem> {
     })
 }
 
-/// A server that is up.
+/// What stands for a combination while it is measured.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) enum Host {
+    /// A server that is up.
+    Process(Box<Process>),
+    /// Virtual time: each benchmark has an engine of its own, and nothing is up.
+    Simulated,
+}
+
+impl Host {
+    /// Starts the server of a combination and waits until it is ready.
+    pub(crate) fn start(
+        cells: &ServerCells,
+        settings: &ServerSettings,
+        stop: &Stop,
+    ) -> Result<Self, Halt> {
+        if let Some(simulated) = &cells.simulated {
+            simulated.put_down()?;
+            return Ok(Self::Simulated);
+        }
+        let process = Process::start(cells, settings, stop)?;
+        Ok(Self::Process(Box::new(process)))
+    }
+
+    /// Does something that ends early when the server does, or when the user asks to stop.
+    pub(crate) fn during<T: Send>(
+        &mut self,
+        stop: &Stop,
+        work: impl FnOnce(&Stop) -> T,
+    ) -> Result<T, Halt> {
+        match self {
+            Self::Process(process) => process.during(stop, work),
+            Self::Simulated => Ok(work(stop)),
+        }
+    }
+
+    /// Makes it forget the prompts of the run before.
+    pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
+        match self {
+            Self::Process(process) => process.reset(stop),
+            Self::Simulated => Ok(()),
+        }
+    }
+
+    /// Ends it and waits until nothing of it is left.
+    pub(crate) fn stop(self) -> Result<(), Halt> {
+        match self {
+            Self::Process(process) => process.stop(),
+            Self::Simulated => Ok(()),
+        }
+    }
+}
+
+/// A process that serves.
+#[derive(Debug)]
+pub(crate) struct Process {
     server: Server,
     target: Target,
     reset: Reset,
@@ -112,13 +166,9 @@ pub(crate) struct Host {
     _shown: Option<Follower>,
 }
 
-impl Host {
+impl Process {
     /// Starts the server of a combination and waits until it is ready.
-    pub(crate) fn start(
-        cells: &ServerCells,
-        settings: &ServerSettings,
-        stop: &Stop,
-    ) -> Result<Self, Halt> {
+    fn start(cells: &ServerCells, settings: &ServerSettings, stop: &Stop) -> Result<Self, Halt> {
         let failed = |problem| Halt::Failed(Kind::Server, problem);
         let Site { address, target } = settings.site(&cells.command).map_err(failed)?;
         let reset = settings.reset(&cells.command).map_err(failed)?;
@@ -134,10 +184,13 @@ impl Host {
         };
         let mut server =
             Server::start(plan, &kept::keeper(), stop).map_err(|error| halt(&error, &target))?;
+        console::say(&format!("Server log: {}", cells.log.display()));
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();
             let target = target.clone();
-            Follower::start(log.to_owned(), from, move |line| target.redacted(line))
+            Follower::start(log.to_owned(), from, move |line| {
+                format!("(server) {}", target.redacted(line))
+            })
         });
         let ready = server.ready(&target, stop);
         let ready = ready
@@ -148,11 +201,7 @@ impl Host {
             });
         match ready {
             Ok(after) => {
-                let log = cells.log.display();
-                console::say(&format!(
-                    "Server ready after: {:.2} s (its log: {log})",
-                    after.as_secs_f64()
-                ));
+                console::say(&format!("Server ready after: {:.2} s", after.as_secs_f64()));
                 Ok(Self {
                     reset_log: cells.log.with_file_name(RESET_LOG),
                     server,
@@ -172,11 +221,7 @@ impl Host {
     }
 
     /// Does something that ends early when the server does, or when the user asks to stop.
-    pub(crate) fn during<T: Send>(
-        &mut self,
-        stop: &Stop,
-        work: impl FnOnce(&Stop) -> T,
-    ) -> Result<T, Halt> {
+    fn during<T: Send>(&mut self, stop: &Stop, work: impl FnOnce(&Stop) -> T) -> Result<T, Halt> {
         let own = Stop::default();
         let is_done = AtomicBool::new(false);
         let server = &mut self.server;
@@ -213,8 +258,11 @@ impl Host {
             if let Err(error) = self.server.alive() {
                 return Err(halt(&error, &self.target));
             }
+            let (server, stop) = (&mut self.server, &self.stop);
+            let goes_on = || server.alive().is_ok() && !stop.is_asked();
             let pages = Aside::new(&self.target, self.target.total_timeout, &[], |_| None);
-            let is_well = pages.is_ok_and(|mut pages| pages.get(&self.health).is_ok());
+            let answer = pages.and_then(|mut pages| pages.get_while(&self.health, goes_on));
+            let is_well = answer.is_ok();
             let is_late = clock::monotonic().saturating_sub(began) > NEWS_PATIENCE;
             if is_well || is_late || self.stop.is_asked() {
                 return Ok(());
@@ -224,7 +272,7 @@ impl Host {
     }
 
     /// Makes it forget the prompts of the run before.
-    pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
+    fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
         let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
@@ -235,7 +283,7 @@ impl Host {
     }
 
     /// Ends it and waits until nothing of it is left.
-    pub(crate) fn stop(self) -> Result<(), Halt> {
+    fn stop(self) -> Result<(), Halt> {
         let target = self.target;
         self.server
             .stop(&self.stop)
@@ -251,10 +299,17 @@ fn halt(error: &ServerError, target: &Target) -> Halt {
             Some("stop what has the port, or give the server another one")
         }
         ServerError::Start(StartError::Locked(_)) => {
-            Some("wait for the other sweep, or give this one another --experiment-name")
+            Some("wait for the end of the server of an earlier sweep, which the file is locked for")
         }
         ServerError::NotReady { .. } => Some(
             "--server-address and --server-health-path say where it is asked, --server-ready-timeout how long",
+        ),
+        ServerError::Ended {
+            ending: Ending::Code(0),
+            ..
+        } => Some("if it goes on in the background, start it so that it does not"),
+        ServerError::PortHeld(_) => Some(
+            "something outlives the server's command, such as a container; a longer --server-stop-timeout may help",
         ),
         _ => None,
     };

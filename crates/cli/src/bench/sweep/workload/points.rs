@@ -7,11 +7,12 @@ use serde_json::{Number, Value};
 
 /// The flag of the benchmark that is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
 pub(crate) enum Variable {
     /// Requests a second.
+    #[value(name = "request_rate", alias = "request-rate")]
     RequestRate,
     /// Requests in flight.
+    #[value(name = "max_concurrency", alias = "max-concurrency")]
     MaxConcurrency,
 }
 
