@@ -127,10 +127,10 @@ pub(crate) struct ParetoArgs {
     /// Folder of the experiment.
     #[arg(value_name = "EXPERIMENT_DIR")]
     pub(crate) experiment: PathBuf,
-    /// Key of the number of users [default: max_concurrency].
+    /// Key of the number of users [default: `max_concurrency`].
     #[arg(long, value_name = "KEY")]
     pub(crate) user_count_var: Option<String>,
-    /// Key of the number of GPUs [default: num_gpus or gpu_count, else the product of the parallel sizes].
+    /// Key of the number of GPUs [default: `num_gpus` or `gpu_count`, else the product of the parallel sizes].
     #[arg(long, value_name = "KEY")]
     pub(crate) gpu_count_var: Option<String>,
     /// What stands at the points of the frontier, with commas.

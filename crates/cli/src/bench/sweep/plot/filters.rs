@@ -139,7 +139,7 @@ impl Filter {
             Some((value, target)) => {
                 value.total_cmp(&target).is_eq() || (value - target).abs() <= 0.0
             }
-            None => python::str(value) == self.target || value.to_string() == self.target,
+            None => [python::str(value), value.to_string()].contains(&self.target),
         }
     }
 }
