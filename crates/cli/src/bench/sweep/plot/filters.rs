@@ -268,6 +268,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
+        fn a_condition_and_its_opposite_part_all_runs(value in -9..9_i32, target in -9..9_i32) {
+            let holds = |sign: &str| kept(&format!("a{sign}{target}"), &json!(value));
+            prop_assert!(holds("==") != holds("!="));
+            prop_assert!(holds("<=") != holds(">") && holds("<") != holds(">="));
+            prop_assert_eq!(holds("<="), holds("<") || holds("=="));
+        }
+
+        #[test]
         fn a_rounded_value_is_below_and_within_a_size(value in -1e6..1e6_f64, size in 0.001..1e3_f64) {
             let bin = Bin { key: String::new(), size };
             let rounded = bin.rounded(value);
