@@ -212,6 +212,46 @@ fn make_truth_files(options: &Options) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The engine alone, as virtual time has it: nothing listens.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Its speeds, with what the flags put in place of them.
+    pub(crate) profile: Profile,
+    /// Flags that were given and that only a server has a use for.
+    pub(crate) idle: Vec<&'static str>,
+}
+
+/// What the flags say of the engine. Refuses what only a server can do and what would change the measurement.
+pub(crate) fn engine(args: &SimArgs) -> Result<Engine, Problem> {
+    let refused = [
+        ("--list", args.list),
+        ("--fault", !args.fault.is_empty()),
+        ("--truth", args.truth.is_some()),
+        ("--truth-chunks", args.truth_chunks.is_some()),
+    ];
+    for (flag, is_given) in refused.into_iter().chain(args.life.faults()) {
+        if is_given {
+            return Err(
+                Problem::usage(format!("{flag} is not possible in virtual time")).hint(
+                    "only a server that really listens has it: leave it out, or --virtual-time",
+                ),
+            );
+        }
+    }
+    let idle = [
+        ("--seed", args.seed != 0),
+        ("--check-model", args.check_model),
+        ("--lora-modules", !args.lora_modules.is_empty()),
+        ("--api-key", args.api_key.is_some()),
+        ("--tokenizer-path", args.tokenizer_path != "builtin"),
+    ];
+    let idle = idle.into_iter().chain(args.life.start());
+    let idle = idle.filter(|(_, is_given)| *is_given);
+    let idle = idle.map(|(flag, _)| flag).collect();
+    let profile = args.profile()?;
+    Ok(Engine { profile, idle })
+}
+
 fn list() -> Result<Exit, Problem> {
     let width = Profile::names().map(str::len).max().unwrap_or_default();
     for name in Profile::names() {

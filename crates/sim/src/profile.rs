@@ -305,6 +305,11 @@ impl Profile {
         Ok(profile)
     }
 
+    /// As the text of a file that [`Profile::load`] reads back the same.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("numbers and words have a TOML form")
+    }
+
     /// This profile with some parameters replaced.
     pub fn with(mut self, overrides: &Overrides) -> Result<Self, ProfileError> {
         fn replace<T: Copy>(field: &mut T, value: Option<T>) {

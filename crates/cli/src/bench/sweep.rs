@@ -24,6 +24,7 @@ mod shown;
 mod sla;
 mod startup;
 mod table_csv;
+mod virtual_server;
 mod workload;
 
 use self::args::{SweepArgs, SweepCommand};

@@ -96,6 +96,24 @@ pub(super) struct Start {
 }
 
 impl LifeArgs {
+    /// Flags of what goes wrong, and whether they are given.
+    pub(super) fn faults(&self) -> [(&'static str, bool); 4] {
+        [
+            ("--exit-at-start", self.exit_at_start),
+            ("--exit-after-requests", self.exit_after_requests.is_some()),
+            ("--exit-after", self.exit_after.is_some()),
+            ("--never-healthy", self.never_healthy),
+        ]
+    }
+
+    /// Flags of how it starts and how it is stopped.
+    pub(super) fn start(&self) -> [(&'static str, bool); 2] {
+        [
+            ("--startup-delay", self.startup_delay > 0.0),
+            ("--ignore-sigterm", self.ignore_sigterm),
+        ]
+    }
+
     /// What happens while it listens, and before.
     pub(super) fn plan(&self, engine: &Profile) -> Result<(Start, Life), Problem> {
         let mark = self.startup_cache.as_ref().map(|folder| {

@@ -23,6 +23,7 @@ mod sla_virtual;
 mod sweep_kills;
 mod sweep_serve;
 mod sweep_servers;
+mod sweep_sla;
 mod sweep_startup;
 mod sweep_workload;
 mod tidy;

@@ -144,6 +144,27 @@ fn what_is_there_is_used_and_no_server_is_started_for_nothing() {
 }
 
 #[test]
+fn in_virtual_time_the_engine_of_each_server_is_measured_and_none_is_started() {
+    let place = Place::new();
+    let sizes = r#"[{"tensor_parallel_size": 1}, {"tensor_parallel_size": 4}]"#;
+    fs::write(place.path("s.json"), sizes).unwrap();
+    let mut command = place.command("bench sweep serve_workload --virtual-time -e w --num-runs 1");
+    command.args(["--workload-iters", "3", "--serve-params", "s.json"]);
+    command.args(["--serve-cmd", "crestline sim --profile gpu-small"]);
+    command.args(["--bench-cmd", &format!("{BENCH} --num-prompts 300")]);
+    Ran::from(command.output().unwrap()).done();
+    let [one, four] = [1, 4].map(|size| {
+        let folder = format!(
+            "SERVE--tensor_parallel_size={size}-BENCH--max_concurrency=300-WL--request_rate=300"
+        );
+        let run = place.json(&format!("results/w/{folder}/run=0.json"));
+        run["request_throughput"].as_f64().unwrap()
+    });
+    assert!(four > 1.5 * one, "{one} {four}");
+    assert!(!place.path("results/w/crestline/servers").exists());
+}
+
+#[test]
 fn a_dry_run_shows_both_ends_and_starts_nothing() {
     let place = Place::new();
     fs::write(

@@ -44,6 +44,8 @@ pub enum Outcome {
     Inconclusive,
     /// The client was the bottleneck.
     Void,
+    /// Stopped early, because another configuration serves more: how much this one serves was not found out.
+    Outpaced,
 }
 
 /// A range of loads.
@@ -91,6 +93,19 @@ impl Answer {
             requests: 0,
             requests_needed: None,
             reason: reason.into(),
+        }
+    }
+}
+
+impl Answer {
+    /// The same, of a configuration that was stopped because another one is better: no load is its answer.
+    pub fn outpaced(self, why: &str) -> Self {
+        Self {
+            outcome: Outcome::Outpaced,
+            load: None,
+            requests_needed: None,
+            reason: why.to_owned(),
+            ..self
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Does not know where the knowledge comes from.
 
 use super::answer::Interval;
+use super::race::Reach;
 
 /// Points of the grid, evenly spaced in log load.
 const POINTS: usize = 401;
@@ -111,6 +112,20 @@ impl Belief {
         (self.quantile(0.9) / self.quantile(0.1)).ln() / 2.563
     }
 
+    /// Bounds that the true load lies beyond with a probability of `tail` each. None where the grid ends before.
+    pub(super) fn reach(&self, tail: f64) -> Reach {
+        let begin = self.survival.first().copied().unwrap_or_default();
+        let end = self.survival.last().copied().unwrap_or(1.0);
+        Reach {
+            low: if begin < 1.0 - tail {
+                0.0
+            } else {
+                self.quantile(tail)
+            },
+            high: (end <= tail).then(|| self.quantile(1.0 - tail)),
+        }
+    }
+
     /// Where the true load lies with a probability of 90 %.
     pub(super) fn interval(&self) -> Interval {
         Interval::likely(self.quantile(0.05), self.quantile(0.95))
@@ -137,6 +152,14 @@ mod tests {
         assert!((belief.spread() / 0.05 - 1.0).abs() < 0.02);
         assert!((belief.interval().low.ln() - (100_f64.ln() - 1.645 * 0.05)).abs() < 2e-3);
         assert!((belief.at(100.0) - 0.5).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_bound_that_the_grid_does_not_hold_is_none() {
+        let reach = normal(100.0, 0.05).reach(0.05);
+        assert!((reach.low / 92.1 - 1.0).abs() < 0.01 && reach.high.unwrap() > 108.0);
+        assert_eq!(normal(1000.0, 0.05).reach(0.05).high, None);
+        assert!(normal(10.0, 0.05).reach(0.05).low <= 0.0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::evidence::{Dwell, Evidence, Pace};
 use super::fit;
 use super::frame::{Frame, Goal, Joint};
 use super::over::Test;
+use super::race::Reach;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use ramp::HOPELESS;
 
@@ -357,6 +358,13 @@ impl Seeker for Closed {
 
     fn forbid(&mut self, load: f64) {
         self.forbidden = Some(self.forbidden.map_or(load, |at| at.min(load)));
+    }
+
+    fn reach(&self, tail: f64) -> Reach {
+        let Some(joint) = self.joint.as_ref().filter(|_| self.dwells > 0) else {
+            return Reach::UNKNOWN;
+        };
+        self.frame.reach(joint, tail, self.failed)
     }
 
     fn progress(&self) -> (Option<Interval>, f64) {

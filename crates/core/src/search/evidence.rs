@@ -318,6 +318,14 @@ impl Evidence {
         }
     }
 
+    /// The present dwell ends now, if it goes on, and its requests in flight are judged by what they have shown.
+    pub(super) fn close(&mut self) {
+        let goes_on = |dwell: &Dwell| dwell.span.ended.is_none();
+        if self.dwells.last().is_some_and(goes_on) {
+            self.cut();
+        }
+    }
+
     /// Takes a dwell of an earlier session; its requests follow by [`Evidence::ended`].
     pub(super) fn restore(&mut self, span: Span) {
         self.now = self.now.max(span.ended.unwrap_or(span.counts_from));

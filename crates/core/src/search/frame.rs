@@ -6,11 +6,14 @@ use super::belief::Belief;
 use super::evidence::{Dwell, Evidence, Pace};
 use super::fit::Fit;
 use super::question::{Bounds, Question, Variable};
+use super::race::Reach;
 use super::seeker::{Plan, Stage};
 use crate::sla::{Criterion, Group, Measure, Throughput};
 
 /// Latencies over which users join anew: in one, the first are back before the last have come, and a crowd remains.
 const ANEW: f64 = 3.0;
+/// An answer lies below a load at which requests fail by this factor.
+const BELOW_LIMIT: f64 = 0.97;
 /// A load that is below the lower bound by less is taken to be there.
 const BOUND_SLACK: f64 = 0.05;
 
@@ -156,6 +159,24 @@ impl Frame {
         Answer {
             requests_needed: Some((sent as f64 * factor.max(0.1)).ceil() as u64),
             ..self.answer(Outcome::Inconclusive, joint, why.to_owned())
+        }
+    }
+
+    /// Bounds of the answer, each with a probability of `tail` that it is beyond; `limit` is a load at which requests fail
+    /// or pile up. Where throughputs must be reached besides, it is only known at the end whether any load is an answer.
+    pub(super) fn reach(&self, joint: &Joint, tail: f64, limit: Option<f64>) -> Reach {
+        let known = joint.belief.reach(tail);
+        let limit = limit.unwrap_or(f64::INFINITY);
+        // The belief of a load below the bounds is that none within them is one.
+        let low = known.low.min(BELOW_LIMIT * limit);
+        let is_relied_on = self.floors.is_empty() && low >= self.bounds.lowest;
+        Reach {
+            low: if is_relied_on {
+                self.reported(low)
+            } else {
+                0.0
+            },
+            high: known.high.map(|high| self.reported(high.min(limit))),
         }
     }
 

@@ -42,6 +42,7 @@
 //! | `fit`, `counts` | from values, or from counts, to a belief on the crossing |
 //! | `design_effect` | how much less requests say than as many independent ones |
 //! | `belief`, `normal` | probabilities over loads |
+//! | `race` | which of several configurations need not be searched on, since another one serves more |
 //! | `bisect`, `pchip` | other tools' searches, over separate runs; they share nothing with the rest |
 
 mod answer;
@@ -61,6 +62,7 @@ mod over;
 pub mod pchip;
 mod peak;
 mod question;
+pub mod race;
 mod run;
 mod seeker;
 #[cfg(test)]

@@ -16,6 +16,20 @@ pub(super) fn normal_cdf(z: f64) -> f64 {
     if z >= 0.0 { 1.0 - upper } else { upper }
 }
 
+/// The `z` with `P(Z <= z) = p`, for `p` in 1e-6..1 - 1e-6; beyond these it is that of the nearer one. Found by halving.
+pub(super) fn normal_quantile(p: f64) -> f64 {
+    let (mut low, mut high) = (-4.8, 4.8);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if normal_cdf(middle) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +44,13 @@ mod tests {
         ] {
             assert!((normal_cdf(z) - p).abs() < 2e-7, "{z}");
         }
+    }
+
+    #[test]
+    fn a_quantile_is_the_inverse() {
+        for p in [0.001, 0.05, 0.5, 0.9, 0.999] {
+            assert!((normal_cdf(normal_quantile(p)) - p).abs() < 1e-6, "{p}");
+        }
+        assert!((normal_quantile(0.95) - 1.644_85).abs() < 1e-3);
     }
 }

@@ -10,6 +10,7 @@ use super::counts::{OPEN_EFFECT, View};
 use super::evidence::{Dwell, Evidence, Pace};
 use super::frame::{Frame, Goal, Joint};
 use super::over::Test;
+use super::race::Reach;
 use super::seeker::{Next, Plan, Seeker, Stage};
 
 /// A dwell of the ramp or the coarse stage that is too much.
@@ -469,6 +470,20 @@ impl Seeker for Open {
 
     fn forbid(&mut self, load: f64) {
         self.forbidden = Some(self.forbidden.map_or(load, |at| at.min(load)));
+    }
+
+    fn reach(&self, tail: f64) -> Reach {
+        let Some(joint) = &self.joint else {
+            return Reach::UNKNOWN;
+        };
+        let limits = [self.failed, self.unstable];
+        let limit = limits.into_iter().flatten().reduce(f64::min);
+        let reach = self.frame.reach(joint, tail, limit);
+        Reach {
+            // Of a mean near saturation, the long run may be far below what was seen.
+            low: if joint.is_unsteady { 0.0 } else { reach.low },
+            ..reach
+        }
     }
 
     fn progress(&self) -> (Option<Interval>, f64) {

@@ -9,6 +9,7 @@ use super::gauge::Gauge;
 use super::open::Open;
 use super::peak::Peak;
 use super::question::{Question, Variable};
+use super::race::Reach;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use super::{Abort, Change, Step};
 use crate::record::{InFlight, RequestRecord};
@@ -40,6 +41,8 @@ pub struct Search {
     voided: Vec<f64>,
     /// A load of this session is applied, not only restored.
     applied: bool,
+    /// The group that is worked on, while it is open; else the first that is open.
+    focus: Option<usize>,
 }
 
 /// One group and its answer.
@@ -50,6 +53,8 @@ struct Ask {
     /// The limits of the group are known; its aim is sought below them.
     limited: Option<Answer>,
     answer: Option<Answer>,
+    /// The answer is what could be said when it was given up.
+    is_given_up: bool,
 }
 
 impl Search {
@@ -64,6 +69,7 @@ impl Search {
                 seeker: seeker(&question, group, &evidence),
                 limited: None,
                 answer: None,
+                is_given_up: false,
             })
             .collect();
         Self {
@@ -74,6 +80,7 @@ impl Search {
             warm: false,
             voided: Vec::new(),
             applied: false,
+            focus: None,
         }
     }
 
@@ -82,6 +89,11 @@ impl Search {
     pub fn restore(&mut self, span: Span) {
         self.warm = true;
         self.evidence.restore(span);
+    }
+
+    /// Takes the answer that an earlier session came to, as [`Search::settled`] gave it.
+    pub fn restore_answer(&mut self, group: usize, answer: Answer) {
+        self.asks[group].answer.get_or_insert(answer);
     }
 
     /// A request has ended. The order among requests makes no difference.
@@ -149,15 +161,89 @@ impl Search {
     }
 
     fn give_up_next(&mut self, why: &str) {
-        let Some(ask) = self.asks.iter_mut().find(|ask| ask.answer.is_none()) else {
+        let Some(open) = self.open() else {
             return;
         };
+        let ask = &mut self.asks[open];
         let mut answer = ask.seeker.give_up(&self.evidence, why);
         if ask.group.aim.is_some() && answer.best.is_none() {
             // The limits are known at best; what is sought within them is not.
             answer.outcome = Outcome::Inconclusive;
         }
         ask.answer = Some(answer);
+        ask.is_given_up = true;
+    }
+
+    /// Stops here with one group, which gets the answer that can be given; the others go on.
+    pub fn give_up_group(&mut self, group: usize, why: &str) {
+        self.stop_group(group, |seeker, evidence| seeker.give_up(evidence, why));
+    }
+
+    /// Stops one group, because another configuration is better; the others go on.
+    pub fn outpace(&mut self, group: usize, why: &str) {
+        self.stop_group(group, |seeker, evidence| {
+            seeker.give_up(evidence, why).outpaced(why)
+        });
+    }
+
+    fn stop_group(
+        &mut self,
+        group: usize,
+        answer: impl FnOnce(&mut dyn Seeker, &Evidence) -> Answer,
+    ) {
+        if self.asks[group].answer.is_some() {
+            return;
+        }
+        if self.open() == Some(group) {
+            self.plan = None;
+        }
+        let ask = &mut self.asks[group];
+        ask.answer = Some(answer(ask.seeker.as_mut(), &self.evidence));
+        ask.is_given_up = true;
+    }
+
+    /// Works on this group from now on, as long as it is open.
+    pub fn focus(&mut self, group: usize) {
+        let before = self.open();
+        self.focus = Some(group);
+        if self.open() != before {
+            self.plan = None;
+        }
+    }
+
+    /// The group that is worked on; `None` when all have their answers.
+    pub fn open(&self) -> Option<usize> {
+        let is_open = |group: &usize| self.asks[*group].answer.is_none();
+        self.focus
+            .filter(is_open)
+            .or_else(|| (0..self.asks.len()).find(is_open))
+    }
+
+    /// Between which loads the answer to a group lies, where the probability is `tail` for each bound that it is beyond.
+    /// Nothing is known of a group that seeks the best of a measure: its answers are not compared by load.
+    pub fn reach(&self, group: usize, tail: f64) -> Reach {
+        let ask = &self.asks[group];
+        if ask.group.aim.is_some() {
+            return Reach::UNKNOWN;
+        }
+        match &ask.answer {
+            None => ask.seeker.reach(tail),
+            Some(answer) => Reach::of(answer, tail),
+        }
+    }
+
+    /// The answers that groups came to by themselves, and that more load would not change.
+    pub fn settled(&self) -> impl Iterator<Item = (usize, &Answer)> {
+        let is_settled = |answer: &&Answer| match answer.outcome {
+            Outcome::Value | Outcome::NotReached => true,
+            // A service that answers nothing may be in order the next time.
+            Outcome::Infeasible => self.evidence.pace().is_some(),
+            Outcome::Inconclusive | Outcome::Void | Outcome::Outpaced => false,
+        };
+        let asks = self.asks.iter().enumerate();
+        asks.filter(|(_, ask)| !ask.is_given_up)
+            .filter_map(|(group, ask)| Some((group, ask.answer.as_ref()?)))
+            .filter(move |(_, answer)| is_settled(answer))
     }
 
     /// How far the search is.
@@ -194,10 +280,6 @@ impl Search {
         self.evidence.dwells.iter().map(work)
     }
 
-    fn open(&self) -> Option<usize> {
-        self.asks.iter().position(|ask| ask.answer.is_none())
-    }
-
     /// Follows the seekers until a dwell is wanted that has not been made yet.
     fn advance(&mut self) -> Step {
         let mut last = self
@@ -230,8 +312,9 @@ impl Search {
         self.finish()
     }
 
+    /// No load follows: what is in flight will be faster than it would have been.
     fn finish(&mut self) -> Step {
-        self.evidence.end();
+        self.evidence.close();
         Step::Done
     }
 }
@@ -403,7 +486,9 @@ impl Search {
                 Variable::Users => DEFAULT_BUDGET[0],
                 Variable::Rate => DEFAULT_BUDGET[1],
             };
-            let groups = self.open()? as f64 + 1.0;
+            self.open()?;
+            let done = self.asks.iter().filter(|ask| ask.answer.is_some());
+            let groups = done.count() as f64 + 1.0;
             let latency = evidence.pace()?.latency;
             let spent = evidence.sent as f64 >= groups * requests as f64
                 || time.as_secs_f64() >= groups * latencies * latency;

@@ -3,6 +3,7 @@
 use super::Abort;
 use super::answer::{Answer, Interval, Outcome};
 use super::evidence::{Dwell, Evidence};
+use super::race::Reach;
 
 /// A dwell that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +94,12 @@ pub(super) trait Seeker: std::fmt::Debug + Send {
 
     /// The client cannot drive this load or a higher one.
     fn forbid(&mut self, load: f64);
+
+    /// Between which loads the answer lies, with a probability of `tail` for each that it is beyond; nothing is known
+    /// before there is a belief.
+    fn reach(&self, _tail: f64) -> Reach {
+        Reach::UNKNOWN
+    }
 
     /// Where the answer lies, as far as that is known, and the share of the work that is done.
     fn progress(&self) -> (Option<Interval>, f64);

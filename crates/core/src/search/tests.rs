@@ -79,7 +79,9 @@ proptest! {
                 }
                 Outcome::Infeasible => prop_assert_eq!(answer.load, None),
                 Outcome::Inconclusive => {}
-                Outcome::Void => prop_assert!(false, "there is no client: {:?}", answer),
+                Outcome::Void | Outcome::Outpaced => {
+                    prop_assert!(false, "there is no client and no race: {:?}", answer);
+                }
             }
         }
     }

@@ -319,7 +319,7 @@ impl<'a> Session<'a> {
         let interrupted = self.bisect.ask().is_some();
         if !interrupted {
             let at = self.spent().time;
-            self.journal.add(&Entry::End { at })?;
+            self.journal.add(&Entry::End { at, drained: true })?;
         }
         Ok(SearchOutcome {
             answers: self.answers(),

@@ -1,11 +1,12 @@
 //! Runs [`Search`] on a live service or the simulated engine: records into one database, dwells into the journal, and
 //! whoever watches is told. Decides nothing.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crestline_core::record::RequestRecord;
+use crestline_core::record::{FailureKind, RequestRecord};
 use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status, Variable};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
@@ -14,9 +15,10 @@ use crestline_load::files::{make_room_for, most_connections};
 use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
 
+use super::Watch;
 use super::client_watch::ClientWatch;
 use super::drive::{Happening, LoadSession, Shape, drive};
-use super::journal::{Applied, Entry, Fingerprint, Journal};
+use super::journal::{Answered, Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
 use super::outcome::SearchOutcome;
 use super::past::{BackTo, Past};
@@ -31,13 +33,24 @@ use crate::virtual_subject::Until;
 /// Shortest time between two reports of progress, on the wall clock.
 const REPORT_EVERY: Nanos = Nanos::from_millis(250);
 
+/// Who takes part in a search beside the service.
+pub(super) struct Around<'a, 'w> {
+    pub(super) stop: &'a Stop,
+    pub(super) each: &'a mut dyn FnMut(Event),
+    pub(super) onlooker: &'a mut Watch<'w>,
+}
+
 /// Runs a search until every group has its answer, or it is interrupted.
 pub(super) fn run(
     plan: &Plan,
     search_plan: &SearchPlan,
-    stop: &Stop,
-    each: &mut dyn FnMut(Event),
+    around: Around<'_, '_>,
 ) -> Result<SearchOutcome, RunError> {
+    let Around {
+        stop,
+        each,
+        onlooker,
+    } = around;
     let workload = Arc::new(Workload::open(&plan.workload)?);
     for note in workload.notes() {
         each(Event::Note(note.clone()));
@@ -62,6 +75,10 @@ pub(super) fn run(
         crowded: false,
         stop,
         each,
+        onlooker,
+        answered: search.settled().map(|(group, _)| group).collect(),
+        is_broken_off: false,
+        is_drained: true,
         journal,
         writer,
         ledger,
@@ -204,7 +221,7 @@ impl Run<'_> {
         &self,
         subject: Subject,
         mut search: Search,
-        mut desk: Desk<'_>,
+        mut desk: Desk<'_, '_>,
     ) -> Result<SearchOutcome, RunError> {
         match subject {
             Subject::Virtual { mut session, .. } => {
@@ -216,6 +233,7 @@ impl Run<'_> {
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
                 load.close(self.patience(&desk), &mut |record| desk.record(record));
+                desk.is_drained = load.session.in_flight().is_empty();
                 // Of these, no record will say what arrived.
                 for flight in load.session.in_flight() {
                     if let Some(first) = flight.first_token {
@@ -246,7 +264,11 @@ impl Run<'_> {
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
                 let patience = self.patience(&desk);
-                load.close(patience, &mut |record| desk.record(record))?;
+                load.close(patience, &mut |record| {
+                    let failure = record.failure.as_ref().map(|failure| failure.kind);
+                    desk.is_drained &= failure != Some(FailureKind::Cancelled);
+                    desk.record(record);
+                })?;
             }
         }
         Ok(desk.close(&search))
@@ -254,7 +276,7 @@ impl Run<'_> {
 
     /// How long requests in flight may take when the search is over: as long as any took, since without the slow ones the
     /// last load would look faster than it is.
-    fn patience(&self, desk: &Desk<'_>) -> Nanos {
+    fn patience(&self, desk: &Desk<'_, '_>) -> Nanos {
         let grace = self.plan.client.grace;
         if desk.stop.is_asked() {
             grace
@@ -267,10 +289,14 @@ impl Run<'_> {
         &self,
         search: &mut Search,
         session: &mut S,
-        desk: &mut Desk<'_>,
+        desk: &mut Desk<'_, '_>,
     ) -> Result<(), RunError> {
+        if let ControlFlow::Break(why) = desk.show(search, session.now()) {
+            search.give_up(&why);
+        }
         let spent = desk.ledger.spent(session.now());
-        let may_go_on = spent.share_of(&desk.question.budget) < 1.0;
+        let is_open = search.open().is_some();
+        let may_go_on = is_open && spent.share_of(&desk.question.budget) < 1.0;
         if let Some(back_to) = self.back_to.filter(|_| may_go_on) {
             self.bring_back(back_to, search, session, desk)?;
         }
@@ -290,7 +316,7 @@ impl Run<'_> {
         back_to: BackTo,
         search: &mut Search,
         session: &mut S,
-        desk: &mut Desk<'_>,
+        desk: &mut Desk<'_, '_>,
     ) -> Result<(), RunError> {
         let join_over = back_to.settle / 2;
         session.change(self.shape.load(back_to.load), join_over, Abort::Nothing)?;
@@ -303,7 +329,7 @@ impl Run<'_> {
 }
 
 /// Where everything that happens is put down.
-struct Desk<'a> {
+struct Desk<'a, 'w> {
     /// With bounds that can be driven.
     question: &'a Question,
     asked: &'a Question,
@@ -313,6 +339,13 @@ struct Desk<'a> {
     crowded: bool,
     stop: &'a Stop,
     each: &'a mut dyn FnMut(Event),
+    onlooker: &'a mut Watch<'w>,
+    /// Groups whose answers are in the journal.
+    answered: BTreeSet<usize>,
+    /// The search was ended before it was done.
+    is_broken_off: bool,
+    /// All requests that were sent have ended.
+    is_drained: bool,
     journal: Journal,
     writer: RunWriter,
     ledger: Ledger<'a>,
@@ -328,10 +361,13 @@ struct Desk<'a> {
     journal_loss: Option<String>,
 }
 
-impl Desk<'_> {
+impl Desk<'_, '_> {
     fn see(&mut self, search: &mut Search, happening: Happening) -> ControlFlow<String> {
-        match happening {
-            Happening::Record(record) => self.record(*record),
+        let looked = match happening {
+            Happening::Record(record) => {
+                self.record(*record);
+                None
+            }
             Happening::Changed { at, change, status } => {
                 let applied = Applied {
                     at,
@@ -341,20 +377,33 @@ impl Desk<'_> {
                 self.put_down(&Entry::Change(applied));
                 self.crowded = self.dials.in_flight.get() >= self.room;
                 self.look(search, at, &status);
+                Some(at)
             }
             Happening::Looked { at, status } => {
                 self.judge_client(search, at);
                 self.look(search, at, &status);
+                Some(at)
             }
-        }
-        if self.journal_loss.is_some() {
+        };
+        let flow = if self.journal_loss.is_some() {
             // What follows could not be told apart by a command that goes on: it ends here, with what is known.
             ControlFlow::Break("the journal cannot be written".to_owned())
         } else if self.stop.is_asked() {
             ControlFlow::Break("interrupted".to_owned())
+        } else if let Some(at) = looked {
+            self.show(search, at)
         } else {
             ControlFlow::Continue(())
-        }
+        };
+        self.is_broken_off |= flow.is_break();
+        flow
+    }
+
+    /// Lets whoever watches look at the search.
+    fn show(&mut self, search: &mut Search, at: Nanos) -> ControlFlow<String> {
+        let flow = (self.onlooker)(search, self.ledger.spent(at).time);
+        self.is_broken_off |= flow.is_break();
+        flow
     }
 
     fn record(&mut self, mut record: RequestRecord) {
@@ -373,6 +422,7 @@ impl Desk<'_> {
     fn look(&mut self, search: &Search, at: Nanos, status: &Status) {
         self.now = at;
         self.sync(search, status.stage);
+        self.put_down_answers(search);
         self.tell_loss();
         let wall = self.clock.now();
         if self
@@ -399,6 +449,17 @@ impl Desk<'_> {
     fn sync(&mut self, search: &Search, stage: &str) {
         for dwelt in self.ledger.sync(search.spans(), stage) {
             self.put_down(&Entry::Dwell(dwelt));
+        }
+    }
+
+    fn put_down_answers(&mut self, search: &Search) {
+        for (group, answer) in search.settled() {
+            if self.answered.insert(group) {
+                self.put_down(&Entry::Answer(Box::new(Answered {
+                    group: group as u32,
+                    answer: answer.clone(),
+                })));
+            }
         }
     }
 
@@ -440,9 +501,14 @@ impl Desk<'_> {
     }
 
     /// The search is over: what ends from now on is of no dwell's time.
-    fn end(&mut self, search: &Search, now: Nanos) {
+    fn end(&mut self, search: &mut Search, now: Nanos) {
         self.now = now;
         self.sync(search, "");
+        self.put_down_answers(search);
+        if !self.is_broken_off {
+            // Nothing is left that could be broken off.
+            let _ = self.show(search, now);
+        }
         self.ledger.count(search.arrived());
         if let Some(dwelt) = self.ledger.end(now) {
             self.put_down(&Entry::Dwell(dwelt));
@@ -452,7 +518,10 @@ impl Desk<'_> {
     fn close(mut self, search: &Search) -> SearchOutcome {
         let interrupted = self.stop.is_asked();
         if !interrupted {
-            self.put_down(&Entry::End { at: self.now });
+            self.put_down(&Entry::End {
+                at: self.now,
+                drained: self.is_drained,
+            });
         }
         self.watch.take(self.dials.health.take());
         let answers = search.answers().into_iter();

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crestline_core::search::{Question, Span};
+use crestline_core::search::{Answer, Question, Span};
 use crestline_core::units::Nanos;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::plan::{Plan, SearchPlan};
 pub const JOURNAL: &str = "sla_journal.jsonl";
 
 /// Version of the format that this build writes. It reads this one and all before it.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,11 +35,25 @@ pub enum Entry {
     Dwell(Dwelt),
     /// A run of a bisection has ended.
     Run(RunEnd),
+    /// A group has an answer that more load would not change. From version 2 on.
+    Answer(Box<Answered>),
     /// The search has its answers.
     End {
         /// When.
         at: Nanos,
+        /// Every request that was sent has ended, and is on file. From version 2 on.
+        #[serde(default)]
+        drained: bool,
     },
+}
+
+/// A group that has its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Its place in the question, from 0.
+    pub group: u32,
+    /// What was found.
+    pub answer: Answer,
 }
 
 /// The first line.

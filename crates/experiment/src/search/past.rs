@@ -8,7 +8,7 @@ use crestline_core::search::{Search, Span};
 use crestline_core::units::Nanos;
 use crestline_store::runs::{RunReader, StoreError};
 
-use super::journal::{Dwelt, Entry, Resumed};
+use super::journal::{Answered, Dwelt, Entry, Resumed};
 use super::ledger::Ledger;
 use crate::error::RunError;
 
@@ -22,6 +22,8 @@ const BREAK: Nanos = Nanos::from_millis(1);
 pub(super) struct Past {
     dwells: Vec<Dwelt>,
     records: Vec<RequestRecord>,
+    /// Groups that had their answers.
+    pub(super) answers: Vec<Answered>,
     /// The first item to send.
     pub(super) first_item: u64,
     /// Later than everything on file.
@@ -35,7 +37,7 @@ pub(super) struct Past {
 pub(super) struct BackTo {
     /// Users, or requests a second.
     pub(super) load: f64,
-    /// How long that takes: users join over one of the longest latency, and as long again they mix.
+    /// How long that takes: users join over the longest latency that was seen at this load, and as long again they mix.
     pub(super) settle: Nanos,
 }
 
@@ -45,6 +47,8 @@ impl Past {
         let records = records(&entries, database)?;
         let mut dwells: Vec<Dwelt> = Vec::new();
         let mut first_item = 0;
+        let mut answers = Vec::new();
+        let is_drained = matches!(entries.last(), Some(Entry::End { drained: true, .. }));
         for entry in entries {
             match entry {
                 Entry::Dwell(dwelt) => {
@@ -55,6 +59,7 @@ impl Past {
                     first_item = first_item.max(resumed.first_item);
                     dwells.truncate(resumed.dwells as usize);
                 }
+                Entry::Answer(answered) => answers.push(*answered),
                 _ => {}
             }
         }
@@ -67,18 +72,29 @@ impl Past {
             .chain([last])
             .max()
             .unwrap_or_default();
-        let longest = longest(&records);
-        // Requests that were sent before had all ended when the last was stored. Of those sent later the quick ones are on
-        // file and the slow ones are not, so they are no evidence.
-        cut(&mut dwells, last.saturating_sub(longest));
+        if !is_drained {
+            // Requests that were sent before had all ended when the last was stored. Of those sent later the quick ones are
+            // on file and the slow ones are not, so they are no evidence.
+            cut(&mut dwells, last.saturating_sub(longest(records.iter())));
+        }
+        let back_to = dwells.last().map(|dwelt| {
+            let span = dwelt.span;
+            let is_of_it = |record: &&RequestRecord| {
+                record.sent >= span.applied && span.ended.is_none_or(|ended| record.sent < ended)
+            };
+            let own = longest(records.iter().filter(is_of_it));
+            let busy = Some(own).filter(|own| *own > Nanos::ZERO);
+            BackTo {
+                load: span.load,
+                settle: busy.unwrap_or_else(|| longest(records.iter())) * 2,
+            }
+        });
         Ok(Self {
             first_item: known.unwrap_or_default().max(first_item) + SKIPPED_ITEMS,
             records,
             from: from + BREAK,
-            back_to: dwells.last().map(|dwelt| BackTo {
-                load: dwelt.span.load,
-                settle: longest * 2,
-            }),
+            back_to,
+            answers,
             dwells,
         })
     }
@@ -108,6 +124,9 @@ impl Past {
             search.ended(record);
             ledger.record(record);
         }
+        for answered in self.answers {
+            search.restore_answer(answered.group as usize, answered.answer);
+        }
     }
 }
 
@@ -132,10 +151,12 @@ fn records(entries: &[Entry], database: &Path) -> Result<Vec<RequestRecord>, Run
     }
 }
 
-/// The longest time that a request took.
-fn longest(records: &[RequestRecord]) -> Nanos {
-    let latencies = records.iter().map(RequestRecord::latency);
-    latencies.max().unwrap_or_default()
+/// The longest time that one of these requests took.
+fn longest<'a>(records: impl Iterator<Item = &'a RequestRecord>) -> Nanos {
+    records
+        .map(RequestRecord::latency)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Ends what goes on after a moment, and leaves out what begins after it.

@@ -90,6 +90,9 @@ fn on_answer(
         (Outcome::Void, _) => lines.push(format!(
             "{group} has no answer: give the client more processors, or run it on another machine"
         )),
+        (Outcome::Outpaced, _) => lines.push(format!(
+            "{group} is served at a higher load by another configuration: this one was not searched to the end"
+        )),
         (Outcome::Value, None) => {}
     }
     lines.extend(on_knee(group, answer));

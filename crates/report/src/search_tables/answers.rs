@@ -52,6 +52,7 @@ pub fn note(question: &Question, group: &Group, answer: &Answer) -> String {
         ),
         (Outcome::Inconclusive, _) => inconclusive(question, answer),
         (Outcome::Void, _) => format!("Void: {}", answer.reason),
+        (Outcome::Outpaced, _) => format!("Stopped early: {}", answer.reason),
     }
 }
 

@@ -94,6 +94,10 @@ fn place(question: &Question, group: &Group, answer: &Answer) -> String {
             in_brackets(range(variable, answer.interval).as_slice())
         ),
         Outcome::Void => "void: the client was the bottleneck".to_owned(),
+        Outcome::Outpaced => format!(
+            "stopped early{}",
+            in_brackets(range(variable, answer.interval).as_slice())
+        ),
     }
 }
 

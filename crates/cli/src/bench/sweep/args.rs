@@ -64,6 +64,9 @@ pub(crate) struct CommandArgs {
     /// Run `vllm bench serve` by crestline itself, also where vLLM is installed.
     #[arg(long)]
     pub(crate) bench_native: bool,
+    /// Start nothing and simulate the servers in virtual time: the serve command must begin with `crestline sim`.
+    #[arg(long)]
+    pub(crate) virtual_time: bool,
     /// Show what the commands print.
     #[arg(long)]
     pub(crate) show_stdout: bool,
@@ -147,7 +150,7 @@ pub(crate) struct RunArgs {
 impl CommandArgs {
     /// Whether `vllm bench serve` is for crestline to run.
     pub(crate) fn native(&self) -> Native {
-        if self.bench_native {
+        if self.bench_native || self.virtual_time {
             Native::Always
         } else {
             Native::WhereNeeded

@@ -105,6 +105,11 @@ pub(crate) fn answers(experiment: &Path) -> PathBuf {
     experiment.join(OWN).join("sla.json")
 }
 
+/// How configurations were raced.
+pub(crate) fn race(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("race.json")
+}
+
 /// Why there is no server of a combination.
 pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf {
     experiment.join(server_name(serve, "-failure.json"))
@@ -125,6 +130,12 @@ pub(crate) fn lock(experiment: &Path) -> PathBuf {
 pub(crate) fn server_lock(log: &Path) -> PathBuf {
     let own = log.parent().and_then(Path::parent).unwrap_or(log);
     own.join("server.lock")
+}
+
+/// The simulated engine in place of the server of a combination.
+pub(crate) fn profile(experiment: &Path, serve: &Combination) -> PathBuf {
+    let folder = experiment.join(OWN).join("profiles");
+    folder.join(server_name(serve, ".toml"))
 }
 
 /// Records of a run, whose combination has this folder.

@@ -10,6 +10,7 @@ use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
+use super::virtual_server::{self, VirtualServer};
 use crate::console;
 use crate::moment;
 use crate::problem::Problem;
@@ -57,6 +58,8 @@ pub(crate) struct ServerCells {
     pub(crate) parameters: Combination,
     pub(crate) command: Vec<String>,
     pub(crate) log: PathBuf,
+    /// The simulated engine that stands for it in virtual time.
+    pub(crate) simulated: Option<VirtualServer>,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -90,6 +93,9 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         words("--bench-cmd", &args.commands.bench_cmd)?,
         args.commands.native(),
     )?;
+    if args.commands.virtual_time {
+        virtual_server::check_client(&bench_program)?;
+    }
     let parameters = &args.parameters;
     let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
@@ -101,33 +107,54 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         resume: args.runs.resume.as_deref(),
         dry_run: args.runs.dry_run,
     })?;
-    let servers = serve.into_iter().map(|combination| {
+    let server = |combination: Combination| {
+        let command = overrides::applied(&serve_command, &combination, &aliases);
+        let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
         let linked = bench
             .iter()
             .filter(|bench| is_linked(&links, &combination, bench));
-        let cells = linked.map(|bench| Cell {
-            command: overrides::applied(&bench_program.command, bench, &[]),
-            folder: layout::folder(&experiment, &combination, bench),
-            parameters: bench.clone(),
+        let cells = linked.map(|bench| {
+            let command = overrides::applied(&bench_program.command, bench, &[]);
+            Cell {
+                command: match &simulated {
+                    Some(simulated) => simulated.as_service_of(&command),
+                    None => command,
+                },
+                folder: layout::folder(&experiment, &combination, bench),
+                parameters: bench.clone(),
+            }
         });
-        ServerCells {
+        Ok(ServerCells {
             cells: cells.collect(),
-            command: overrides::applied(&serve_command, &combination, &aliases),
             log: layout::log(&experiment, &combination),
+            command,
+            simulated,
             parameters: combination,
-        }
-    });
+        })
+    };
+    let servers: Result<Vec<ServerCells>, Problem> = serve.into_iter().map(server).collect();
     // A server on which nothing is run is not started.
-    let servers: Vec<_> = servers.filter(|server| !server.cells.is_empty()).collect();
+    let servers: Vec<_> = servers?
+        .into_iter()
+        .filter(|server| !server.cells.is_empty())
+        .collect();
     if servers.is_empty() {
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
+    let simulated = servers
+        .iter()
+        .filter_map(|server| server.simulated.as_ref());
     let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
+    for note in simulated.flat_map(|simulated| &simulated.notes) {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
     let cells = servers.iter().flat_map(|server| &server.cells);
     notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
     let server = ServerSettings::of(&args.commands)?;
-    for cells in &servers {
+    for cells in servers.iter().filter(|cells| cells.simulated.is_none()) {
         server.check(&cells.command)?;
     }
     notes.extend(elsewhere(&servers, &server, &bench_program));

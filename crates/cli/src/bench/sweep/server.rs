@@ -99,9 +99,62 @@ pub(crate) fn check_program(command: &[String]) -> Result<(), Problem> {
     })
 }
 
-/// A server that is up.
+/// What stands for a combination while it is measured.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) enum Host {
+    /// A server that is up.
+    Process(Box<Process>),
+    /// Virtual time: each benchmark has an engine of its own, and nothing is up.
+    Simulated,
+}
+
+impl Host {
+    /// Starts the server of a combination and waits until it is ready.
+    pub(crate) fn start(
+        cells: &ServerCells,
+        settings: &ServerSettings,
+        stop: &Stop,
+    ) -> Result<Self, Halt> {
+        if let Some(simulated) = &cells.simulated {
+            simulated.put_down()?;
+            return Ok(Self::Simulated);
+        }
+        let process = Process::start(cells, settings, stop)?;
+        Ok(Self::Process(Box::new(process)))
+    }
+
+    /// Does something that ends early when the server does, or when the user asks to stop.
+    pub(crate) fn during<T: Send>(
+        &mut self,
+        stop: &Stop,
+        work: impl FnOnce(&Stop) -> T,
+    ) -> Result<T, Halt> {
+        match self {
+            Self::Process(process) => process.during(stop, work),
+            Self::Simulated => Ok(work(stop)),
+        }
+    }
+
+    /// Makes it forget the prompts of the run before.
+    pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
+        match self {
+            Self::Process(process) => process.reset(stop),
+            Self::Simulated => Ok(()),
+        }
+    }
+
+    /// Ends it and waits until nothing of it is left.
+    pub(crate) fn stop(self) -> Result<(), Halt> {
+        match self {
+            Self::Process(process) => process.stop(),
+            Self::Simulated => Ok(()),
+        }
+    }
+}
+
+/// A process that serves.
+#[derive(Debug)]
+pub(crate) struct Process {
     server: Server,
     target: Target,
     reset: Reset,
@@ -112,13 +165,9 @@ pub(crate) struct Host {
     _shown: Option<Follower>,
 }
 
-impl Host {
+impl Process {
     /// Starts the server of a combination and waits until it is ready.
-    pub(crate) fn start(
-        cells: &ServerCells,
-        settings: &ServerSettings,
-        stop: &Stop,
-    ) -> Result<Self, Halt> {
+    fn start(cells: &ServerCells, settings: &ServerSettings, stop: &Stop) -> Result<Self, Halt> {
         let failed = |problem| Halt::Failed(Kind::Server, problem);
         let Site { address, target } = settings.site(&cells.command).map_err(failed)?;
         let reset = settings.reset(&cells.command).map_err(failed)?;
@@ -169,11 +218,7 @@ impl Host {
     }
 
     /// Does something that ends early when the server does, or when the user asks to stop.
-    pub(crate) fn during<T: Send>(
-        &mut self,
-        stop: &Stop,
-        work: impl FnOnce(&Stop) -> T,
-    ) -> Result<T, Halt> {
+    fn during<T: Send>(&mut self, stop: &Stop, work: impl FnOnce(&Stop) -> T) -> Result<T, Halt> {
         let own = Stop::default();
         let is_done = AtomicBool::new(false);
         let server = &mut self.server;
@@ -224,7 +269,7 @@ impl Host {
     }
 
     /// Makes it forget the prompts of the run before.
-    pub(crate) fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
+    fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
         let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
@@ -235,7 +280,7 @@ impl Host {
     }
 
     /// Ends it and waits until nothing of it is left.
-    pub(crate) fn stop(self) -> Result<(), Halt> {
+    fn stop(self) -> Result<(), Halt> {
         let target = self.target;
         self.server
             .stop(&self.stop)

@@ -11,13 +11,14 @@ mod documents;
 mod gpus;
 mod pchip;
 mod plan;
+mod race;
 mod runs;
 
 use serde_json::{Value, json};
 
 use self::answers::Found;
 use self::combination::Combined;
-use self::plan::SlaSweep;
+use self::plan::{Field, SlaSweep};
 use super::args::SweepSlaArgs;
 use super::course::{Course, Halt};
 use super::layout;
@@ -42,9 +43,12 @@ pub(super) fn run(args: &SweepSlaArgs) -> Result<Exit, Problem> {
         console::tell(&format!("note: {note}"));
     }
     let mut gathered = Gathered::default();
-    let done = all
-        .iter()
-        .try_for_each(|server| on_server(&mut course, server, &mut gathered));
+    let done = match sla.field {
+        Field::Each => all
+            .iter()
+            .try_for_each(|server| on_server(&mut course, server, &mut gathered)),
+        Field::Race => race::run(&mut course, &sla, &all, &mut gathered),
+    };
     let written = gathered.write(&sla);
     let shown = gathered.shown(&sla);
     let exit = course.finish(done);

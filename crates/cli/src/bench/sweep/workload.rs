@@ -153,8 +153,8 @@ impl<'a> CellRange<'a> {
     ) -> Result<Self, Problem> {
         let prompts = prompts(&cell.command)?;
         let end = |load: u32| {
-            let parameters = with(&cell.parameters, CAP, load.into());
-            point(sweep, server, range, &parameters, load.into())
+            let place = (sweep, server, cell);
+            point(place, range.variable, Some(load), load.into())
         };
         let (serial, batch) = (end(1), end(prompts));
         let ends = [&serial, &batch].map(|end| end.command.as_slice());
@@ -184,8 +184,8 @@ impl<'a> CellRange<'a> {
         };
         let values = points::between(variable, spacing, Ends { serial, batch }, count);
         let cells = values.into_iter().map(|load| {
-            let value = points::value(load);
-            point(sweep, self.server, self.range, &self.cell.parameters, value)
+            let place = (sweep, self.server, self.cell);
+            point(place, variable, None, points::value(load))
         });
         // Where a benchmark has a name of its own, an end may be called like a load between.
         let is_new =
@@ -332,25 +332,23 @@ fn shown_all(sweep: &Sweep, servers: &[ServerRange<'_>]) -> Result<String, Probl
     Ok(lines.join("\n"))
 }
 
-/// A benchmark at one load. `parameters` are those that its folder is called by.
+/// A benchmark at one load, with a limit of requests in flight where it has one of its own.
 fn point(
-    sweep: &Sweep,
-    server: &ServerCells,
-    range: &Range,
-    parameters: &Combination,
+    (sweep, server, cell): (&Sweep, &ServerCells, &Cell),
+    variable: Variable,
+    cap: Option<u32>,
     load: Value,
 ) -> Cell {
-    let key = range.variable.key();
-    let load_name = format!("{key}={}", python::str(&load));
-    let folder = layout::workload(
-        &sweep.experiment,
-        &server.parameters,
-        parameters,
-        &load_name,
-    );
-    let parameters = with(parameters, key, load);
+    let key = variable.key();
+    let named = match cap {
+        Some(cap) => with(&cell.parameters, CAP, cap.into()),
+        None => cell.parameters.clone(),
+    };
+    let name = format!("{key}={}", python::str(&load));
+    let folder = layout::workload(&sweep.experiment, &server.parameters, &named, &name);
+    let parameters = with(&named, key, load);
     Cell {
-        command: overrides::applied(&sweep.bench.command, &parameters, &[]),
+        command: overrides::applied(&cell.command, &parameters, &[]),
         folder,
         parameters,
     }

@@ -40,6 +40,23 @@ fn change(load: f64) -> Entry {
     })
 }
 
+fn end() -> Entry {
+    Entry::End {
+        at: Nanos(7),
+        drained: true,
+    }
+}
+
+#[test]
+fn a_line_of_the_first_version_is_read() {
+    let line = r#"{"entry":"end","at":7}"#;
+    let expected = Entry::End {
+        at: Nanos(7),
+        drained: false,
+    };
+    assert_eq!(serde_json::from_str::<Entry>(line).unwrap(), expected);
+}
+
 #[test]
 fn entries_come_back_in_order_and_more_can_be_added() {
     let place = tempfile::tempdir().unwrap();
@@ -59,7 +76,7 @@ fn a_kill_at_any_byte_loses_at_most_the_line_it_cuts() {
     let place = tempfile::tempdir().unwrap();
     let mut journal = Journal::create(place.path(), fingerprint()).unwrap();
     let first = std::fs::metadata(place.path().join(JOURNAL)).unwrap().len() as usize;
-    for entry in [change(2.5), dwell(1), Entry::End { at: Nanos(7) }] {
+    for entry in [change(2.5), dwell(1), end()] {
         journal.add(&entry).unwrap();
     }
     let whole = std::fs::read(place.path().join(JOURNAL)).unwrap();

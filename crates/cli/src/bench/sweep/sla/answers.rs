@@ -52,8 +52,9 @@ impl Found {
         match self.answer.outcome {
             Outcome::Value | Outcome::NotReached => 0,
             Outcome::Inconclusive => 1,
-            Outcome::Void => 2,
-            Outcome::Infeasible => 3,
+            Outcome::Outpaced => 2,
+            Outcome::Void => 3,
+            Outcome::Infeasible => 4,
         }
     }
 
@@ -75,6 +76,7 @@ pub(crate) fn verdict(outcome: Outcome) -> &'static str {
         Outcome::NotReached => "not reached",
         Outcome::Inconclusive => "inconclusive",
         Outcome::Void => "void",
+        Outcome::Outpaced => "stopped",
     }
 }
 
@@ -153,6 +155,7 @@ pub(crate) fn tables(all: &[Found], variable: Variable) -> String {
             first.sla.shown()
         );
         text.push_str(&table(&group, variable));
+        text.push_str(&reasons(&group, variable));
         text.push_str(&best_per_gpu(&group));
         text.push('\n');
     }
@@ -184,7 +187,7 @@ fn table(group: &[&Found], variable: Variable) -> String {
             found.configuration().to_owned(),
             or_dash(answer.load.map(|load| load_name(variable, load))),
             or_dash(range),
-            verdict_and_reason(answer),
+            verdict(answer.outcome).to_owned(),
             or_dash(found.limited_by()),
             or_dash(per_gpu),
             found.gpus.to_string(),
@@ -193,14 +196,21 @@ fn table(group: &[&Found], variable: Variable) -> String {
     table.render()
 }
 
-/// Why there is no load, where there is none.
-fn verdict_and_reason(answer: &Answer) -> String {
-    let word = verdict(answer.outcome);
-    match answer.outcome {
-        Outcome::Value => word.to_owned(),
-        _ if answer.reason.is_empty() => word.to_owned(),
-        _ => format!("{word}: {}", answer.reason),
-    }
+/// Why there is no load, or why it is not to be relied on, a line each.
+fn reasons(group: &[&Found], variable: Variable) -> String {
+    let unsure = group
+        .iter()
+        .filter(|found| found.answer.outcome != Outcome::Value);
+    let told = unsure.filter(|found| !found.answer.reason.is_empty());
+    told.fold(String::new(), |text, found| {
+        let hint = match (found.answer.outcome, variable) {
+            (Outcome::Infeasible, Variable::Rate) => "; --sla-lower-bound takes fractions",
+            (Outcome::NotReached, _) => "; --sla-upper-bound says how far to go",
+            _ => "",
+        };
+        let (name, reason) = (found.configuration(), &found.answer.reason);
+        format!("{text}{name}: {reason}{hint}\n")
+    })
 }
 
 /// Which one makes most of its GPUs, where that is not the one with the highest load.
@@ -256,6 +266,9 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
     );
     if !answer.reason.is_empty() {
         facts.push(answer.reason.clone());
+    }
+    if sla.method == Method::Pchip {
+        facts.push("each load was judged once, so nothing is known of how sure it is".to_owned());
     }
     format!("Maximum {name} for SLA: {load}. ({})", facts.join("; "))
 }

@@ -2,9 +2,12 @@
 //!
 //! How loads are chosen is for `crest` and `pchip`; which servers there are is for the command.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crestline_core::search::Answer;
+use crestline_core::search::{Answer, Search};
+use crestline_core::units::Nanos;
+use crestline_experiment::search::Watch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +19,7 @@ use super::super::results::{self, Origin};
 use super::super::server::Host;
 use super::super::shown;
 use super::answers::{self, Found};
-use super::crest::CrestSearch;
+use super::crest::{CrestSearch, Searched};
 use super::documents::{self, LoadDocument};
 use super::gpus;
 use super::pchip::Points;
@@ -65,10 +68,20 @@ struct Kept {
     answers: Vec<KeptAnswer>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct KeptAnswer {
-    answer: Answer,
-    tokens_per_s: Option<f64>,
+/// An answer, and the output tokens a second at its load.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct KeptAnswer {
+    pub(super) answer: Answer,
+    pub(super) tokens_per_s: Option<f64>,
+}
+
+/// What a session came to so far.
+#[derive(Debug)]
+pub(super) struct Turned {
+    /// One for each SLA.
+    pub(super) answers: Vec<KeptAnswer>,
+    /// Time of load, that of earlier turns included.
+    pub(super) spent: Nanos,
 }
 
 impl<'a> Combined<'a> {
@@ -191,21 +204,47 @@ impl<'a> Combined<'a> {
         host: &mut Host,
     ) -> Result<Option<AllFound>, Halt> {
         console::say(&self.begins(&self.places()));
+        let all_of_it = &mut |_: &mut Search, _| ControlFlow::Continue(());
+        let Some(searched) = self.session_on(session, course, host, all_of_it)? else {
+            return Ok(None);
+        };
+        let all = self.put_down(session, &searched)?;
+        for found in &all.answers {
+            console::say(&self.concludes(found));
+        }
+        session.keep(&all)?;
+        console::say("[SLA END]");
+        host.reset(&course.stop)?;
+        Ok(Some(all))
+    }
+
+    /// A session that goes on until it is done, or is ended by `watch`; `None` where it failed and the rest goes on.
+    fn session_on(
+        &self,
+        session: &Session,
+        course: &mut Course<'_>,
+        host: &mut Host,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Searched>, Halt> {
         self.clear(session)?;
-        let searched = host.during(&course.stop, |stop| session.search.run(stop));
+        let searched = host.during(&course.stop, |stop| session.search.run(stop, watch));
         let searched = searched.and_then(|searched| {
             searched.map_err(|problem| Halt::Failed(Kind::Benchmark, problem))
         });
-        let searched = match searched {
-            Ok(searched) if searched.outcome.interrupted => return Err(Halt::Interrupted),
-            Ok(searched) => searched,
+        match searched {
+            Ok(searched) if searched.outcome.interrupted => Err(Halt::Interrupted),
+            Ok(searched) => Ok(Some(searched)),
             Err(Halt::Failed(kind, problem)) => {
                 course.run_failed(&self.task(session), kind, problem)?;
-                return Ok(None);
+                Ok(None)
             }
-            Err(halt) => return Err(halt),
-        };
-        let documents = documents::of(&searched, self.sla.counted_in())?;
+            Err(halt) => Err(halt),
+        }
+    }
+
+    /// Writes what a session came to so far.
+    fn put_down(&self, session: &Session, searched: &Searched) -> Result<AllFound, Halt> {
+        let documents = documents::of(searched, self.sla.counted_in())?;
         let rows = self.write_loads(session, &documents)?;
         let mut all = AllFound::default();
         for (place, answer) in searched.outcome.answers.iter().enumerate() {
@@ -214,23 +253,74 @@ impl<'a> Combined<'a> {
                 .and_then(|load| documents::tokens_at(&documents, load));
             let found = self.found(place, answer.clone(), tokens_per_s);
             all.rows.extend(self.write_sla(place, &found, &rows)?);
-            console::say(&self.concludes(&found));
             all.answers.push(found);
         }
-        session.keep(&all)?;
         remove(&layout::run_failure(&self.cell.folder, 0))?;
+        Ok(all)
+    }
+
+    /// A session that goes on for a turn, with its files; `None` where it failed and the rest goes on.
+    pub(super) fn turn(
+        &self,
+        course: &mut Course<'_>,
+        host: &mut Host,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Turned>, Halt> {
+        let Way::Session(session) = &self.way else {
+            unreachable!("separate runs have no turns");
+        };
+        console::say(&self.begins(&self.places()));
+        let Some(searched) = self.session_on(session, course, host, watch)? else {
+            return Ok(None);
+        };
+        let all = self.put_down(session, &searched)?;
         console::say("[SLA END]");
         host.reset(&course.stop)?;
-        Ok(Some(all))
+        Ok(Some(Turned {
+            answers: kept(&all),
+            spent: searched.outcome.spent.time,
+        }))
+    }
+
+    /// What a session is made of: one that is made otherwise is another one.
+    pub(super) fn identity(&self) -> Value {
+        match &self.way {
+            Way::Session(session) => session.identity(),
+            Way::Runs => Value::Null,
+        }
+    }
+
+    /// Puts an answer into the files of its session. Gives its rows; none where the session never ran.
+    pub(super) fn amended(
+        &self,
+        place: usize,
+        kept: KeptAnswer,
+    ) -> Result<(Found, Vec<Value>), Problem> {
+        let found = self.found(place, kept.answer, kept.tokens_per_s);
+        let rows = match results::read(&self.sla_file(place))? {
+            Some(Value::Array(rows)) => self.write_sla(place, &found, &rows)?,
+            _ => Vec::new(),
+        };
+        Ok((found, rows))
+    }
+
+    /// Keeps the answers of a session for commands that go on.
+    pub(super) fn keep(&self, all: &AllFound) -> Result<(), Problem> {
+        match &self.way {
+            Way::Session(session) => session.keep(all),
+            Way::Runs => Ok(()),
+        }
+    }
+
+    /// The benchmark's parameters, as they are called.
+    pub(super) fn bench(&self) -> String {
+        self.cell.parameters.name()
     }
 
     /// Keeps what an earlier command left of this very search, and puts anything else out of the way.
     fn clear(&self, session: &Session) -> Result<(), Problem> {
         let (folder, made_by) = (session.search.folder(), session.made_by());
-        let own = json!({
-            "fingerprint": session.fingerprint.to_string(),
-            "question": session.search.question(),
-        });
+        let own = session.identity();
         if results::read(&made_by)?.is_some_and(|found| found == own) {
             return Ok(());
         }
@@ -378,6 +468,14 @@ impl Session {
         })
     }
 
+    /// What it is made of.
+    fn identity(&self) -> Value {
+        json!({
+            "fingerprint": self.fingerprint.to_string(),
+            "question": self.search.question(),
+        })
+    }
+
     fn made_by(&self) -> PathBuf {
         self.search.folder().join("made_by.json")
     }
@@ -388,15 +486,21 @@ impl Session {
 
     /// Puts the answers down, for a command that goes on.
     fn keep(&self, all: &AllFound) -> Result<(), Problem> {
-        let answers = all.answers.iter().map(|found| KeptAnswer {
-            answer: found.answer.clone(),
-            tokens_per_s: found.tokens_per_s,
-        });
         let kept = Kept {
             fingerprint: self.fingerprint.to_string(),
             question: json!(self.search.question()),
-            answers: answers.collect(),
+            answers: kept(all),
         };
         results::write(&self.kept(), &json!(kept))
     }
+}
+
+fn kept(all: &AllFound) -> Vec<KeptAnswer> {
+    let answers = all.answers.iter();
+    answers
+        .map(|found| KeptAnswer {
+            answer: found.answer.clone(),
+            tokens_per_s: found.tokens_per_s,
+        })
+        .collect()
 }

@@ -11,12 +11,12 @@ use crestline_experiment::event::Event;
 use crestline_experiment::plan::{Method, Resume, SearchPlan};
 use crestline_experiment::search::journal::JOURNAL;
 use crestline_experiment::search::outcome::SearchOutcome;
-use crestline_experiment::search::run_search;
+use crestline_experiment::search::{Watch as SearchWatch, run_watched};
 use crestline_load::engine::Stop;
 
 use super::super::super::args::ServeArgs;
 use super::super::super::plan::{self as bench_plan, Surroundings, Translation};
-use super::super::super::serve::{self, FLAGS, with_model};
+use super::super::super::serve::{FLAGS, with_model};
 use super::super::args::SlaVariable;
 use super::super::bench_command::own_args;
 use super::plan::{Method as SlaMethod, SlaSweep};
@@ -53,12 +53,22 @@ impl CrestSearch {
         let args = own_args(command, &folder)?;
         refuse_misfits(&args, sla.variable)?;
         let args = cleaned(&args, sla);
-        serve::check(&args, &mut Vec::new()).map_err(|problem| problem.within("--bench-cmd"))?;
-        Ok(Self {
+        let search = Self {
             args,
             question: question(sla),
             folder,
-        })
+        };
+        search
+            .check()
+            .map_err(|problem| problem.within("--bench-cmd"))?;
+        Ok(search)
+    }
+
+    /// The service says which model it has; all else can be known before.
+    fn check(&self) -> Result<(), Problem> {
+        let mut args = self.args.clone();
+        args.connection.model.get_or_insert_with(String::new);
+        bench_plan::translate(&args, &self.surroundings()).map(drop)
     }
 
     /// Where its journal and database are.
@@ -71,8 +81,12 @@ impl CrestSearch {
         &self.question
     }
 
-    /// Searches, going on from what an earlier command has left in the folder.
-    pub(crate) fn run(&self, stop: &Stop) -> Result<Searched, Problem> {
+    /// Searches, going on from what an earlier command or turn has left in the folder; `watch` may end it early.
+    pub(crate) fn run(
+        &self,
+        stop: &Stop,
+        watch: &mut SearchWatch<'_>,
+    ) -> Result<Searched, Problem> {
         let around = self.surroundings();
         let args = with_model(&self.args, &around)?;
         let mut translation = bench_plan::translate(&args, &around)?;
@@ -90,11 +104,9 @@ impl CrestSearch {
                 Resume::No
             },
         });
-        for note in &translation.notes {
-            console::tell(&format!("note: {note}"));
-        }
         let mut show = Show::new(&translation, args.load.disable_tqdm);
-        let outcome = run_search(&translation.plan, stop, &mut |event| show.see(event));
+        let plan = &translation.plan;
+        let outcome = run_watched(plan, stop, &mut |event| show.see(event), watch);
         show.end();
         let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
         Ok(Searched {

@@ -112,7 +112,6 @@ impl<'a> Points<'a> {
         let at = passed.and_then(|load| self.at(load));
         facts.extend(at.and_then(failures));
         facts.extend(passed.and_then(|load| self.without_effect(load)));
-        facts.push("each load was judged once, so nothing is known of how sure it is".to_owned());
         Concluded {
             answer: Answer {
                 load: passed,

@@ -15,8 +15,8 @@ use crate::search_flags;
 
 /// The highest load of vLLM's search, which stands for all that is higher.
 const HIGHEST: f64 = 8192.0;
-/// The lowest rate that is tried where none is given: one request in 100 seconds.
-const LOWEST_RATE: f64 = 0.01;
+/// The lowest load that is tried where none is given, also a rate: at a lower one the requests of a single dwell take minutes.
+const LOWEST: f64 = 1.0;
 /// Where a search begins, within its bounds.
 const FIRST: f64 = 1.0;
 /// The parameter that says which percentiles are in a result, and what it is without.
@@ -31,6 +31,8 @@ pub(crate) struct SlaSweep {
     pub(crate) slas: Vec<Sla>,
     pub(crate) method: Method,
     pub(crate) bounds: Bounds,
+    /// Whether all are searched to the end.
+    pub(crate) field: Field,
     /// Short names in the server command.
     pub(crate) aliases: Vec<Alias>,
     /// What the user should know of how the flags were read.
@@ -50,6 +52,15 @@ pub(crate) enum Method {
     Pchip,
 }
 
+/// How server combinations are searched beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// One after the other, each to its end.
+    Each,
+    /// In turns, as long as none is certainly better.
+    Race,
+}
+
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
     let sweep = plan::translate(&args.serve)?;
@@ -63,6 +74,7 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         slas: criteria::read(&typed.sla_params, keys)?,
         variable: typed.sla_variable,
         method: method(typed)?,
+        field: field(typed)?,
         bounds: bounds(typed)?,
         aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
         notes: notes(args, &sweep),
@@ -119,6 +131,18 @@ fn check_variable(sweep: &Sweep, variable: SlaVariable) -> Result<(), Problem> {
     }
 }
 
+fn field(typed: &SlaArgs) -> Result<Field, Problem> {
+    match (typed.prune, typed.sla_search) {
+        (false, _) => Ok(Field::Each),
+        (true, SlaSearch::Crest) => Ok(Field::Race),
+        (true, SlaSearch::Pchip) => Err(Problem::usage(
+            "--prune has no meaning in --sla-search pchip",
+        )
+        .cause("it compares what is known of loads while they are searched, and pchip only knows its last answer")
+        .hint("leave one of them out")),
+    }
+}
+
 fn method(typed: &SlaArgs) -> Result<Method, Problem> {
     match typed.sla_search {
         SlaSearch::Crest => Ok(Method::Crest {
@@ -148,8 +172,7 @@ fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
     let is_real =
         typed.sla_variable == SlaVariable::RequestRate && typed.sla_search == SlaSearch::Crest;
     let highest = typed.sla_upper_bound.unwrap_or(HIGHEST);
-    let least = if is_real { LOWEST_RATE } else { 1.0 };
-    let lowest = typed.sla_lower_bound.unwrap_or(least.min(highest));
+    let lowest = typed.sla_lower_bound.unwrap_or(LOWEST.min(highest));
     for (flag, value) in [
         ("--sla-lower-bound", lowest),
         ("--sla-upper-bound", highest),
