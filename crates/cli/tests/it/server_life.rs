@@ -17,7 +17,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::harness::{free_port, marked, wait_until};
+use crate::encrypted::Encrypted;
+use crate::harness::{Place, Sim, free_port, marked, wait_until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crestline");
 /// The variable by which a test finds all that it started.
@@ -314,6 +315,31 @@ fn a_server_that_never_becomes_healthy_is_not_waited_for_longer_than_asked() {
     );
     server.stop(&Stop::default()).unwrap();
     assert_eq!(stage.left(), [0; 0]);
+}
+
+#[test]
+fn health_over_tls_needs_no_certificate_where_none_is_asked_for() {
+    let (stage, place) = (Stage::new(), Place::new());
+    let sim = Sim::start(&place, "--profile demo");
+    let service = Encrypted::before(&sim, &place);
+    let ready = |certificates| {
+        let plan = ServerPlan {
+            ready_within: Nanos::from_millis(200),
+            ..stage.plan("exec sleep 3600")
+        };
+        let target = Target {
+            url: service.url.clone(),
+            certificates,
+            ..stage.target()
+        };
+        let mut server = started(plan);
+        let ready = server.ready(&target, &Stop::default());
+        server.stop(&Stop::default()).unwrap();
+        ready.map_err(|error| error.to_string())
+    };
+    ready(Certificates::Unchecked).unwrap();
+    let text = ready(Certificates::Checked).unwrap_err();
+    assert!(text.contains("certificate"), "{text}");
 }
 
 #[test]

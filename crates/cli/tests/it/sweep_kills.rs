@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crestline_load::clock;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -229,6 +229,23 @@ fn whoever_ends_the_group_of_a_sweep_ends_its_servers() {
     assert_eq!(status.code(), Some(130));
     let status = ended_by(|child| killpg(group(child), Signal::SIGKILL).unwrap());
     assert_eq!(status.signal(), Some(9));
+}
+
+#[test]
+fn a_server_does_not_outlive_its_keeper_and_the_sweep() {
+    let stage = Stage::new();
+    let mut child = live(&stage, "exec SIM").spawn().unwrap();
+    let out = until(&mut child, "[BEGIN BENCHMARK]");
+    let name = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let left = stage.left();
+    let keeper = left.iter().find(|pid| name(pid) == "server-keeper\n");
+    let keeper = Pid::from_raw(*keeper.expect("it has a keeper of that name"));
+    signal(&child, Signal::SIGSTOP);
+    kill(keeper, Signal::SIGKILL).unwrap();
+    signal(&child, Signal::SIGKILL);
+    child.wait().unwrap();
+    drop(out);
+    stage.nothing_is_left();
 }
 
 #[test]

@@ -42,7 +42,7 @@ struct Sweep {
 
 impl Sweep {
     /// Over these parameters of the server.
-    fn of(servers: Value) -> Self {
+    fn of(servers: &Value) -> Self {
         let place = Place::new();
         let script = SERVER.replace("CRESTLINE", env!("CARGO_BIN_EXE_crestline"));
         let path = place.path("server.sh");
@@ -57,7 +57,7 @@ impl Sweep {
 
     /// One server that goes wrong, and a good one after it.
     fn of_mode(mode: &str) -> Self {
-        Self::of(json!([
+        Self::of(&json!([
             {"_benchmark_name": "wrong", "mode": mode},
             {"_benchmark_name": "right", "mode": "good"}
         ]))
@@ -197,7 +197,7 @@ fn a_run_in_which_all_requests_failed_is_no_measurement() {
 fn a_port_that_somebody_has_is_not_measured() {
     let theirs = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = theirs.local_addr().unwrap().port();
-    let sweep = Sweep::of(json!([
+    let sweep = Sweep::of(&json!([
         {"_benchmark_name": "wrong", "mode": "good", "port": port},
         {"_benchmark_name": "right", "mode": "good"}
     ]));
@@ -214,7 +214,7 @@ fn a_port_that_somebody_has_is_not_measured() {
 
 #[test]
 fn a_server_that_does_not_listen_or_has_children_is_measured_and_ended() {
-    let sweep = Sweep::of(json!([{"mode": "deaf"}, {"mode": "breeds"}]));
+    let sweep = Sweep::of(&json!([{"mode": "deaf"}, {"mode": "breeds"}]));
     let ran = sweep.run("--server-stop-timeout 0.3");
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     for name in ["SERVE--mode=deaf", "SERVE--mode=breeds"] {
@@ -225,7 +225,7 @@ fn a_server_that_does_not_listen_or_has_children_is_measured_and_ended() {
 
 #[test]
 fn what_is_no_program_is_told_before_anything_starts() {
-    let sweep = Sweep::of(json!([{}]));
+    let sweep = Sweep::of(&json!([{}]));
     let refused = |serve: &str, hint: &str| {
         let ran: Ran = sweep.command(serve, "").output().unwrap().into();
         assert_eq!(ran.code, Some(2), "{ran:#?}");
@@ -255,10 +255,10 @@ fn what_is_no_program_is_told_before_anything_starts() {
 
 #[test]
 fn a_key_that_a_server_prints_is_shown_to_nobody() {
-    let sweep = Sweep::of(json!([{"mode": "talks", "api_key": "s3cret-key"}]));
+    let sweep = Sweep::of(&json!([{"mode": "talks", "api_key": "s3cret-key"}]));
     let ran = sweep.run("--show-stdout");
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains("the key is ***"), "{}", ran.out);
+    assert!(ran.out.contains("(server) the key is ***"), "{}", ran.out);
     let failure = sweep.failure("SERVE-mode=talks-api_key=s3cret-key-failure.json");
     assert!(
         failure["error"]
@@ -271,7 +271,7 @@ fn a_key_that_a_server_prints_is_shown_to_nobody() {
 
 #[test]
 fn after_each_run_the_server_is_made_to_forget() {
-    let sweep = Sweep::of(json!([{}]));
+    let sweep = Sweep::of(&json!([{}]));
     let mut command = sweep.place.command("bench sweep serve");
     command
         .args([
@@ -295,7 +295,7 @@ fn after_each_run_the_server_is_made_to_forget() {
 
 #[test]
 fn a_server_that_cannot_be_made_to_forget_is_told() {
-    let sweep = Sweep::of(json!([{}]));
+    let sweep = Sweep::of(&json!([{}]));
     let run = |after: &[&str]| {
         let mut command = sweep.place.command("bench sweep serve");
         command

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use expect_test::{Expect, expect};
@@ -313,6 +314,79 @@ fn whole_runs_are_searched_as_vllm_searched_them() {
         found(&experiment.ranking(0)[0]).total_cmp(&load),
         std::cmp::Ordering::Equal
     );
+}
+
+/// The benchmark as a program of its own.
+fn by_program(experiment: &mut Experiment, flags: &str) {
+    let program = experiment.place.path("mybench");
+    let text = format!(
+        "#!/bin/sh\nexec {} \"$@\"\n",
+        env!("CARGO_BIN_EXE_crestline")
+    );
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let own = experiment.bench.strip_prefix("crestline").unwrap();
+    experiment.bench = format!("{}{own}{flags}", program.display());
+}
+
+#[test]
+fn whole_runs_of_a_program_are_searched_by_their_requests() {
+    let mut experiment = Experiment::in_virtual_time(&one_server(), &two_slas());
+    by_program(&mut experiment, " --save-detailed");
+    let flags = "--sla-variable max_concurrency --sla-upper-bound 64 --sla-tolerance 0.2";
+    let ran = experiment.run(&format!("-e e {flags}"));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(
+        ran.err.contains("note: --bench-cmd makes whole runs"),
+        "{}",
+        ran.err
+    );
+    let ranking = experiment.ranking(0);
+    assert!((10.0..=17.0).contains(&found(&ranking[0])), "{ranking:?}");
+    let name = "SERVE--max_num_seqs=8/SLA--p99_ttft_ms<=100.00.json";
+    let rows = experiment.file(name);
+    let rows = rows.as_array().unwrap();
+    let tested = ran.out.matches("Testing max_concurrency: ").count();
+    assert_eq!(rows.len(), tested, "each run is a row");
+    // Each run has prompts of its own, and no load is tried with more of them than it needs.
+    let mut seeds: Vec<u64> = rows
+        .iter()
+        .map(|row| row["seed"].as_u64().unwrap())
+        .collect();
+    seeds.sort_unstable();
+    assert!(seeds.iter().copied().eq(0..tested as u64), "{seeds:?}");
+    assert!(
+        rows.iter()
+            .all(|row| row["num_prompts"].as_u64().unwrap() <= 200)
+    );
+
+    // A run that is missing is made again, the others are found.
+    fs::remove_file(
+        experiment
+            .place
+            .path("results/e/SERVE--max_num_seqs=8/max_concurrency=1/run=0.json"),
+    )
+    .unwrap();
+    let again = experiment.run(&format!("--resume e {flags}"));
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert_eq!(again.out.matches("Testing max_concurrency: ").count(), 1);
+    assert_eq!(experiment.ranking(0), ranking);
+}
+
+#[test]
+fn a_program_that_tells_nothing_of_single_requests_is_judged_by_whole_runs() {
+    let mut experiment = Experiment::in_virtual_time(&one_server(), &one_sla());
+    by_program(&mut experiment, "");
+    let ran =
+        experiment.run("-e e --sla-variable max_concurrency --num-runs 1 --sla-upper-bound 64");
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.err.contains("whole runs are judged"), "{}", ran.err);
+    assert!(
+        ran.out
+            .contains("Testing max_concurrency: 64 concurrent requests")
+    );
+    assert_eq!(experiment.file("crestline/sla.json")["search"], "pchip");
+    assert_eq!(experiment.ranking(0)[0].1, "value");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crestline_core::units::Nanos;
+use crestline_experiment::server::keeper::Ending;
 use crestline_experiment::server::{Server, ServerError, ServerPlan, StartError};
 use crestline_load::aside::Aside;
 use crestline_load::clock;
@@ -187,7 +188,9 @@ impl Process {
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();
             let target = target.clone();
-            Follower::start(log.to_owned(), from, move |line| target.redacted(line))
+            Follower::start(log.to_owned(), from, move |line| {
+                format!("(server) {}", target.redacted(line))
+            })
         });
         let ready = server.ready(&target, stop);
         let ready = ready
@@ -300,6 +303,13 @@ fn halt(error: &ServerError, target: &Target) -> Halt {
         }
         ServerError::NotReady { .. } => Some(
             "--server-address and --server-health-path say where it is asked, --server-ready-timeout how long",
+        ),
+        ServerError::Ended {
+            ending: Ending::Code(0),
+            ..
+        } => Some("if it goes on in the background, start it so that it does not"),
+        ServerError::PortHeld(_) => Some(
+            "something outlives the server's command, such as a container; a longer --server-stop-timeout may help",
         ),
         _ => None,
     };

@@ -234,23 +234,26 @@ fn best_per_gpu(group: &[&Found]) -> String {
     }
 }
 
-/// The line that vLLM's search ends with, and how sure it is.
-pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
-    let answer = &found.answer;
-    let (name, variable) = (sla.variable.name(), sla.counted_in());
+/// A load with its unit.
+pub(crate) fn load_in_words(sla: &SlaSweep, load: f64) -> String {
+    let variable = sla.counted_in();
     let unit = match variable {
         Variable::Users => "concurrent requests",
         Variable::Rate => "req/s",
     };
+    format!("{} {unit}", load_text(variable, load))
+}
+
+/// The line that vLLM's search ends with, and how sure it is.
+pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
+    let answer = &found.answer;
+    let (name, variable) = (sla.variable.name(), sla.counted_in());
     // vLLM's search announces its lowest load where none passed.
     let reported = match sla.method {
         Method::Crest { .. } => answer.load,
         Method::Pchip => answer.load.or(Some(sla.bounds.lowest)),
     };
-    let load = reported.map_or_else(
-        || "none".to_owned(),
-        |load| format!("{} {unit}", load_text(variable, load)),
-    );
+    let load = reported.map_or_else(|| "none".to_owned(), |load| load_in_words(sla, load));
     let mut facts = vec![verdict(answer.outcome).to_owned()];
     if let Some(interval) = answer.interval {
         let [low, high] = ends(variable, interval);

@@ -123,7 +123,8 @@ impl CrestSearch {
     }
 }
 
-fn question(sla: &SlaSweep) -> Question {
+/// What is asked of a search.
+pub(crate) fn question(sla: &SlaSweep) -> Question {
     let SlaMethod::Crest {
         confidence,
         tolerance,
