@@ -227,10 +227,7 @@ impl Bench<'_> {
             Follower::start(log.to_owned(), from, move |line| target.redacted(line))
         });
         let healthy = server.ready(target, self.stop).map_err(halt)?;
-        let asked = clock::monotonic();
-        let token = self.first_token(&mut server);
-        let first_token = healthy + clock::monotonic().saturating_sub(asked);
-        match token {
+        let first_token = match self.first_token(&mut server) {
             Err(AsideError::GivenUp { .. }) => {
                 server.alive().map_err(halt)?;
                 return Err(Halt::Interrupted);
@@ -239,8 +236,8 @@ impl Bench<'_> {
                 let problem = Problem::failed("the server gives no first token").because(&error);
                 return Err(failed(problem.hint("check --endpoint and --model")));
             }
-            Ok(()) => {}
-        }
+            Ok(taken) => healthy + taken,
+        };
         server.stop(self.stop).map_err(halt)?;
         drop(shown);
         let start = Start {
@@ -273,8 +270,8 @@ impl Bench<'_> {
         }
     }
 
-    /// Asks for one token and waits for it. It is the whole answer, so that nothing has to be streamed.
-    fn first_token(&mut self, server: &mut Server) -> Result<(), AsideError> {
+    /// Asks for one token and tells how long it takes. It is the whole answer, so that nothing has to be streamed.
+    fn first_token(&mut self, server: &mut Server) -> Result<Nanos, AsideError> {
         let target = &self.plan.site.target;
         let mut aside = Aside::new(target, self.plan.patience, &[], |_| None)?;
         let mut goes_on = || server.alive().is_ok() && !self.stop.is_asked();
@@ -295,9 +292,10 @@ impl Bench<'_> {
             body["prompt"] = PROMPT.into();
         }
         self.model = Some(model);
+        let asked = clock::monotonic();
         let answer: Value = aside.post_json_while(&self.plan.endpoint, &body, &mut goes_on)?;
         drop(answer);
-        Ok(())
+        Ok(clock::monotonic().saturating_sub(asked))
     }
 }
 

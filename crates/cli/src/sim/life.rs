@@ -7,14 +7,16 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use crestline_load::clock;
 use crestline_sim::profile::Profile;
 use crestline_sim::server::{Crash, Health, Life};
 
 use crate::problem::Problem;
-use crate::values;
+use crate::{console, values};
 
 /// A warm start takes this share of a cold one, unless it is given.
 const WARM_SHARE: f64 = 0.25;
@@ -137,10 +139,13 @@ impl LifeArgs {
             mark,
             crashes: self.exit_at_start,
         };
-        let after = self
+        let mut after = self
             .exit_after
             .map(|given| seconds("--exit-after", given))
             .transpose()?;
+        if start.crashes && start.meanwhile == Meanwhile::Unavailable {
+            after = Some(after.unwrap_or(start.delay).min(start.delay));
+        }
         let life = Life {
             loading: start.answered_delay(),
             health: if self.never_healthy {
@@ -172,10 +177,21 @@ impl Start {
         if asked.recv_timeout(silent).is_ok() {
             return Ok(Started::Stopped);
         }
-        if self.crashes {
-            return Ok(Started::Crashed);
+        match self.meanwhile {
+            Meanwhile::Refused if self.crashes => return Ok(Started::Crashed),
+            Meanwhile::Refused => self.leave_mark()?,
+            Meanwhile::Unavailable if self.crashes => {}
+            Meanwhile::Unavailable => {
+                let start = self.clone();
+                // It ends with the process, which may be before the start is complete.
+                thread::spawn(move || {
+                    clock::sleep(start.delay);
+                    if let Err(problem) = start.leave_mark() {
+                        console::tell(&problem.to_string());
+                    }
+                });
+            }
         }
-        self.leave_mark()?;
         Ok(Started::Ready)
     }
 

@@ -129,6 +129,12 @@ fn it_may_answer_503_while_it_starts() {
     assert_eq!(status(server.port, "/health"), Some(503));
     server.ready();
     assert_eq!(status(server.port, "/v1/models"), Some(200));
+    let line = "--startup-delay 0.5 --while-starting 503 --startup-cache cache";
+    let mut crashing = Slow::start(&place, &format!("{line} --exit-at-start --exit-code 3"));
+    assert_eq!(crashing.code(), Some(3));
+    assert!(!place.path("cache").exists(), "its start was not complete");
+    let _server = Slow::start(&place, line);
+    wait_until("a mark", || place.path("cache").exists());
 }
 
 #[test]

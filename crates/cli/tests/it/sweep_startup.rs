@@ -3,8 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
-use crate::harness::{Place, Ran};
+use nix::sys::signal::Signal;
+
+use crate::harness::{Place, Ran, signal, wait_until};
 
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
@@ -245,6 +248,20 @@ fn another_program_is_given_all_parameters_and_writes_the_result() {
     }
     let failure = place.json("results/e/SERVE--tensor_parallel_size=4/run=0.failure.json");
     assert_eq!(failure["serve_overrides"]["tensor_parallel_size"], 4);
+}
+
+#[test]
+fn when_it_is_interrupted_the_server_is_gone() {
+    let place = Place::new();
+    let port = free_port();
+    let mut command = place.command("bench startup --server-log server.log --output-json r.json");
+    command.args(["--serve-cmd", &server(port, "--startup-delay 1000")]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    wait_until("a server", || !is_free(port));
+    signal(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(is_free(port));
+    assert!(!place.path("r.json").exists());
 }
 
 #[test]
