@@ -275,15 +275,14 @@ impl Bench<'_> {
         let target = &self.plan.site.target;
         let mut aside = Aside::new(target, self.plan.patience, &[], |_| None)?;
         let mut goes_on = || server.alive().is_ok() && !self.stop.is_asked();
-        let model = match self.model.take() {
-            Some(model) => model,
-            None => {
-                let models: Value = aside.get_json("/v1/models")?;
-                models["data"][0]["id"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            }
+        let model = if let Some(model) = self.model.take() {
+            model
+        } else {
+            let models: Value = aside.get_json("/v1/models")?;
+            models["data"][0]["id"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
         };
         let mut body = json!({"model": model, "max_tokens": 1, "temperature": 0});
         if self.plan.endpoint.ends_with("chat/completions") {

@@ -69,7 +69,7 @@ pub(crate) struct LifeArgs {
 /// What a client meets while the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Meanwhile {
-    /// Nobody listens; the port is taken.
+    /// Nobody listens yet.
     Refused,
     /// Every request is answered with 503.
     #[value(name = "503")]

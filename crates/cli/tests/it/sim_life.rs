@@ -110,13 +110,11 @@ fn an_engine_that_does_not_fit_is_told_and_nothing_listens() {
 }
 
 #[test]
-fn nobody_listens_while_it_starts_and_the_port_is_taken() {
+fn nobody_listens_while_it_starts() {
     let place = Place::new();
     let server = Slow::start(&place, "--startup-delay 1");
     assert_eq!(status(server.port, "/health"), None);
     assert!(server.ready() > 0.5);
-    let late = TcpListener::bind(("127.0.0.1", server.port));
-    assert!(late.is_err());
 }
 
 #[test]

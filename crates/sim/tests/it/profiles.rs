@@ -131,7 +131,7 @@ fn more_devices_give_more_tokens_and_never_in_proportion() {
 #[test]
 fn stages_and_engines_help_many_users_and_not_one_alone() {
     let usual = Overrides::default();
-    let stages = Overrides {
+    let pipeline = Overrides {
         pipeline_parallel_size: Some(2),
         ..usual
     };
@@ -140,14 +140,14 @@ fn stages_and_engines_help_many_users_and_not_one_alone() {
         ..usual
     };
     let [one, staged, doubled] =
-        [usual, stages, engines].map(|layout| tokens_per_second(&layout, 1));
+        [usual, pipeline, engines].map(|layout| tokens_per_second(&layout, 1));
     assert!(
         staged < one,
         "each token goes through both stages: {staged} {one}"
     );
     assert!((doubled / one - 1.0).abs() < 0.01, "{doubled} {one}");
     let [one, staged, doubled] =
-        [usual, stages, engines].map(|layout| tokens_per_second(&layout, 256));
+        [usual, pipeline, engines].map(|layout| tokens_per_second(&layout, 256));
     assert!(staged > 1.2 * one && staged < 2.0 * one, "{staged} {one}");
     assert!(
         doubled > staged && doubled < 2.1 * one,

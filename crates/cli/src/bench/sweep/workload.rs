@@ -365,14 +365,14 @@ fn with(parameters: &Combination, key: &str, value: Value) -> Combination {
 
 /// How many prompts a benchmark sends.
 fn prompts(command: &[String]) -> Result<u32, Problem> {
-    let typed = command.iter().enumerate().filter_map(|(at, word)| {
+    let typed = command.iter().enumerate().rev().find_map(|(at, word)| {
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (word.as_str(), command.get(at + 1).map(String::as_str)),
         };
         (flag.replace('_', "-") == "--num-prompts").then_some(value)?
     });
-    let Some(typed) = typed.last() else {
+    let Some(typed) = typed else {
         return Ok(PROMPTS);
     };
     match typed.parse() {
