@@ -28,6 +28,8 @@ use crate::values;
 const CAP: &str = "max_concurrency";
 /// Prompts of a benchmark that does not say how many.
 const PROMPTS: u32 = 1000;
+/// Prompts from which their number is worth a thought.
+const LONG: u32 = 300;
 
 /// Runs the command until it is done or interrupted.
 pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
@@ -43,6 +45,9 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sweep)?;
+    if let Some(note) = long_serial(&range, &servers) {
+        console::tell(&format!("note: {note}"));
+    }
     let done = servers
         .iter()
         .try_for_each(|server| server.run(&mut course));
@@ -50,6 +55,20 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
     let exit = course.finish(done);
     written?;
     exit
+}
+
+/// What the user should know of the lightest load, where it takes long.
+fn long_serial(range: &Range, servers: &[ServerRange<'_>]) -> Option<String> {
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    let prompts = cells.map(|cell| cell.prompts).max()?;
+    let is_long = range.variable == Variable::RequestRate && prompts >= LONG;
+    is_long.then(|| {
+        format!(
+            "the lightest load sends {prompts} requests at 1 a second, which takes {} minutes at least; \
+             --num-prompts in --bench-cmd says how many there are",
+            prompts / 60
+        )
+    })
 }
 
 /// Writes and shows what is there of all loads, whichever command made it.
