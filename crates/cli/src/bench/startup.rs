@@ -8,6 +8,7 @@ mod figures;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::{Server, ServerError, ServerPlan};
@@ -31,6 +32,11 @@ use crate::{console, signals, values};
 
 /// What stands for the cache folder in a command.
 const PLACE: &str = "{cache_dir}";
+/// How often, and how long apart, it is asked whether a server that gives no token has ended.
+const NEWS: u32 = 25;
+const NEWS_LOOK: Duration = Duration::from_millis(20);
+/// Letters of an answer without a token that are shown.
+const TOLD: usize = 300;
 /// What the first token follows on.
 const PROMPT: &str = "Hi";
 
@@ -98,7 +104,7 @@ pub(super) fn plan(args: &StartupArgs) -> Result<StartupPlan, Problem> {
         values::count("--num-iters-warmup", starts.warmup)?,
         values::count("--num-iters-warm", starts.warm)?,
     ];
-    if counts[0] + counts[2] == 0 {
+    if (counts[0], counts[2]) == (0, 0) {
         return Err(
             Problem::usage("no start is counted").hint("give --num-iters-cold or --num-iters-warm")
         );
@@ -233,6 +239,11 @@ impl Bench<'_> {
                 return Err(Halt::Interrupted);
             }
             Err(error) => {
+                // That it has ended may be known a little later than that it does not answer.
+                for _ in 0..NEWS {
+                    server.alive().map_err(halt)?;
+                    clock::sleep(NEWS_LOOK);
+                }
                 let problem = Problem::failed("the server gives no first token").because(&error);
                 return Err(failed(problem.hint("check --endpoint and --model")));
             }
@@ -293,8 +304,16 @@ impl Bench<'_> {
         self.model = Some(model);
         let asked = clock::monotonic();
         let answer: Value = aside.post_json_while(&self.plan.endpoint, &body, &mut goes_on)?;
-        drop(answer);
-        Ok(clock::monotonic().saturating_sub(asked))
+        let taken = clock::monotonic().saturating_sub(asked);
+        if answer["choices"].get(0).is_none() {
+            let text = target.redacted(&answer.to_string());
+            return Err(AsideError::Status {
+                path: self.plan.endpoint.clone(),
+                status: 200,
+                text: console::brief(&text, TOLD),
+            });
+        }
+        Ok(taken)
     }
 }
 

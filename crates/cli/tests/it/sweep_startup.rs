@@ -126,6 +126,16 @@ fn a_server_that_does_not_come_up_or_answers_nothing_is_told_and_gone() {
         ),
         ("--fault http-500=1", &[], ["no first token", "HTTP 500"]),
         (
+            "--fault error-in-stream=1",
+            &[],
+            ["no first token", "HTTP 200"],
+        ),
+        (
+            "--exit-after-requests 0 --exit-code 6",
+            &[],
+            ["cold start 1 of 3", "exit code 6"],
+        ),
+        (
             "--api-key k --never-healthy",
             &["--endpoint", "/v1/embeddings"],
             ["--endpoint", "no token"],

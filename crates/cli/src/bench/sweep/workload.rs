@@ -45,7 +45,7 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sweep)?;
-    if let Some(note) = long_serial(&range, &servers) {
+    if let Some(note) = long_serial(range, &servers) {
         console::tell(&format!("note: {note}"));
     }
     let done = servers
@@ -58,7 +58,7 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
 }
 
 /// What the user should know of the lightest load, where it takes long.
-fn long_serial(range: &Range, servers: &[ServerRange<'_>]) -> Option<String> {
+fn long_serial(range: Range, servers: &[ServerRange<'_>]) -> Option<String> {
     let cells = servers.iter().flat_map(|server| &server.cells);
     let prompts = cells.map(|cell| cell.prompts).max()?;
     let is_long = range.variable == Variable::RequestRate && prompts >= LONG;
