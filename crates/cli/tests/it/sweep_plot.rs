@@ -348,11 +348,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Sixteen looks: six colours, then these with dashes.
     assert_eq!(svg.curves("line-3 dashed-2"), [4]);
-    assert!(
-        svg.texts()
-            .iter()
-            .any(|text| text == "max_num_batched_tokens=1024")
-    );
+    assert!(svg.texts().iter().any(|text| text == "4, 1024, 128, 32"));
     let unknown = place.run(&format!("{PLOT} --scale-x symlog"));
     refused(
         &unknown,
