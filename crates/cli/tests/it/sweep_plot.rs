@@ -337,7 +337,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Loads that double are marked as such.
     assert!(
-        svg.texts().iter().any(|text| text == "2048"),
+        svg.texts().iter().any(|text| text == "256"),
         "{:?}",
         svg.texts()
     );
