@@ -475,9 +475,9 @@ fn nothing_to_draw_is_refused_with_the_reason() {
         &["there is nothing to draw", "it has no number model_id"],
     );
     refused(
-        &plot("--var-x max_concurency"),
+        &plot("--var-x max_concurrncy"),
         &[
-            "--var-x: no run has max_concurency",
+            "--var-x: no run has max_concurrncy",
             "did you mean max_concurrency?",
         ],
     );
