@@ -313,7 +313,9 @@ impl Seeker for Closed {
             return Next::unanswered();
         };
         self.failed = self.frame.lowest_failure(evidence);
-        self.crowded = self.has_seen_enough(evidence, &evidence.dwells[dwell]);
+        // The dwell may be one of an earlier group: where the service is now counts too.
+        let mut both = [dwell, evidence.dwells.len() - 1].into_iter();
+        self.crowded = both.any(|place| self.has_seen_enough(evidence, &evidence.dwells[place]));
         match self.stage {
             Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
             Stage::Confirm => self.after_confirm(evidence, dwell, &pace),
