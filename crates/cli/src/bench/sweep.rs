@@ -13,11 +13,13 @@ mod overrides;
 mod overview;
 mod params;
 mod plan;
+mod plot;
 pub(super) mod program;
 mod python;
 mod reset;
 pub(super) mod results;
 mod serve;
+mod served;
 mod server;
 pub(super) mod server_command;
 mod shown;
@@ -34,6 +36,8 @@ use crate::problem::Problem;
 /// Runs the command until it is done or interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
+        SweepCommand::Plot(args) => plot::run(args),
+        SweepCommand::PlotPareto(args) => plot::run_pareto(args),
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeSla(args) => sla::run(args),
         SweepCommand::ServeWorkload(args) => workload::run(args),

@@ -14,6 +14,7 @@ pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use super::plot::args::{ParetoArgs, PlotArgs};
 use startup::SweepStartupArgs;
 use workload::SweepWorkloadArgs;
 
@@ -27,6 +28,9 @@ pub(crate) struct SweepArgs {
 /// What is varied.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
+    Plot(Box<PlotArgs>),
+    #[command(name = "plot_pareto", alias = "plot-pareto")]
+    PlotPareto(Box<ParetoArgs>),
     Serve(Box<SweepServeArgs>),
     #[command(name = "serve_sla", alias = "serve-sla")]
     ServeSla(Box<SweepSlaArgs>),

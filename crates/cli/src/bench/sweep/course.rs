@@ -15,6 +15,7 @@ use super::layout;
 use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
+use super::served;
 use super::server::{self, Host};
 use super::shown;
 use crate::console;
@@ -146,6 +147,7 @@ impl<'a> Course<'a> {
         work: &mut dyn FnMut(&mut Self, &mut Host) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         console::say(&shown::server_begins(server));
+        served::write(&self.sweep.experiment, server)?;
         let done = self.with_host(server, work);
         let Err(Halt::Failed(Kind::Server, problem)) = done else {
             console::say("[END SERVER]");

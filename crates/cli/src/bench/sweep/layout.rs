@@ -117,8 +117,22 @@ pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf 
 
 /// The log of the server of a combination.
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
-    let folder = experiment.join(OWN).join("servers");
-    folder.join(server_name(serve, ".log"))
+    server_records(experiment).join(server_name(serve, ".log"))
+}
+
+/// The command of the server of a combination.
+pub(crate) fn server_record(experiment: &Path, serve: &Combination) -> PathBuf {
+    server_records(experiment).join(server_name(serve, ".json"))
+}
+
+/// The folder of these.
+pub(crate) fn server_records(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("servers")
+}
+
+/// The file of a figure; `end` is that of its kind.
+pub(crate) fn figure(name: &str, end: &str) -> String {
+    within_limit(sanitised(name), end)
 }
 
 /// The file that is locked while a program is at work in an experiment.

@@ -6,10 +6,10 @@
 mod answers;
 mod combination;
 mod crest;
-mod criteria;
+pub(crate) mod criteria;
 mod detailed;
 mod documents;
-mod gpus;
+pub(crate) mod gpus;
 mod pchip;
 mod plan;
 mod race;
