@@ -51,6 +51,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The program of this build, or the one that `CRESTLINE` names.
+fn crestline() -> Command {
+    let built = || env!("CARGO_BIN_EXE_crestline").into();
+    Command::new(std::env::var_os("CRESTLINE").unwrap_or_else(built))
+}
+
 fn servers() -> Value {
     json!({
         "small_batch": {"max_num_seqs": 16},
@@ -73,7 +79,7 @@ fn slas() -> Value {
 /// A whole experiment; gives its answers.
 fn sweep(place: &Path, variable: &str, seed: u64) -> anyhow::Result<Value> {
     let name = format!("seed{seed}");
-    let output = Command::new(env!("CARGO_BIN_EXE_crestline"))
+    let output = crestline()
         .current_dir(place)
         .args("bench sweep serve_sla --virtual-time -o out --serve-params serve.json".split(' '))
         .args(["--sla-params", "sla.json", "--sla-variable", variable])

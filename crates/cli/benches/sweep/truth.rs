@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
@@ -126,7 +125,7 @@ impl<'a> Truths<'a> {
     fn measure(&self, server: &str, load: f64, seed: u64) -> anyhow::Result<Figures> {
         let profile = format!("sim:out/seed0/crestline/profiles/SERVE-{server}.toml");
         let flag = format!("--{}", self.variable.replace('_', "-"));
-        let output = Command::new(env!("CARGO_BIN_EXE_crestline"))
+        let output = super::crestline()
             .current_dir(self.place)
             .args(super::BENCH.split_whitespace().skip(1))
             .args(["--base-url", &profile, &flag, &load.to_string()])

@@ -129,6 +129,8 @@ impl Closed {
     /// estimate is still far: two groups of loads that contradict each other must not take turns.
     fn fit(&mut self, evidence: &Evidence) {
         let Some(load) = evidence.load() else { return };
+        // The first dwell is at the guess, or was never made.
+        let load = if self.dwells == 1 { self.center } else { load };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let fits = self

@@ -258,6 +258,8 @@ impl Open {
         let (Some(pace), Some(load)) = (evidence.pace(), evidence.load()) else {
             return;
         };
+        // The first dwell is at the guess, or was never made.
+        let load = if self.dwells == 1 { self.center } else { load };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let apart = (self.center * pace.latency).clamp(8.0, 400.0) as usize;

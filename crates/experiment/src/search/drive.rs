@@ -309,6 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn a_group_whose_turn_never_comes_learns_from_what_was_seen_for_the_others() {
+        let criteria = r#"[{"p99_tpot": "<=16ms"}, {"p99_tpot": "<=16.5ms"}]"#;
+        let mut search = Search::new(Question {
+            budget: Budget {
+                requests: Some(1500),
+                ..Budget::default()
+            },
+            ..question(Variable::Users, criteria)
+        });
+        let shape = Shape {
+            variable: Variable::Users,
+            fixed_parallel: None,
+        };
+        let mut each = |_: &mut Search, _| ControlFlow::Continue(());
+        drive(&mut search, &mut session("gpu-small", 5), shape, &mut each).unwrap();
+        let answers = search.answers();
+        let [first, second] = [0, 1].map(|group| answers[group].unwrap().estimate.unwrap());
+        let ratio = second / first;
+        assert!((0.95..1.25).contains(&ratio), "{answers:?}");
+        assert_eq!(answers[1].unwrap().outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
     fn twice_the_best_load_brings_hardly_more_throughput() {
         let answer = answer(Variable::Users, r#"{"tps": "max"}"#);
         assert_eq!(answer.outcome, Outcome::Value);
