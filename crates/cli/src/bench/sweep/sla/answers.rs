@@ -120,10 +120,7 @@ pub(crate) fn ranked(all: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
     for found in all {
         let same = |other: &&Found| other.bench == found.bench && other.sla == found.sla;
-        match groups
-            .iter_mut()
-            .find(|group| group.iter().all(|one| same(one)))
-        {
+        match groups.iter_mut().find(|group| group.iter().all(same)) {
             Some(group) => group.push(found),
             None => groups.push(vec![found]),
         }

@@ -104,7 +104,7 @@ impl CrestSearch {
                 Resume::No
             },
         });
-        let mut show = Show::new(&translation, args.load.disable_tqdm);
+        let mut show = Show::new(&translation, &args);
         let plan = &translation.plan;
         let outcome = run_watched(plan, stop, &mut |event| show.see(event), watch);
         show.end();
@@ -205,7 +205,7 @@ struct Show {
 }
 
 impl Show {
-    fn new(translation: &Translation, is_quiet: bool) -> Self {
+    fn new(translation: &Translation, args: &ServeArgs) -> Self {
         let screen = if console::is_watched() {
             Screen::Terminal
         } else {
@@ -213,7 +213,7 @@ impl Show {
         };
         Self {
             watch: Watch::new(screen, Answers::of(&translation.plan.generation)),
-            is_quiet,
+            is_quiet: args.load.disable_tqdm,
             stage: Stage::SetUp,
         }
     }

@@ -81,7 +81,7 @@ fn document(
 /// The report of a run at this load.
 fn report(report: &ReportPlan, variable: Variable, load: &LoadRecords) -> ReportPlan {
     let mut report = report.clone();
-    report.num_prompts = load.records.len() as i64;
+    report.num_prompts = i64::try_from(load.records.len()).unwrap_or(i64::MAX);
     match variable {
         Variable::Rate => report.request_rate = load.load,
         Variable::Users => report.max_concurrency = Some(load.load as i64),
