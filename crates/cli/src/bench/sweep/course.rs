@@ -286,7 +286,7 @@ impl<'a> Course<'a> {
 }
 
 /// Two programs at work in one experiment would make the same runs.
-fn locked(experiment: &Path) -> Result<File, Problem> {
+pub(super) fn locked(experiment: &Path) -> Result<File, Problem> {
     let path = layout::lock(experiment);
     let failed = |error: &io::Error| {
         Problem::usage(format!("{}: cannot be locked", path.display())).because(error)

@@ -101,12 +101,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
     let links = links(&parameters.link_vars)?;
     let aliases = aliases(&parameters.serve_alias)?;
-    let (experiment, is_resumed) = experiment(&Naming {
-        output_dir: &args.runs.output_dir,
-        experiment_name: args.runs.experiment_name.as_deref(),
-        resume: args.runs.resume.as_deref(),
-        dry_run: args.runs.dry_run,
-    })?;
+    let (experiment, is_resumed) = experiment(&args.runs.naming())?;
     let server = |combination: Combination| {
         let command = overrides::applied(&serve_command, &combination, &aliases);
         let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
