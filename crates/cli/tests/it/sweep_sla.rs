@@ -225,6 +225,40 @@ fn one_session_answers_for_all_slas_of_a_server() {
 }
 
 #[test]
+fn the_better_of_two_servers_wins_with_a_load_near_the_truth() {
+    let serve = json!([{"_benchmark_name": "four", "max_num_seqs": 4}, {"_benchmark_name": "eight", "max_num_seqs": 8}]);
+    let mut experiment = Experiment::real(&serve, &one_sla());
+    experiment.bench = format!("{BENCH} --random-range-ratio 0.5 --seed 7");
+    let ran =
+        experiment.run("-e e --virtual-time --sla-variable max_concurrency --sla-upper-bound 64");
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let ranking = experiment.ranking(0);
+    assert_eq!(ranking[0].0, "eight");
+    for row in &ranking {
+        let load = found(row);
+        let p99 = |users: f64| {
+            let line = format!(
+                "bench serve --model m --tokenizer builtin --random-input-len 16 --random-output-len 32 --random-range-ratio 0.5 \
+                 --num-prompts 3000 --seed 8 --base-url sim:results/e/crestline/profiles/SERVE-{}.toml \
+                 --max-concurrency {users} --save-result --result-filename truth.json",
+                row.0
+            );
+            experiment.place.run(&line).done();
+            experiment.place.json("truth.json")["p99_ttft_ms"]
+                .as_f64()
+                .unwrap()
+        };
+        let (below, above) = ((load * 0.95).floor() - 1.0, (load * 1.05).ceil() + 1.0);
+        assert!(
+            p99(below) <= 100.0 && p99(above) > 100.0,
+            "{row:?}: {} to {}",
+            p99(below),
+            p99(above)
+        );
+    }
+}
+
+#[test]
 fn a_search_that_was_made_otherwise_is_put_aside() {
     let experiment = Experiment::in_virtual_time(&one_server(), &two_slas());
     let flags = "--sla-variable max_concurrency --sla-upper-bound 64 --sla-tolerance 0.2";
