@@ -259,6 +259,48 @@ fn the_better_of_two_servers_wins_with_a_load_near_the_truth() {
 }
 
 #[test]
+fn a_search_whose_budget_was_used_up_goes_on_with_a_larger_one() {
+    let experiment = Experiment::in_virtual_time(&one_server(), &one_sla());
+    let flags = "--sla-variable max_concurrency --sla-upper-bound 64 --sla-tolerance 0.2";
+    let ran = experiment.run(&format!("-e e {flags} --sla-budget 200req"));
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert_eq!(experiment.ranking(0)[0].1, "inconclusive");
+    let database = experiment
+        .place
+        .path("results/e/crestline/searches/SERVE--max_num_seqs=8/benchmark_data.db");
+    let before = rows(&database);
+    let ran = experiment.run(&format!("--resume e {flags} --sla-budget 5000req"));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(!ran.err.contains("is not used"), "{}", ran.err);
+    assert!((10.0..=17.0).contains(&found(&experiment.ranking(0)[0])));
+    assert!(rows(&database) > before && before >= 200);
+}
+
+#[test]
+fn a_search_in_which_nothing_is_answered_is_a_failure_and_the_rest_goes_on() {
+    let serve = json!([{"fault": "http-500=1"}, {"max_num_seqs": 8}]);
+    let experiment = Experiment::real(&serve, &one_sla());
+    let flags =
+        "--sla-variable max_concurrency --sla-upper-bound 64 --sla-budget 4s --continue-on-error";
+    let ran = experiment.run(&format!("-e e {flags}"));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let failure = experiment.file("SERVE--fault=http-500=1/run=0.failure.json");
+    assert!(
+        failure["error"]
+            .as_str()
+            .unwrap()
+            .contains("no request was answered"),
+        "{failure}"
+    );
+    assert!(
+        failure["error"].as_str().unwrap().contains("500"),
+        "{failure}"
+    );
+    let ranking = experiment.ranking(0);
+    assert_eq!(ranking.len(), 1, "{ranking:?}");
+}
+
+#[test]
 fn a_search_that_was_made_otherwise_is_put_aside() {
     let experiment = Experiment::in_virtual_time(&one_server(), &two_slas());
     let flags = "--sla-variable max_concurrency --sla-upper-bound 64 --sla-tolerance 0.2";

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crestline_core::search::{Answer, Outcome, Variable};
-use crestline_report::number::significant;
+use crestline_report::number::{counted, significant};
 use crestline_report::search_tables::{ends, is_answered, load_name, load_text};
 use crestline_report::table::{Align, Style, Table};
 use serde_json::{Map, Value, json};
@@ -225,7 +225,7 @@ fn best_per_gpu(group: &[&Found]) -> String {
             "Most tokens per GPU: {} ({} tok/s on each of {})\n",
             best.configuration(),
             significant(best.per_gpu().unwrap_or(0.0), 4),
-            best.gpus
+            counted(best.gpus, "GPU")
         ),
         _ => String::new(),
     }
@@ -272,3 +272,6 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
     }
     format!("Maximum {name} for SLA: {load}. ({})", facts.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,3 +132,34 @@ pub(crate) fn number(load: f64) -> Value {
 pub(crate) fn text(load: f64) -> String {
     python::str(&number(load))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn throughput_at_a_load_lies_between_those_of_its_neighbours() {
+        let documents = [(10.0, 100.0), (20.0, 150.0)].map(|(load, tokens)| LoadDocument {
+            load,
+            document: Map::from_iter([("output_throughput".to_owned(), json!(tokens))]),
+        });
+        let check = |load: f64, expected: f64| {
+            let found = tokens_at(&documents, load).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{load}: {found}");
+        };
+        check(5.0, 50.0);
+        check(10.0, 100.0);
+        check(16.0, 130.0);
+        check(40.0, 150.0);
+        assert_eq!(tokens_at(&[], 1.0), None);
+    }
+
+    #[test]
+    fn whole_loads_have_no_point() {
+        assert_eq!(text(8.0), "8");
+        assert_eq!(text(0.5), "0.5");
+        assert_eq!(number(8192.0), json!(8192));
+    }
+}
