@@ -122,6 +122,20 @@ fn check_loads(experiment: &Experiment) {
     }
 }
 
+/// Going on with what is complete starts nothing and changes nothing.
+fn check_going_on(experiment: &Experiment, flags: &str, ran: &Ran) {
+    let ranking = experiment.ranking(0);
+    let table = fs::read_to_string(experiment.place.path("results/e/summary.csv")).unwrap();
+    assert!(table.starts_with(",date,"), "{table}");
+
+    let again = experiment.run(&format!("--resume e {flags}"));
+    assert_eq!(again.code, ran.code, "{again:#?}");
+    assert!(!again.out.contains("[BEGIN SERVER]"), "{}", again.out);
+    assert_eq!(experiment.ranking(0), ranking);
+    let table_again = fs::read_to_string(experiment.place.path("results/e/summary.csv")).unwrap();
+    assert_eq!(table_again, table);
+}
+
 #[test]
 fn each_server_is_searched_and_the_best_comes_first() {
     let serve = json!([{"max_num_seqs": 4}, {"_benchmark_name": "eight", "max_num_seqs": 8}]);
@@ -150,15 +164,7 @@ fn each_server_is_searched_and_the_best_comes_first() {
     }
     assert_eq!(ran.out.matches("[BEGIN SERVER]").count(), 2);
     check_loads(&experiment);
-    let table = fs::read_to_string(experiment.place.path("results/e/summary.csv")).unwrap();
-    assert!(table.starts_with(",date,"), "{table}");
-
-    let again = experiment.run(&format!("--resume e {flags}"));
-    assert_eq!(again.code, ran.code, "{again:#?}");
-    assert!(!again.out.contains("[BEGIN SERVER]"), "{}", again.out);
-    assert_eq!(experiment.ranking(0), ranking);
-    let table_again = fs::read_to_string(experiment.place.path("results/e/summary.csv")).unwrap();
-    assert_eq!(table_again, table);
+    check_going_on(&experiment, flags, &ran);
 }
 
 #[test]
@@ -560,10 +566,10 @@ fn flags_that_contradict_the_search_are_refused_before_anything_starts() {
         &one_sla(),
         "",
         "--sla-search pchip --sla-lower-bound 0.5",
-        &expect![[r#"
+        &expect![[r"
             error: --sla-lower-bound must be a whole number, not 0.5
               cause: whole runs are searched over whole rates only
-        "#]],
+        "]],
     );
     refused(
         &one_sla(),

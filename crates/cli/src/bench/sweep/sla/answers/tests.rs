@@ -65,7 +65,7 @@ fn the_highest_load_comes_first_and_what_has_none_last() {
     let mut all = several();
     all[4].answer.outcome = Outcome::NotReached;
     all[4].answer.reason = "met up to the upper bound".to_owned();
-    expect![[r#"
+    expect![[r"
         Best configurations for chat: p99_ttft_ms<=200.00, p99_tpot_ms<50.00:
         +---------------+--------------+--------------+--------------+-------------------+---------------+------+
         | Configuration | Highest load | Range        | Verdict      | Limited by        | tok/s per GPU | GPUs |
@@ -85,7 +85,7 @@ fn the_highest_load_comes_first_and_what_has_none_last() {
         too slow: not met at the lower bound
         Most tokens per GPU: one GPU (900 tok/s on each of 1 GPU)
 
-    "#]].assert_eq(&tables(&all, Variable::Users));
+    "]].assert_eq(&tables(&all, Variable::Users));
 }
 
 #[test]
