@@ -55,6 +55,8 @@ struct Ask {
     answer: Option<Answer>,
     /// The answer is what could be said when it was given up.
     is_given_up: bool,
+    /// Its turn has come.
+    is_begun: bool,
 }
 
 impl Search {
@@ -70,6 +72,7 @@ impl Search {
                 limited: None,
                 answer: None,
                 is_given_up: false,
+                is_begun: false,
             })
             .collect();
         Self {
@@ -164,7 +167,11 @@ impl Search {
         let Some(open) = self.open() else {
             return;
         };
+        self.catch_up(open);
         let ask = &mut self.asks[open];
+        if ask.answer.is_some() {
+            return;
+        }
         let mut answer = ask.seeker.give_up(&self.evidence, why);
         if ask.group.aim.is_some() && answer.best.is_none() {
             // The limits are known at best; what is sought within them is not.
@@ -172,6 +179,28 @@ impl Search {
         }
         ask.answer = Some(answer);
         ask.is_given_up = true;
+    }
+
+    /// A group whose turn has not come learns from what was seen for the others.
+    fn catch_up(&mut self, group: usize) {
+        if !self.warm || std::mem::replace(&mut self.asks[group].is_begun, true) {
+            return;
+        }
+        let mut last = None;
+        for _ in 0..self.evidence.dwells.len() + 64 {
+            let seeker = &mut self.asks[group].seeker;
+            let next = match last.take() {
+                Some(dwell) => seeker.after(&self.evidence, dwell),
+                None => seeker.begin(&self.evidence),
+            };
+            match next {
+                Next::Settled(answer) => return self.settle(group, *answer),
+                Next::Dwell(plan) => match self.shared(&plan, group) {
+                    Some(dwell) => last = Some(dwell),
+                    None => return,
+                },
+            }
+        }
     }
 
     /// Stops here with one group, which gets the answer that can be given; the others go on.
@@ -295,6 +324,7 @@ impl Search {
             if !self.warm {
                 return self.warm_up();
             }
+            self.asks[open].is_begun = true;
             let seeker = &mut self.asks[open].seeker;
             let next = match last.take() {
                 Some(dwell) => seeker.after(&self.evidence, dwell),

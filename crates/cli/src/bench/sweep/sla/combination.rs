@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crestline_core::search::{Answer, Question, Search};
+use crestline_core::search::{Answer, Budget, Question, Search};
 use crestline_core::units::Nanos;
 use crestline_experiment::search::Watch;
 use serde::{Deserialize, Serialize};
@@ -513,11 +513,15 @@ impl Session {
         })
     }
 
-    /// What it is made of.
+    /// What it is made of; what it may spend can be raised.
     fn identity(&self) -> Value {
+        let question = Question {
+            budget: Budget::default(),
+            ..self.search.question().clone()
+        };
         json!({
             "fingerprint": self.fingerprint.to_string(),
-            "question": self.search.question(),
+            "question": question,
         })
     }
 
