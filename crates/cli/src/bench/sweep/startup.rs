@@ -108,8 +108,8 @@ impl Sweep {
     fn of(args: &SweepStartupArgs) -> Result<Self, Problem> {
         let base = plan::words("--startup-cmd", &args.startup_cmd)?;
         let client = client(&base)?;
-        let serve = params::read("--serve-params", args.parameters.serve.as_deref())?;
-        let startup = params::read("--startup-params", args.parameters.startup.as_deref())?;
+        let serve = plan::combinations("--serve-params", args.parameters.serve.as_deref())?;
+        let startup = plan::combinations("--startup-params", args.parameters.startup.as_deref())?;
         let startup = match client {
             Client::Own => known_only(startup, args.parameters.unknown())?,
             Client::Program => startup,
@@ -146,6 +146,7 @@ impl Sweep {
                 });
             }
         }
+        plan::apart(cells.iter().map(|cell| &*cell.folder))?;
         Ok(Self {
             experiment,
             client,
