@@ -7,7 +7,7 @@ use std::path::Path;
 use crestline_core::search::{Bounds, Budget, Variable};
 use serde_json::Map;
 
-use super::super::args::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+use super::super::args::{RunArgs, SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 use super::super::bench_command::Client;
 use super::super::overrides::{self, Alias};
 use super::super::params::Combination;
@@ -25,6 +25,8 @@ const FIRST: f64 = 1.0;
 /// The parameter that says which percentiles are in a result, and what it is without.
 const PERCENTILES: &str = "metric_percentiles";
 const DEFAULT_PERCENTILES: &str = "99";
+/// Runs of a load that are made where nothing is said, which need no word.
+const NUM_RUNS: i64 = 3;
 /// The parameter that puts single requests into a result.
 const DETAILS: &str = "save_detailed";
 
@@ -81,6 +83,9 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         }
         method => method,
     };
+    if method != Method::Pchip {
+        notes.extend(without_runs(&args.serve.runs));
+    }
     let keys = match typed.sla_search {
         SlaSearch::Crest => Keys::Judged,
         SlaSearch::Pchip => Keys::Known,
@@ -154,6 +159,25 @@ fn notes(args: &SweepSlaArgs, sweep: &Sweep) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Flags that say how runs are made have no meaning where a search goes on without a break.
+fn without_runs(runs: &RunArgs) -> Option<String> {
+    let flags = [
+        ("--num-runs", runs.num_runs != NUM_RUNS),
+        ("--warmup-num-prompts", runs.warmup_num_prompts != 0),
+    ];
+    let given: Vec<&str> = flags
+        .iter()
+        .filter(|flag| flag.1)
+        .map(|flag| flag.0)
+        .collect();
+    (!given.is_empty()).then(|| {
+        format!(
+            "no effect with --sla-search crest, which warms up and repeats loads by itself: {}",
+            given.join(", ")
+        )
+    })
 }
 
 /// The value that a command gives a parameter, the last one.
