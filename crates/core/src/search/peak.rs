@@ -9,6 +9,7 @@ use super::answer::{Answer, Interval, Outcome};
 use super::evidence::{Dwell, Evidence, Pace};
 use super::frame::{Frame, throughput};
 use super::gauge::Gauge;
+use super::question::Variable;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use crate::sla::{Aim, Goal, Measure};
 
@@ -27,6 +28,9 @@ const SETTLE: f64 = 1.5;
 /// Tokens in a window, and requests where requests are counted.
 const WINDOW_TOKENS: f64 = 100_000.0;
 const WINDOW_REQUESTS: f64 = 400.0;
+
+/// Requests that begin in a window at a rate: of fewer, chance says how many there are.
+const WINDOW_BEGINS: f64 = 100.0;
 
 /// The seeker.
 #[derive(Debug)]
@@ -80,11 +84,15 @@ impl Peak {
             _ => WINDOW_REQUESTS / per_s,
         };
         plan.least = wanted.clamp(WINDOW.0 * pace.latency, WINDOW.1 * pace.latency);
+        if self.frame.variable == Variable::Rate {
+            // However long requests take, at a low rate few begin meanwhile.
+            plan.least = plan.least.max(WINDOW_BEGINS / load);
+        }
         // A time needs requests that can be judged; a throughput only its window.
         plan.requests = if self.gauge.is_some() { 24 } else { 0 };
         plan.most = plan.least + 10.0 * pace.latency;
         plan.settle = plan.settle.max(SETTLE * pace.latency);
-        if load < from && self.frame.variable == super::question::Variable::Rate {
+        if load < from && self.frame.variable == Variable::Rate {
             plan.abort = Abort::Queue;
             plan.settle += pace.latency;
         }
