@@ -503,6 +503,12 @@ fn linked_parameters_leave_the_combinations_in_which_they_are_equal() {
             "results/e/SERVE--max_num_seqs=8-BENCH--max_concurrency=8/run=0.json"
         ]
     );
+    let bench = json!([{"request_rate": 8.0}, {"request_rate": 5}]);
+    fs::write(sweep.place.path("bench.json"), bench.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1 --dry-run --link-vars max_num_seqs=request_rate");
+    let expected = "results/e/SERVE--max_num_seqs=8-BENCH--request_rate=8.0/run=0.json";
+    assert!(ran.out.contains(expected), "{ran:?}");
+    assert_eq!(ran.out.matches("Output file: ").count(), 1, "{ran:?}");
 }
 
 #[test]

@@ -267,8 +267,14 @@ fn links(text: &str) -> Result<Vec<Link>, Problem> {
 fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     links.iter().all(|link| {
         let values = (serve.0.get(&link.serve), bench.0.get(&link.bench));
-        matches!(values, (Some(one), Some(other)) if one == other)
+        matches!(values, (Some(one), Some(other)) if is_equal(one, other))
     })
+}
+
+/// As Python compares: 8 and 8.0 are equal.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_f64().zip(other.as_f64());
+    one == other || numbers.is_some_and(|(one, other)| one.total_cmp(&other).is_eq())
 }
 
 /// Reads `--serve-alias`.
