@@ -406,85 +406,85 @@ fn what_cannot_be_searched_is_refused_before_anything_starts() {
         json!([{"p99_tftt_ms": "<=100"}]),
         "",
         "",
-        expect![[r#"
+        expect![[r"
         error: --sla-params sla.json: no result has the key p99_tftt_ms
           hint: did you mean p99_ttft_ms?
-    "#]],
+    "]],
     );
     check(
         json!([{"p99_ttft_ms": ">=100"}]),
         "",
         "",
-        expect![[r#"
+        expect![[r"
         error: --sla-params sla.json: p99_ttft_ms>=100.00 gives no highest load
           hint: limit p99_ttft_ms with <=, or choose --sla-search pchip
-    "#]],
+    "]],
     );
     check(
         ttft(),
         "",
         "--sla-variable max_concurrency --bench-params bench.json",
-        expect![[r#"
+        expect![[r"
             error: --bench-params sets max_concurrency, which --sla-variable searches for
               cause: the combination is max-concurrency=5
               hint: leave max_concurrency out of the file, or choose the other --sla-variable
-        "#]],
+        "]],
     );
     check(
         ttft(),
         " --burstiness 0.5",
         "",
-        expect![[r#"
+        expect![[r"
         error: --burstiness in --bench-cmd does not fit --sla-search crest
           cause: it offers rates at random times, as independent users do
           hint: leave --burstiness out, or choose --sla-search pchip
-    "#]],
+    "]],
     );
     check(
         ttft(),
         " --request-rate 5",
         "--sla-variable max_concurrency",
-        expect![[r#"
+        expect![[r"
             error: --request-rate in --bench-cmd does not fit --sla-search crest
               cause: with --sla-variable max_concurrency users send when their last answer is there
               hint: leave --request-rate out, or choose --sla-search pchip
-        "#]],
+        "]],
     );
     check(
         ttft(),
         "",
         "--sla-search pchip --sla-budget 5s",
-        expect![[r#"
+        expect![[r"
             error: --sla-budget has no meaning in --sla-search pchip
               cause: it takes each comparison as final and ends at neighbouring loads
               hint: leave out --sla-budget, or leave out --sla-search
-        "#]],
+        "]],
     );
     check(
         ttft(),
         "",
         "--sla-search pchip --sla-lower-bound 0.5",
-        expect![[r#"
+        expect![[r"
             error: --sla-lower-bound must be a whole number, not 0.5
               cause: --sla-search pchip knows whole rates only
-        "#]],
+        "]],
     );
     check(
         ttft(),
         "",
         "--sla-lower-bound 9 --sla-upper-bound 8",
-        expect![[r#"
+        expect![[r"
             error: --sla-lower-bound 9 is above --sla-upper-bound 8
               hint: give the lowest load that is of interest, and the highest
-        "#]],
+        "]],
     );
     check(
         ttft(),
         " --max-concurrency 0",
         "",
-        expect![[r#"
+        expect![[r"
         error: --bench-cmd: --max-concurrency must be a number from 1 to 4294967295, not 0
-    "#]],
+    "]],
     );
 }
 
@@ -493,7 +493,7 @@ fn a_dry_run_shows_the_first_load_of_each_and_starts_nothing() {
     let experiment = Experiment::in_virtual_time(&one_server(), &two_slas());
     let ran = experiment.run("-e e --dry-run").done();
     assert!(!experiment.place.path("results").exists());
-    expect![[r#"
+    expect![[r"
         [BEGIN SERVER]
         Server overrides: {'max_num_seqs': 8}
         Server command: ['crestline', 'sim', '--profile', 'eight.toml', '--port', 'PORT', '--max-num-seqs', '8']
@@ -509,7 +509,7 @@ fn a_dry_run_shows_the_first_load_of_each_and_starts_nothing() {
         Output file: results/e/SERVE--max_num_seqs=8/request_rate=1/run=0.json
         [SLA END]
         [END SERVER]
-    "#]].assert_eq(&ran.out.replace(&experiment.port.to_string(), "PORT"));
+    "]].assert_eq(&ran.out.replace(&experiment.port.to_string(), "PORT"));
     let ran = experiment.run("-e e --dry-run --sla-search pchip").done();
     assert!(
         ran.out.contains("Testing request_rate: 8192 first"),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::args::startup::{SweepStartupArgs, Unknown};
 use super::bench_command::{Client, Output};
+use super::course;
 use super::fingerprint::Fingerprint;
 use super::follow::Follower;
 use super::kept::{self, Done};
@@ -48,6 +49,12 @@ pub(super) fn run(args: &SweepStartupArgs) -> Result<Exit, Problem> {
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
+    fs::create_dir_all(&sweep.experiment).map_err(|error| {
+        Problem::usage(format!("{}: cannot be made", sweep.experiment.display()))
+            .because(&error)
+            .hint("choose another --output-dir")
+    })?;
+    let _lock = course::locked(&sweep.experiment)?;
     let done = sweep
         .cells
         .iter()
