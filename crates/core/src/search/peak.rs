@@ -74,6 +74,14 @@ impl Peak {
         self.frame.load(self.frame.bounds.highest.min(limit))
     }
 
+    /// Any service works at the rate of requests that are sent one by one; lower ones would take long to measure.
+    fn first(&self, pace: &Pace) -> f64 {
+        match self.frame.variable {
+            Variable::Users => self.frame.first,
+            Variable::Rate => self.frame.first.max(1.0 / pace.latency),
+        }
+    }
+
     fn measure_at(&self, load: f64, from: f64, pace: &Pace) -> Next {
         let load = self.frame.load(load).min(self.highest());
         let mut plan: Plan = self.frame.plan(Stage::Measure, load, from, pace);
@@ -236,7 +244,7 @@ impl Seeker for Peak {
                 self.phase = Phase::Doubling;
                 self.seen.clear();
                 let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
-                self.measure_at(self.frame.first, from, &pace)
+                self.measure_at(self.first(&pace), from, &pace)
             }
             None => Next::unanswered(),
         }
