@@ -1,3 +1,5 @@
+//! SLAs as files have them: what is read, how it is called, and what is refused.
+
 use expect_test::{Expect, expect};
 use serde_json::json;
 
