@@ -337,7 +337,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Loads that double are marked as such.
     assert!(
-        svg.texts().iter().any(|text| text == "2048"),
+        svg.texts().iter().any(|text| text == "256"),
         "{:?}",
         svg.texts()
     );
@@ -348,11 +348,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Sixteen looks: six colours, then these with dashes.
     assert_eq!(svg.curves("line-3 dashed-2"), [4]);
-    assert!(
-        svg.texts()
-            .iter()
-            .any(|text| text == "max_num_batched_tokens=1024")
-    );
+    assert!(svg.texts().iter().any(|text| text == "4, 1024, 128, 32"));
     let unknown = place.run(&format!("{PLOT} --scale-x symlog"));
     refused(
         &unknown,
@@ -479,9 +475,9 @@ fn nothing_to_draw_is_refused_with_the_reason() {
         &["there is nothing to draw", "it has no number model_id"],
     );
     refused(
-        &plot("--var-x max_concurency"),
+        &plot("--var-x max_concurrncy"),
         &[
-            "--var-x: no run has max_concurency",
+            "--var-x: no run has max_concurrncy",
             "did you mean max_concurrency?",
         ],
     );

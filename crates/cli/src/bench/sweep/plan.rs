@@ -88,71 +88,29 @@ struct Link {
 
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
-    let serve_command = words("--serve-cmd", &args.commands.serve_cmd)?;
-    let (bench_program, note) = Bench::of(
+    let (bench, note) = Bench::of(
         words("--bench-cmd", &args.commands.bench_cmd)?,
         args.commands.native(),
     )?;
     if args.commands.virtual_time {
-        virtual_server::check_client(&bench_program)?;
+        virtual_server::check_client(&bench)?;
     }
-    let parameters = &args.parameters;
-    let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
-    let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
-    let links = links(&parameters.link_vars)?;
-    let aliases = aliases(&parameters.serve_alias)?;
     let (experiment, is_resumed) = experiment(&args.runs.naming())?;
-    let server = |combination: Combination| {
-        let command = overrides::applied(&serve_command, &combination, &aliases);
-        let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
-        let linked = bench
-            .iter()
-            .filter(|bench| is_linked(&links, &combination, bench));
-        let cells = linked.map(|bench| {
-            let command = overrides::applied(&bench_program.command, bench, &[]);
-            Cell {
-                command: match &simulated {
-                    Some(simulated) => simulated.as_service_of(&command),
-                    None => command,
-                },
-                folder: layout::folder(&experiment, &combination, bench),
-                parameters: bench.clone(),
-            }
-        });
-        Ok(ServerCells {
-            cells: cells.collect(),
-            log: layout::log(&experiment, &combination),
-            command,
-            simulated,
-            parameters: combination,
-        })
-    };
-    let servers: Result<Vec<ServerCells>, Problem> = serve.into_iter().map(server).collect();
-    // A server on which nothing is run is not started.
-    let servers: Vec<_> = servers?
-        .into_iter()
-        .filter(|server| !server.cells.is_empty())
-        .collect();
-    if servers.is_empty() {
-        return Err(Problem::usage("--link-vars leaves no combination")
-            .hint("both files need the linked parameters, with values that are equal somewhere"));
-    }
-    let simulated = servers
-        .iter()
-        .filter_map(|server| server.simulated.as_ref());
+    let servers = servers(args, &experiment, &bench)?;
+    let server = ServerSettings::of(&args.commands)?;
     let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
+    let simulated = servers.iter().filter_map(|cells| cells.simulated.as_ref());
     for note in simulated.flat_map(|simulated| &simulated.notes) {
         if !notes.contains(note) {
             notes.push(note.clone());
         }
     }
     let cells = servers.iter().flat_map(|server| &server.cells);
-    notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
-    let server = ServerSettings::of(&args.commands)?;
+    notes.extend(bench.check(cells.map(|cell| &cell.command[..]))?);
     for cells in servers.iter().filter(|cells| cells.simulated.is_none()) {
         server.check(&cells.command)?;
     }
-    notes.extend(elsewhere(&servers, &server, &bench_program));
+    notes.extend(elsewhere(&servers, &server, &bench));
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -160,12 +118,61 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         servers,
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
-        bench: bench_program,
+        bench,
         server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
         notes,
     })
+}
+
+/// All combinations, by server. A server on which nothing is run is left out.
+fn servers(
+    args: &SweepServeArgs,
+    experiment: &Path,
+    bench: &Bench,
+) -> Result<Vec<ServerCells>, Problem> {
+    let command = words("--serve-cmd", &args.commands.serve_cmd)?;
+    let parameters = &args.parameters;
+    let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
+    let benches = params::read("--bench-params", parameters.bench_params.as_deref())?;
+    let links = links(&parameters.link_vars)?;
+    let aliases = aliases(&parameters.serve_alias)?;
+    let mut servers = Vec::new();
+    for combination in serve {
+        let linked = benches
+            .iter()
+            .filter(|bench| is_linked(&links, &combination, bench));
+        let linked: Vec<&Combination> = linked.collect();
+        if linked.is_empty() {
+            continue;
+        }
+        let command = overrides::applied(&command, &combination, &aliases);
+        let simulated = virtual_server::of(&args.commands, experiment, &combination, &command)?;
+        let cells = linked.into_iter().map(|parameters| {
+            let command = overrides::applied(&bench.command, parameters, &[]);
+            Cell {
+                command: match &simulated {
+                    Some(simulated) => simulated.as_service_of(&command),
+                    None => command,
+                },
+                folder: layout::folder(experiment, &combination, parameters),
+                parameters: parameters.clone(),
+            }
+        });
+        servers.push(ServerCells {
+            cells: cells.collect(),
+            log: layout::log(experiment, &combination),
+            command,
+            simulated,
+            parameters: combination,
+        });
+    }
+    if servers.is_empty() {
+        return Err(Problem::usage("--link-vars leaves no combination")
+            .hint("both files need the linked parameters, with values that are equal somewhere"));
+    }
+    Ok(servers)
 }
 
 /// A benchmark that asks another port than its server's measures something else, unless requests are passed on.

@@ -112,13 +112,13 @@ fn runs_of_vllm_s_own_sweep_are_used_where_vllm_measures() {
     assert_eq!(ran.out.matches("[SKIPPED BENCHMARK]").count(), 4);
     assert!(!sweep.place.path("calls").exists());
     let table = fs::read_to_string(sweep.place.path("results/e/summary.csv")).unwrap();
-    expect![[r#"
+    expect![[r"
         ,completed,duration,label,run_number,_benchmark_name,max_num_seqs,random_input_len,max_concurrency
         0,5,0.1,,0,few,2,16,1
         1,5,0.1,,0,few,2,16,4
         2,5,0.1,,0,,8,16,1
         3,5,0.1,,0,,8,16,4
-    "#]].assert_eq(&table);
+    "]].assert_eq(&table);
     // crestline's own figures are not put beside those of another client.
     sweep
         .bench

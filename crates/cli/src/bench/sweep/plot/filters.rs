@@ -242,7 +242,7 @@ mod tests {
         assert!(refused("max_concurrency").contains("it compares nothing"));
         assert!(refused("==5").contains("there is no key"));
         assert!(refused("max_concurrency<x").contains("its value is no number"));
-        assert!(refused("max_concurency<5").contains("did you mean max_concurrency?"));
+        assert!(refused("max_concurrncy<5").contains("did you mean max_concurrency?"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crestline_experiment::search::Watch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::bench_command::Client;
+use super::super::bench_command::{Client, command_of_run};
 use super::super::course::{Course, Halt, Kind, Task, remove};
 use super::super::fingerprint::Fingerprint;
 use super::super::layout;
@@ -508,7 +508,7 @@ impl Session {
         let folder = layout::beside(&sla.sweep.experiment, "searches", &cell.folder);
         let command = sla.with_percentiles(&cell.command);
         Ok(Self {
-            search: CrestSearch::prepare(&bench.command_of_run(&command, &folder), sla, folder)?,
+            search: CrestSearch::prepare(&command_of_run(&command, &folder), sla, folder)?,
             fingerprint: Fingerprint::of(&server.command, &command, bench.client),
         })
     }

@@ -102,9 +102,12 @@ fn more_values_than_colours_have_a_look_of_their_own_for_each_curve() {
         shown(&groups(few))[..2],
         [("a".to_owned(), 6), ("b".to_owned(), 2)]
     );
+    let short = groups((0..7).map(|place| run(place, 0)).collect());
+    assert_eq!(shown(&short)[0], (String::new(), 7));
+    assert_eq!(short[0].entries[1].words, "a=1\nb=0");
     let groups = groups(many);
-    assert_eq!(shown(&groups)[0], (String::new(), 16));
-    assert_eq!(groups[0].entries[1].words, "a=0\nb=1");
+    assert_eq!(shown(&groups)[0], ("a, b".to_owned(), 16));
+    assert_eq!(groups[0].entries[1].words, "0, 1");
     let looks: Vec<Sign> = groups[0].entries.iter().map(|it| it.sign).collect();
     assert!(
         looks
