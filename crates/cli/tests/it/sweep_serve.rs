@@ -450,6 +450,52 @@ fn linked_parameters_leave_the_combinations_in_which_they_are_equal() {
             "results/e/SERVE--max_num_seqs=8-BENCH--max_concurrency=8/run=0.json"
         ]
     );
+    let bench = json!([{"request_rate": 8.0}, {"request_rate": 5}]);
+    fs::write(sweep.place.path("bench.json"), bench.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1 --dry-run --link-vars max_num_seqs=request_rate");
+    let expected = "results/e/SERVE--max_num_seqs=8-BENCH--request_rate=8.0/run=0.json";
+    assert!(ran.out.contains(expected), "{ran:?}");
+    assert_eq!(ran.out.matches("Output file: ").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn combinations_that_would_share_a_folder_or_show_a_key_are_refused() {
+    let sweep = Sweep::new();
+    for (parameters, expected) in [
+        (
+            json!([{"model": "a/b"}, {"model": "a_b"}]),
+            expect![[r#"
+                error: two combinations have the same place for results: results/e/SERVE--model=a_b-BENCH--random_input_len=16-max_concurrency=1
+                  cause: `/` is `_` in names of folders, and `..` is `__`
+                  hint: give one of them a name of its own, as in {"_benchmark_name": "b", …}
+            "#]],
+        ),
+        (
+            json!([{"max_num_seqs": 2, "api_key": "hidden"}]),
+            expect![[r#"
+                error: --serve-params: the secret in api_key would stand in names of folders and in results
+                  hint: write it into the command, where it is masked, or into the environment
+            "#]],
+        ),
+    ] {
+        fs::write(sweep.place.path("serve.json"), parameters.to_string()).unwrap();
+        let ran = sweep.run("-e e");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        expected.assert_eq(&ran.err);
+        assert!(!sweep.place.path("results").exists());
+    }
+}
+
+#[test]
+fn a_combination_may_have_a_name_longer_than_that_of_any_file() {
+    let sweep = Sweep::new();
+    let long = json!({"ä".repeat(200): {"max_num_seqs": 2}});
+    fs::write(sweep.place.path("serve.json"), long.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(sweep.logs().len(), 1);
+    let table = fs::read_to_string(sweep.place.path("results/e/summary.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 2, "{table}");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::args::SweepServeArgs;
 use super::bench_command::{Bench, Output};
@@ -10,6 +13,7 @@ use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
+use super::shown;
 use super::virtual_server::{self, VirtualServer};
 use crate::console;
 use crate::moment;
@@ -134,8 +138,8 @@ fn servers(
 ) -> Result<Vec<ServerCells>, Problem> {
     let command = words("--serve-cmd", &args.commands.serve_cmd)?;
     let parameters = &args.parameters;
-    let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
-    let benches = params::read("--bench-params", parameters.bench_params.as_deref())?;
+    let serve = combinations("--serve-params", parameters.serve_params.as_deref())?;
+    let benches = combinations("--bench-params", parameters.bench_params.as_deref())?;
     let links = links(&parameters.link_vars)?;
     let aliases = aliases(&parameters.serve_alias)?;
     let mut servers = Vec::new();
@@ -172,6 +176,9 @@ fn servers(
         return Err(Problem::usage("--link-vars leaves no combination")
             .hint("both files need the linked parameters, with values that are equal somewhere"));
     }
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    apart(cells.map(|cell| &*cell.folder))?;
+    apart(servers.iter().map(|server| &*server.log))?;
     Ok(servers)
 }
 
@@ -201,6 +208,41 @@ pub(super) fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
     Ok(words)
 }
 
+/// Reads a parameter file. What stands in it stands in names of folders and in results, so that secrets are refused.
+pub(super) fn combinations(flag: &str, path: Option<&Path>) -> Result<Vec<Combination>, Problem> {
+    let all = params::read(flag, path)?;
+    let has_secret = |key: &str, value: &Value| {
+        let fields = [(key.to_owned(), value.clone())];
+        let words = overrides::applied(&[], &Combination(fields.into_iter().collect()), &[]);
+        shown::masked(&words) != words
+    };
+    let secret = all
+        .iter()
+        .flat_map(Combination::parameters)
+        .find(|(key, value)| has_secret(key, value));
+    if let Some((key, _)) = secret {
+        return Err(Problem::usage(format!(
+            "{flag}: the secret in {key} would stand in names of folders and in results"
+        ))
+        .hint("write it into the command, where it is masked, or into the environment"));
+    }
+    Ok(all)
+}
+
+/// Refuses combinations with the same place: each would put aside what the other has measured.
+pub(super) fn apart<'a>(places: impl IntoIterator<Item = &'a Path>) -> Result<(), Problem> {
+    let mut known = HashSet::new();
+    let same = places.into_iter().find(|place| !known.insert(*place));
+    same.map_or(Ok(()), |place| {
+        Err(Problem::usage(format!(
+            "two combinations have the same place for results: {}",
+            place.display()
+        ))
+        .cause("`/` is `_` in names of folders, and `..` is `__`")
+        .hint("give one of them a name of its own, as in {\"_benchmark_name\": \"b\", …}"))
+    })
+}
+
 fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Problem> {
     let pair = text
         .split_once('=')
@@ -227,8 +269,14 @@ fn links(text: &str) -> Result<Vec<Link>, Problem> {
 fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     links.iter().all(|link| {
         let values = (serve.0.get(&link.serve), bench.0.get(&link.bench));
-        matches!(values, (Some(one), Some(other)) if one == other)
+        matches!(values, (Some(one), Some(other)) if is_equal(one, other))
     })
+}
+
+/// As Python compares: 8 and 8.0 are equal.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_f64().zip(other.as_f64());
+    one == other || numbers.is_some_and(|(one, other)| one.total_cmp(&other).is_eq())
 }
 
 /// Reads `--serve-alias`.

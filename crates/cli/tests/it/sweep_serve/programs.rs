@@ -127,3 +127,28 @@ fn runs_of_vllm_s_own_sweep_are_used_where_vllm_measures() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.err.matches("another tool measured it").count(), 4);
 }
+
+#[test]
+fn keys_that_a_program_prints_are_not_passed_on() {
+    let mut sweep = Sweep::new();
+    program(&sweep.place, "bench.sh", "cat args; exit 3");
+    fs::write(
+        sweep.place.path("args"),
+        "{'Authorization': 'hidden-1'} hidden-2",
+    )
+    .unwrap();
+    sweep.bench = "./bench.sh --header Authorization=hidden-1 --api-key hidden-2".to_owned();
+    let ran = sweep.run("-e e --num-runs 1 --show-stdout");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let shown = "{'Authorization': '***'} ***";
+    assert!(
+        ran.out.contains(shown) && ran.err.contains(shown),
+        "{ran:?}"
+    );
+    let failure = fs::read_to_string(sweep.place.path(
+        "results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.failure.json",
+    ));
+    for text in [ran.out, ran.err, failure.unwrap()] {
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}
