@@ -47,10 +47,11 @@ impl Found {
         Some(binds.map_or_else(|| binding.to_string(), Condition::label))
     }
 
-    /// Answers with a load come first.
+    /// Answers with a load come first: also one whose range is wider than was asked is as sure that the SLA is met there.
     fn rank(&self) -> u8 {
         match self.answer.outcome {
             Outcome::Value | Outcome::NotReached => 0,
+            Outcome::Inconclusive if self.answer.load.is_some() => 0,
             Outcome::Inconclusive => 1,
             Outcome::Outpaced => 2,
             Outcome::Void => 3,
@@ -212,7 +213,7 @@ fn reasons(group: &[&Found], variable: Variable) -> String {
 
 /// Which one makes most of its GPUs, where that is not the one with the highest load.
 fn best_per_gpu(group: &[&Found]) -> String {
-    let answered = || group.iter().filter(|found| found.is_answered());
+    let answered = || group.iter().filter(|found| found.rank() == 0);
     let per_gpu = |found: &&&Found| found.per_gpu();
     let best = answered()
         .filter(|found| per_gpu(found).is_some())
