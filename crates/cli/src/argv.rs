@@ -1,7 +1,7 @@
 //! Habits of Python's argparse that scripts rely on, brought to the argument list before clap reads it.
 //!
 //! `--max_tokens` is read as `--max-tokens`, and a unique beginning (`--para`) as the whole name (`--parallel`); what is
-//! behind a dot (`--extra-body.top_k`) stays as it is. Only names are touched, never values, and it reads no flag's meaning. A text with blanks is a value, also where it begins
+//! behind a dot (`--extra-body.top_k`) stays as it is. `-tp` is read as `--tp` where there is such a name. Only names are touched, never values, and it reads no flag's meaning. A text with blanks is a value, also where it begins
 //! with a dash.
 
 use std::ffi::OsString;
@@ -32,6 +32,7 @@ pub(crate) fn normalise(args: Vec<OsString>, root: &Command) -> Result<Vec<OsStr
             Some(text) if text.len() > 2 && text.starts_with("--") => {
                 out.push(whole_name(text, command)?.into());
             }
+            Some(text) if is_short_word(text, command) => out.push(format!("-{text}").into()),
             _ => out.push(arg),
         }
     }
@@ -51,6 +52,18 @@ fn is_dashed_value(text: &str, command: &Command) -> bool {
         && text.contains(' ')
         && !name.strip_prefix("--").is_some_and(known)
         && text.parse::<f64>().is_err()
+}
+
+/// An alias of several letters behind one dash, such as `-tp`.
+fn is_short_word(text: &str, command: &Command) -> bool {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    let Some(name) = name.strip_prefix('-').filter(|name| name.len() > 1) else {
+        return false;
+    };
+    command
+        .get_arguments()
+        .flat_map(|arg| arg.get_all_aliases().unwrap_or_default())
+        .any(|alias| alias == name)
 }
 
 /// Joins a value to the option before it, where there is one, so that its dash cannot be taken for another option's.
@@ -151,6 +164,18 @@ mod tests {
             Err(problem) => problem.to_string(),
         };
         expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn aliases_of_several_letters_may_have_one_dash() {
+        let root = Command::new("crestline")
+            .subcommand(Command::new("sim").arg(Arg::new("t").long("tensor-size").alias("tp")));
+        let words = ["crestline", "sim", "-tp", "2", "-tp=2", "-p", "-5", "-xy"];
+        let read = normalise(words.map(OsString::from).to_vec(), &root).unwrap();
+        assert_eq!(
+            read,
+            ["crestline", "sim", "--tp", "2", "--tp=2", "-p", "-5", "-xy"].map(OsString::from)
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod result_json;
 mod run_figures;
 mod runs;
 mod serve;
+mod startup;
 mod sweep;
 mod table;
 
@@ -33,6 +34,7 @@ use args::{BenchArgs, BenchCommand};
 pub(crate) fn run(args: &BenchArgs) -> Result<Exit, Problem> {
     match &args.command {
         BenchCommand::Serve(args) => serve::run(args),
+        BenchCommand::Startup(args) => startup::run(args),
         BenchCommand::Sweep(args) => sweep::run(args),
     }
 }

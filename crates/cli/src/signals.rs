@@ -10,13 +10,31 @@ use nix::sys::signal::{SigSet, Signal};
 /// How often someone may ask before the process just ends.
 const ASKED_AT_MOST: u32 = 2;
 
+/// Which signals ask for the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heeded {
+    /// Ctrl-C and SIGTERM.
+    All,
+    /// Ctrl-C; SIGTERM does nothing.
+    CtrlC,
+}
+
 /// Calls `asked` at the first and the second SIGINT or SIGTERM. Must be called before other threads are started, because
 /// they take over which signals a thread leaves to others.
 pub(crate) fn on_interrupt(asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    on(Heeded::All, asked)
+}
+
+/// The same with a choice of signals.
+pub(crate) fn on(heeded: Heeded, asked: impl FnMut() + Send + 'static) -> io::Result<()> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
     signals.thread_block()?;
+    if heeded == Heeded::CtrlC {
+        // Blocked and waited for by nobody, it stays pending.
+        signals.remove(Signal::SIGTERM);
+    }
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || wait(&signals, asked))

@@ -1,8 +1,11 @@
 //! `crestline sim`: the simulated engine behind HTTP, until it is interrupted.
 
+mod life;
+
 use std::fs::File;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::mpsc;
 
 use clap::Args;
 use crestline_load::files::make_room_for;
@@ -11,6 +14,7 @@ use crestline_sim::profile::{Overrides, Profile, ProfileError};
 use crestline_sim::server::{self, AcceptModel, Options, ServeError};
 use tokio::sync::oneshot;
 
+use self::life::{LifeArgs, Started};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::{console, signals};
@@ -62,6 +66,8 @@ pub(crate) struct SimArgs {
     truth_chunks: Option<PathBuf>,
     #[command(flatten, next_help_heading = "In place of the profile's")]
     engine: EngineArgs,
+    #[command(flatten, next_help_heading = "Start and end")]
+    life: LifeArgs,
 }
 
 /// Parameters in place of the profile's.
@@ -83,8 +89,54 @@ struct EngineArgs {
     #[arg(long, value_name = "N")]
     kv_cache_tokens: Option<u64>,
     /// Keep blocks of earlier prompts.
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_enable_prefix_caching")]
     enable_prefix_caching: bool,
+    /// Keep none.
+    #[arg(long, overrides_with = "enable_prefix_caching")]
+    no_enable_prefix_caching: bool,
+    /// Devices that share each layer.
+    #[arg(long, alias = "tp", value_name = "N")]
+    tensor_parallel_size: Option<u32>,
+    /// Groups of devices with layers of their own.
+    #[arg(long, alias = "pp", value_name = "N")]
+    pipeline_parallel_size: Option<u32>,
+    /// Engines behind the one address; --max-num-seqs and --max-num-batched-tokens are those of each.
+    #[arg(long, alias = "dp", value_name = "N")]
+    data_parallel_size: Option<u32>,
+    /// Share of the devices' memory that weights and cache may take together.
+    #[arg(long, value_name = "SHARE")]
+    gpu_memory_utilization: Option<f64>,
+}
+
+impl EngineArgs {
+    fn overrides(&self) -> Overrides {
+        let caching = (self.enable_prefix_caching, self.no_enable_prefix_caching);
+        Overrides {
+            max_num_seqs: self.max_num_seqs,
+            max_num_batched_tokens: self.max_num_batched_tokens,
+            max_model_len: self.max_model_len,
+            queue_limit: self.queue_limit,
+            kv_cache_tokens: self.kv_cache_tokens,
+            prefix_caching: match caching {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            },
+            tensor_parallel_size: self.tensor_parallel_size,
+            pipeline_parallel_size: self.pipeline_parallel_size,
+            data_parallel_size: self.data_parallel_size,
+            gpu_memory_utilization: self.gpu_memory_utilization,
+        }
+    }
+}
+
+impl SimArgs {
+    /// The engine that is served: the profile with all that is given in place of its own.
+    pub(crate) fn profile(&self) -> Result<Profile, Problem> {
+        Profile::load(&self.profile)
+            .and_then(|profile| profile.with(&self.engine.overrides()))
+            .map_err(|error| profile_problem(&error))
+    }
 }
 
 /// Serves until it is interrupted.
@@ -93,26 +145,45 @@ pub(crate) fn run(args: SimArgs) -> Result<Exit, Problem> {
         return list();
     }
     let (stop, stopped) = oneshot::channel::<()>();
+    let (tell, asked) = mpsc::channel();
     let mut stop = Some(stop);
-    signals::on_interrupt(move || drop(stop.take()))
-        .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
+    let heeded = if args.life.ignore_sigterm {
+        signals::Heeded::CtrlC
+    } else {
+        signals::Heeded::All
+    };
+    signals::on(heeded, move || {
+        // Where nobody waits any more, the server does.
+        let _ = tell.send(());
+        drop(stop.take());
+    })
+    .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     make_room_for(1)
         .map_err(|error| Problem::failed("connections cannot be taken").because(&error))?;
     let address = address(&args.host, args.port)?;
-    let options = options(args)?;
+    let crashed = Exit::Simulated(args.life.exit_code);
+    let (start, life) = args.life.plan(&args.profile()?)?;
+    let options = Options {
+        life,
+        ..options(args)?
+    };
     let name = options.model.clone();
-    for file in options.truth.iter().chain(&options.truth_chunks) {
-        File::create(file).map_err(|error| {
-            Problem::usage(format!("cannot write the truth file {}", file.display()))
-                .because(&error)
-                .hint("name a file in a folder that is there")
-        })?;
-    }
-    let listener = server::bind(address).map_err(|error| {
+    make_truth_files(&options)?;
+    let taken = |error: std::io::Error| {
         Problem::usage(format!("cannot listen at {address}"))
             .because(&error)
             .hint("choose another --port (0 takes a free one), or stop the program that has it")
-    })?;
+    };
+    let port = server::reserve(address).map_err(taken)?;
+    match start.pass(&asked)? {
+        Started::Ready => {}
+        Started::Stopped => return Ok(Exit::Done),
+        Started::Crashed => {
+            console::tell("the simulated server ends at its start, as it was asked to");
+            return Ok(crashed);
+        }
+    }
+    let listener = port.listen().map_err(taken)?;
     let address = listener
         .local_addr()
         .map_err(|error| Problem::failed("cannot listen").because(&error))?;
@@ -120,8 +191,25 @@ pub(crate) fn run(args: SimArgs) -> Result<Exit, Problem> {
         "listening at http://{address}/v1/chat/completions (model {name}); Ctrl-C stops"
     ));
     let shutdown = async move { drop(stopped.await) };
-    server::serve(listener, options, shutdown).map_err(|error| serve_problem(&error))?;
-    Ok(Exit::Done)
+    match server::serve(listener, options, shutdown) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error @ ServeError::Crashed) => {
+            console::tell(&error.to_string());
+            Ok(crashed)
+        }
+        Err(error) => Err(serve_problem(&error)),
+    }
+}
+
+fn make_truth_files(options: &Options) -> Result<(), Problem> {
+    for file in options.truth.iter().chain(&options.truth_chunks) {
+        File::create(file).map_err(|error| {
+            Problem::usage(format!("cannot write the truth file {}", file.display()))
+                .because(&error)
+                .hint("name a file in a folder that is there")
+        })?;
+    }
+    Ok(())
 }
 
 /// The engine alone, as virtual time has it: nothing listens.
@@ -189,17 +277,8 @@ fn address(host: &str, port: u16) -> Result<SocketAddr, Problem> {
 }
 
 fn options(args: SimArgs) -> Result<Options, Problem> {
-    let profile = Profile::load(&args.profile).map_err(|error| profile_problem(&error))?;
-    let engine = args.engine;
+    let profile = args.profile()?;
     Ok(Options {
-        overrides: Overrides {
-            max_num_seqs: engine.max_num_seqs,
-            max_num_batched_tokens: engine.max_num_batched_tokens,
-            max_model_len: engine.max_model_len,
-            queue_limit: engine.queue_limit,
-            kv_cache_tokens: engine.kv_cache_tokens,
-            prefix_caching: engine.enable_prefix_caching.then_some(true),
-        },
         seed: args.seed,
         faults: args.fault,
         truth: args.truth,
@@ -229,7 +308,7 @@ fn serve_problem(error: &ServeError) -> Problem {
         ServeError::Fault(_) | ServeError::Tokens(_) | ServeError::Truth(_) => {
             Problem::usage("the simulated engine cannot be served").because(error)
         }
-        ServeError::System(_) => {
+        ServeError::System(_) | ServeError::Crashed => {
             Problem::failed("the simulated engine cannot be served").because(error)
         }
     }

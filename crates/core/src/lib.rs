@@ -7,6 +7,7 @@ pub mod follow_ups;
 pub mod health;
 pub mod metrics;
 pub mod nearest;
+pub mod pareto;
 pub mod record;
 pub mod request;
 pub mod schedule;

@@ -216,11 +216,21 @@ impl Aside {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, AsideError> {
+        self.post_json_while(path, body, || true)
+    }
+
+    /// The same as long as `goes_on` says so, which is asked each 20 ms.
+    pub fn post_json_while<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<T, AsideError> {
         let body = serde_json::to_vec(body).map_err(|source| AsideError::Json {
             path: path.to_owned(),
             source,
         })?;
-        let reply = self.ask("POST", path, &body)?;
+        let reply = self.ask_while("POST", path, &body, goes_on)?;
         read_json(path, &reply)
     }
 

@@ -2,12 +2,16 @@
 //!
 //! Holds numbers only; what they mean in time is `model`'s part.
 
+mod devices;
+
 use std::path::Path;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 use serde::{Deserialize, Serialize};
+
+pub use devices::Devices;
 
 /// Every parameter of a simulated engine. A field that a file leaves out has its default; an unknown field is an error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,8 @@ pub struct Profile {
     pub iteration: Iteration,
     /// Memory for keys and values.
     pub kv_cache: KvCache,
+    /// What it runs on. Absent: the layout and the share of memory cannot be changed.
+    pub devices: Option<Devices>,
     /// Draft tokens checked together with the next one. Absent: one token a step.
     pub speculative: Option<Speculative>,
     /// Rare pauses. Absent: none.
@@ -43,9 +49,10 @@ pub struct Profile {
     pub eos: Option<AnswerLength>,
 }
 
-/// Time of one iteration: `base + prefill·prefill_tokens + decode·decoding + kv·kv_tokens + square·decoding²`, times noise.
+/// Time of one iteration: `base + prefill·prefill_tokens/m + decode·decoding/m + kv·kv_tokens/m + square·(decoding/m)²`, times noise.
 ///
-/// `decoding` counts the sequences that take a decode step, `kv_tokens` the tokens in their caches.
+/// `decoding` counts the sequences that take a decode step, `kv_tokens` the tokens in their caches; `m` is the number of batches
+/// that are under way side by side: [`parallel_batches`](Self::parallel_batches), or as many as there are sequences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Iteration {
@@ -59,6 +66,8 @@ pub struct Iteration {
     pub kv_ns_per_token: f64,
     /// Cost of the square of the number of decoding sequences.
     pub decode_ns_per_sequence_squared: f64,
+    /// Batches side by side, at least 1: pipeline stages times engines, among which the sequences are shared out evenly.
+    pub parallel_batches: u32,
     /// Standard deviation of the logarithm of the factor that each iteration's time is multiplied with; its mean is 1.
     pub noise: f64,
 }
@@ -140,18 +149,26 @@ pub struct AnswerLength {
 /// Parameters given beside a profile, such as those of the command line; `None` keeps the profile's.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Overrides {
-    /// In place of [`Profile::max_num_seqs`].
+    /// In place of [`Profile::max_num_seqs`], for each of [`Devices::data_parallel_size`] engines.
     pub max_num_seqs: Option<u32>,
-    /// In place of [`Profile::max_num_batched_tokens`].
+    /// In place of [`Profile::max_num_batched_tokens`], for each engine and pipeline stage.
     pub max_num_batched_tokens: Option<u32>,
     /// In place of [`Profile::max_model_len`].
     pub max_model_len: Option<u32>,
     /// In place of [`Profile::queue_limit`].
     pub queue_limit: Option<u32>,
-    /// In place of [`KvCache::tokens`].
+    /// In place of [`KvCache::tokens`], whatever the devices leave.
     pub kv_cache_tokens: Option<u64>,
     /// In place of [`KvCache::prefix_caching`].
     pub prefix_caching: Option<bool>,
+    /// In place of [`Devices::tensor_parallel_size`].
+    pub tensor_parallel_size: Option<u32>,
+    /// In place of [`Devices::pipeline_parallel_size`].
+    pub pipeline_parallel_size: Option<u32>,
+    /// In place of [`Devices::data_parallel_size`].
+    pub data_parallel_size: Option<u32>,
+    /// In place of [`Devices::gpu_memory_utilization`].
+    pub gpu_memory_utilization: Option<f64>,
 }
 
 /// Why there is no profile.
@@ -192,6 +209,29 @@ pub enum ProfileError {
         field: &'static str,
         /// What it may be.
         rule: &'static str,
+    },
+    /// A change of what the profile does not tell.
+    #[error(
+        "{field} cannot be changed in this profile, which has no [devices]: it does not say what it runs on"
+    )]
+    NoDevices {
+        /// The parameter.
+        field: &'static str,
+    },
+    /// The devices cannot hold the model and a cache.
+    #[error(
+        "no memory is left for the key-value cache: of {usable_gib:.1} GiB on each device (there are {devices}), {reserved_gib:.1} GiB \
+         are work space, and the weights take {weights_gib:.1} GiB in all; raise gpu_memory_utilization or tensor_parallel_size"
+    )]
+    NoRoom {
+        /// Of one engine.
+        devices: u32,
+        /// Share of a device's memory that may be used.
+        usable_gib: f64,
+        /// Of the whole model.
+        weights_gib: f64,
+        /// On each device.
+        reserved_gib: f64,
     },
 }
 
@@ -277,11 +317,7 @@ impl Profile {
                 *field = value;
             }
         }
-        replace(&mut self.max_num_seqs, overrides.max_num_seqs);
-        replace(
-            &mut self.max_num_batched_tokens,
-            overrides.max_num_batched_tokens,
-        );
+        self.rearrange(overrides)?;
         replace(&mut self.max_model_len, overrides.max_model_len);
         replace(&mut self.kv_cache.prefix_caching, overrides.prefix_caching);
         self.queue_limit = overrides.queue_limit.or(self.queue_limit);
@@ -299,6 +335,9 @@ impl Profile {
         within("request_overhead_ms", self.request_overhead_ms, MILLIS)?;
         self.iteration.check()?;
         self.kv_cache.check()?;
+        if let Some(devices) = &self.devices {
+            devices.check(self)?;
+        }
         self.check_options()
     }
 
@@ -353,6 +392,7 @@ impl Default for Profile {
             default_max_tokens: 256,
             iteration: Iteration::default(),
             kv_cache: KvCache::default(),
+            devices: None,
             speculative: None,
             stalls: None,
             drift: None,
@@ -370,6 +410,7 @@ impl Default for Iteration {
             decode_us_per_sequence: 50.0,
             kv_ns_per_token: 10.0,
             decode_ns_per_sequence_squared: 0.0,
+            parallel_batches: 1,
             noise: 0.0,
         }
     }
@@ -403,6 +444,7 @@ impl Iteration {
         ] {
             within(field, value, (0.0, 1e9, "0 to 1e9"))?;
         }
+        at_least_one("iteration.parallel_batches", self.parallel_batches)?;
         within("iteration.noise", self.noise, (0.0, 2.0, "0 to 2"))
     }
 }

@@ -7,6 +7,7 @@ mod conversations;
 mod dataset;
 mod pictures;
 mod results;
+mod startup;
 mod typed;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
@@ -15,6 +16,7 @@ pub(crate) use conversations::ConversationArgs;
 pub(crate) use dataset::{DatasetArgs, DatasetName};
 pub(crate) use pictures::{PictureArgs, TIMELINE_THRESHOLDS};
 pub(crate) use results::{Compat, ResultArgs};
+pub(crate) use startup::StartupArgs;
 pub(crate) use typed::Typed;
 
 pub(crate) use super::sweep::args::SweepArgs;
@@ -30,6 +32,7 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchCommand {
     Serve(Box<ServeArgs>),
+    Startup(Box<StartupArgs>),
     Sweep(Box<SweepArgs>),
 }
 

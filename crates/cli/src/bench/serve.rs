@@ -256,7 +256,7 @@ mod tests {
         match parse(args.map(Into::into).collect()).unwrap() {
             Parsed::Command(Sub::Bench(args)) => match args.command {
                 BenchCommand::Serve(args) => *args,
-                BenchCommand::Sweep(_) => panic!("not `bench serve`"),
+                BenchCommand::Startup(_) | BenchCommand::Sweep(_) => panic!("not `bench serve`"),
             },
             other => panic!("not a bench command: {other:?}"),
         }

@@ -6,24 +6,28 @@ pub(crate) mod args;
 mod bench_command;
 mod course;
 mod fingerprint;
-mod follow;
-mod kept;
+pub(super) mod follow;
+pub(super) mod kept;
 mod layout;
 mod overrides;
 mod overview;
 mod params;
 mod plan;
-mod program;
+mod plot;
+pub(super) mod program;
 mod python;
 mod reset;
-mod results;
+pub(super) mod results;
 mod serve;
+mod served;
 mod server;
-mod server_command;
+pub(super) mod server_command;
 mod shown;
 mod sla;
+mod startup;
 mod table_csv;
 mod virtual_server;
+mod workload;
 
 use self::args::{SweepArgs, SweepCommand};
 use crate::exit::Exit;
@@ -32,7 +36,11 @@ use crate::problem::Problem;
 /// Runs the command until it is done or interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Problem> {
     match &args.command {
+        SweepCommand::Plot(args) => plot::run(args),
+        SweepCommand::PlotPareto(args) => plot::run_pareto(args),
         SweepCommand::Serve(args) => serve::run(args),
         SweepCommand::ServeSla(args) => sla::run(args),
+        SweepCommand::ServeWorkload(args) => workload::run(args),
+        SweepCommand::Startup(args) => startup::run(args),
     }
 }

@@ -17,7 +17,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::harness::{free_port, marked, wait_until};
+use crate::encrypted::Encrypted;
+use crate::harness::{Place, Sim, free_port, marked, wait_until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crestline");
 /// The variable by which a test finds all that it started.
@@ -53,6 +54,7 @@ impl Stage {
             ready_within: Nanos::from_secs(3600),
             grace: Nanos::from_secs(3600),
             log: self.log(),
+            lock: self.folder.path().join("lock"),
         }
     }
 
@@ -71,10 +73,6 @@ impl Stage {
     /// Processes that were started here and live.
     fn left(&self) -> Vec<i32> {
         marked(&format!("{MARK}={}", self.mark()))
-    }
-
-    fn started(&self, plan: ServerPlan) -> Server {
-        Server::start(plan, &keeper(), &Stop::default()).unwrap()
     }
 
     fn target(&self) -> Target {
@@ -98,6 +96,10 @@ impl Stage {
     }
 }
 
+fn started(plan: ServerPlan) -> Server {
+    Server::start(plan, &keeper(), &Stop::default()).unwrap()
+}
+
 fn keeper() -> KeeperCommand {
     KeeperCommand {
         program: BINARY.into(),
@@ -117,7 +119,7 @@ const SIM: &str = "exec CRESTLINE sim --profile demo --port PORT";
 #[test]
 fn a_server_is_started_found_healthy_and_stopped() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(SIM));
+    let mut server = started(stage.plan(SIM));
     assert!(stage.ready(&mut server).unwrap() > Nanos(0));
     server.alive().unwrap();
     assert!(!stage.left().is_empty() && !stage.is_free());
@@ -137,7 +139,7 @@ const BROOD: &str = "sleep 3600 & setsid sleep 3600 & (setsid sleep 3600 &) ; se
 #[test]
 fn descendants_in_whatever_group_or_session_end_with_their_server() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(&format!("{BROOD}{SIM}")));
+    let mut server = started(stage.plan(&format!("{BROOD}{SIM}")));
     stage.ready(&mut server).unwrap();
     wait_until("all descendants", || stage.left().len() >= 7);
     server.stop(&Stop::default()).unwrap();
@@ -147,7 +149,7 @@ fn descendants_in_whatever_group_or_session_end_with_their_server() {
 #[test]
 fn a_server_that_has_ended_leaves_no_descendants() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(&format!("{BROOD} sleep 0.3; echo so long; exit 7")));
+    let mut server = started(stage.plan(&format!("{BROOD} sleep 0.3; echo so long; exit 7")));
     let error = stage.ready(&mut server).unwrap_err();
     let ServerError::Ended { ending, tail } = error else {
         panic!("{error}");
@@ -164,7 +166,7 @@ fn a_server_that_has_ended_leaves_no_descendants() {
 fn a_server_is_asked_to_end_before_it_is_made_to() {
     let stage = Stage::new();
     let script = "trap 'echo orderly; exit 3' TERM; echo up; while :; do sleep 0.05; done";
-    let server = stage.started(stage.plan(script));
+    let server = started(stage.plan(script));
     wait_until("its trap", || stage.logged().contains("up"));
     server.stop(&Stop::default()).unwrap();
     assert!(stage.logged().contains("orderly"), "{}", stage.logged());
@@ -179,7 +181,7 @@ fn who_does_not_listen_is_killed_after_the_grace() {
         grace: Nanos::from_millis(400),
         ..stage.plan(deaf)
     };
-    let server = stage.started(plan);
+    let server = started(plan);
     wait_until("both", || stage.left().len() >= 2);
     let began = clock::monotonic();
     server.stop(&Stop::default()).unwrap();
@@ -190,7 +192,7 @@ fn who_does_not_listen_is_killed_after_the_grace() {
 #[test]
 fn an_impatient_user_need_not_wait_for_the_grace() {
     let stage = Stage::new();
-    let server = stage.started(stage.plan("trap '' TERM; while :; do sleep 0.05; done"));
+    let server = started(stage.plan("trap '' TERM; while :; do sleep 0.05; done"));
     let stop = Stop::default();
     stop.ask();
     stop.ask();
@@ -202,7 +204,7 @@ fn an_impatient_user_need_not_wait_for_the_grace() {
 #[test]
 fn a_keeper_is_deaf_to_what_is_meant_for_the_program() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(SIM));
+    let mut server = started(stage.plan(SIM));
     stage.ready(&mut server).unwrap();
     let keeper = parent(server.pid());
     for signal in [
@@ -227,7 +229,7 @@ fn a_keeper_is_deaf_to_what_is_meant_for_the_program() {
 #[test]
 fn a_keeper_that_is_killed_takes_its_server_along_and_the_rest_is_found() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(&format!("{BROOD}{SIM}")));
+    let mut server = started(stage.plan(&format!("{BROOD}{SIM}")));
     stage.ready(&mut server).unwrap();
     wait_until("all descendants", || stage.left().len() >= 7);
     let pid = i32::try_from(server.pid()).unwrap();
@@ -244,9 +246,24 @@ fn a_keeper_that_is_killed_takes_its_server_along_and_the_rest_is_found() {
 #[test]
 fn a_server_that_is_dropped_ends() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan(SIM));
+    let mut server = started(stage.plan(SIM));
     stage.ready(&mut server).unwrap();
     drop(server);
+    assert_eq!(stage.left(), [0; 0]);
+}
+
+#[test]
+fn a_server_ends_when_what_measures_it_panics() {
+    let stage = Stage::new();
+    let panicked = std::thread::scope(|scope| {
+        let measure = scope.spawn(|| {
+            let mut server = started(stage.plan(SIM));
+            stage.ready(&mut server).unwrap();
+            panic!("on purpose");
+        });
+        measure.join().is_err()
+    });
+    assert!(panicked);
     assert_eq!(stage.left(), [0; 0]);
 }
 
@@ -290,7 +307,7 @@ fn a_server_that_never_becomes_healthy_is_not_waited_for_longer_than_asked() {
         ready_within: Nanos::from_millis(300),
         ..stage.plan("echo loading; exec sleep 3600")
     };
-    let mut server = stage.started(plan);
+    let mut server = started(plan);
     let text = stage.ready(&mut server).unwrap_err().to_string();
     assert!(
         text.contains("refused") && text.contains("loading"),
@@ -301,9 +318,34 @@ fn a_server_that_never_becomes_healthy_is_not_waited_for_longer_than_asked() {
 }
 
 #[test]
+fn health_over_tls_needs_no_certificate_where_none_is_asked_for() {
+    let (stage, place) = (Stage::new(), Place::new());
+    let sim = Sim::start(&place, "--profile demo");
+    let service = Encrypted::before(&sim, &place);
+    let ready = |certificates| {
+        let plan = ServerPlan {
+            ready_within: Nanos::from_millis(200),
+            ..stage.plan("exec sleep 3600")
+        };
+        let target = Target {
+            url: service.url.clone(),
+            certificates,
+            ..stage.target()
+        };
+        let mut server = started(plan);
+        let ready = server.ready(&target, &Stop::default());
+        server.stop(&Stop::default()).unwrap();
+        ready.map_err(|error| error.to_string())
+    };
+    ready(Certificates::Unchecked).unwrap();
+    let text = ready(Certificates::Checked).unwrap_err();
+    assert!(text.contains("certificate"), "{text}");
+}
+
+#[test]
 fn a_wait_for_health_can_be_interrupted_while_a_page_is_awaited() {
     let stage = Stage::new();
-    let mut server = stage.started(stage.plan("exec sleep 3600"));
+    let mut server = started(stage.plan("exec sleep 3600"));
     let silent = TcpListener::bind(("127.0.0.1", stage.port)).unwrap();
     let stop = Stop::default();
     let error = std::thread::scope(|scope| {
@@ -332,7 +374,7 @@ fn a_port_that_somebody_has_is_not_measured() {
 fn a_later_start_adds_to_the_log_and_tells_only_of_itself() {
     let stage = Stage::new();
     for (text, tail) in [("one", ["one"]), ("two", ["two"])] {
-        let mut server = stage.started(stage.plan(&format!("echo {text}")));
+        let mut server = started(stage.plan(&format!("echo {text}")));
         wait_until("its end", || server.alive().is_err());
         assert_eq!(server.tail(), tail);
         server.stop(&Stop::default()).unwrap();
@@ -349,10 +391,10 @@ fn a_later_start_adds_to_the_log_and_tells_only_of_itself() {
 #[test]
 fn a_server_waits_for_the_end_of_an_earlier_one() {
     let stage = Stage::new();
-    let first = stage.started(stage.plan("echo first up; exec sleep 3600"));
+    let first = started(stage.plan("echo first up; exec sleep 3600"));
     wait_until("the first", || stage.logged().contains("first up"));
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| stage.started(stage.plan("echo second up; exec sleep 3600")));
+        let second = scope.spawn(|| started(stage.plan("echo second up; exec sleep 3600")));
         clock::sleep(Duration::from_millis(300));
         assert!(!second.is_finished());
         first.stop(&Stop::default()).unwrap();

@@ -379,6 +379,25 @@ fn prompts_that_cannot_be_made_are_told_before_anything_starts() {
 }
 
 #[test]
+fn a_benchmark_that_asks_another_port_than_its_server_s_is_told() {
+    let mut sweep = Sweep::new();
+    let own = sweep.bench.clone();
+    for (flags, is_told) in [
+        ("", false),
+        ("--base-url http://127.0.0.1:1", true),
+        ("--base-url http://127.0.0.1", true),
+        ("--base-url http://localhost:PORT/", false),
+        ("--base-url sim:gpu-small", false),
+    ] {
+        sweep.bench = format!("{own} {}", flags.replace("PORT", &sweep.port.to_string()));
+        let ran = sweep.run("-e e --dry-run");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let told = ran.err.contains("another service is measured");
+        assert_eq!(told, is_told, "{flags}: {}", ran.err);
+    }
+}
+
+#[test]
 fn a_dry_run_shows_every_command_and_file_and_starts_nothing() {
     let sweep = Sweep::new();
     let serve = json!({"a": {"max_num_seqs": 1}, "b": {"max_num_seqs": 2}, "c": {"tp": 2, "enable_prefix_caching": false}});

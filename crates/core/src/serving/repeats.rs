@@ -3,6 +3,7 @@
 //! Knows runs by their figures only; what a figure is called in a file is for the one who writes it.
 
 use super::{Figures, Quantity};
+use crate::stats::two_sided_t;
 
 /// One number of [`Figures`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,6 +123,14 @@ impl Across {
                 .map(|deviation| deviation / mean.abs()),
         })
     }
+
+    /// Where the mean of all further runs lies with probability `level`: mean ∓ t · deviation / √runs, with `t` of Student's
+    /// distribution of `runs - 1` degrees of freedom. `None` for a single run, which says nothing of it.
+    pub fn interval(&self, level: f64) -> Option<[f64; 2]> {
+        let degrees = u32::try_from(self.runs).ok()?.checked_sub(1)?;
+        let half = two_sided_t(level, degrees) * self.deviation? / (self.runs as f64).sqrt();
+        Some([self.mean - half, self.mean + half])
+    }
 }
 
 /// Each figure of the runs, in the order of [`Figures::all`].
@@ -187,6 +196,21 @@ mod tests {
         assert_eq!(Across::of(&[]), None);
         assert_eq!(Across::of(&[0.0, 0.0]).unwrap().cv, None);
         assert!(across_runs(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_that_of_student() {
+        let [low, high] = Across::of(&[4.0, 1.0, 7.0])
+            .unwrap()
+            .interval(0.95)
+            .unwrap();
+        // 4.30265 · 3 / √3.
+        assert!((low - (4.0 - 7.4524)).abs() < 1e-3 && (high - (4.0 + 7.4524)).abs() < 1e-3);
+        assert_eq!(Across::of(&[4.0]).unwrap().interval(0.95), None);
+        assert_eq!(
+            Across::of(&[4.0; 3]).unwrap().interval(0.95),
+            Some([4.0, 4.0])
+        );
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Distributions of many measured values: a histogram, a sample that stays exact while it is small, and quantiles.
 //!
 //! Everything works on whole numbers (*ticks*: nanoseconds, tokens, millionths of a token a second) and adds them as
-//! whole numbers, so that merging in any order gives the same bits. Knows nothing of metrics or units.
+//! whole numbers, so that merging in any order gives the same bits; `student` is for the few numbers that runs come to. Knows
+//! nothing of metrics or units.
 
 mod histogram;
 mod sample;
+mod student;
 mod wide;
 
 pub use histogram::{Histogram, HistogramError, RELATIVE_ERROR};
 pub use sample::Sample;
+pub use student::two_sided_t;
 
 /// Quantile `q` in 0..=1 of ascending values, linear between neighbours (NumPy's method `linear`): with
 /// `h = q * (n - 1)`, the value between positions `floor(h)` and `floor(h) + 1` at the fraction of `h`.

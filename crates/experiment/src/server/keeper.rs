@@ -25,8 +25,9 @@ use super::port::Address;
 
 /// Between two looks at a file that somebody else has locked.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long another keeper may take to end what it keeps: more than one takes whose program was killed.
-const TURN_PATIENCE: Nanos = Nanos::from_secs(15);
+/// How long another keeper may take to end what it keeps: far more than one takes whose program was killed, unless the
+/// system cannot end a process at once, such as one that gives back the memory of a device.
+const TURN_PATIENCE: Nanos = Nanos::from_secs(60);
 
 /// The first line of the input.
 #[derive(Debug, Serialize, Deserialize)]

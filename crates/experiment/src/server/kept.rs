@@ -22,7 +22,9 @@ use super::processes;
 
 /// Between two looks at whether someone asks to stop.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a keeper may take to start, and to end beyond the grace of what it keeps.
+/// How long a keeper may take to start, waiting for another included.
+const START_PATIENCE: Nanos = Nanos::from_secs(90);
+/// How long a keeper may take to end beyond the grace of what it keeps.
 const KEEPER_PATIENCE: Nanos = Nanos::from_secs(30);
 /// How long a keeper that has not started anything yet may take to end.
 const SILENT_PATIENCE: Nanos = Nanos::from_secs(2);
@@ -44,8 +46,8 @@ pub enum StartError {
     /// Somebody else would be measured.
     #[error("something listens at {0} already")]
     PortTaken(Address),
-    /// Another sweep is at work in the same folder.
-    #[error("another program is at work in this experiment: {} is locked", .0.display())]
+    /// What it must not be beside is still there.
+    #[error("an earlier server has not ended: {} is locked", .0.display())]
     Locked(PathBuf),
     /// The keeper cannot be started or spoken to.
     #[error("the keeper of a process cannot be started")]
@@ -123,7 +125,7 @@ impl Kept {
             if stop.is_asked() {
                 return Err(StartError::Interrupted);
             }
-            if clock::monotonic().saturating_sub(began) > KEEPER_PATIENCE {
+            if clock::monotonic().saturating_sub(began) > START_PATIENCE {
                 return Err(StartError::Keeper(io::ErrorKind::TimedOut.into()));
             }
         }

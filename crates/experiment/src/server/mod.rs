@@ -34,8 +34,6 @@ const HEALTH_PATIENCE: Nanos = Nanos::from_secs(5);
 const PORT_PATIENCE: Nanos = Nanos::from_secs(10);
 /// Lines of the log that an error shows.
 const TAIL: usize = 20;
-/// File beside the log that is locked while a server lives: one at a time for the logs of a folder.
-const LOCK: &str = "server.lock";
 
 /// A server that is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +50,11 @@ pub struct ServerPlan {
     pub ready_within: Nanos,
     /// Time between the request to end and the end by force.
     pub grace: Nanos,
-    /// File that all that it prints is appended to; its folder is made. Of all servers with logs in one folder, also
-    /// those of other runs of this program, only one lives at a time.
+    /// File that all that it prints is appended to; its folder is made.
     pub log: PathBuf,
+    /// File that is locked while it lives: of the servers with the same, also those of other runs of this program, only one
+    /// lives at a time.
+    pub lock: PathBuf,
 }
 
 /// Why there is no server, or not any more.
@@ -133,7 +133,7 @@ impl Server {
             environment: plan.environment.clone(),
             log: plan.log.clone(),
             grace: plan.grace,
-            lock: Some(plan.log.with_file_name(LOCK)),
+            lock: Some(plan.lock.clone()),
             free: Some(plan.address.clone()),
         };
         let process = Kept::start(&task, keeper, stop).map_err(|error| match error {

@@ -23,6 +23,8 @@ pub(super) struct Axis<'a> {
     pub(super) values: [f64; 2],
     /// Ticks are no closer than this.
     pub(super) least_step: f64,
+    /// Values with names of their own, marked in place of round values; rising.
+    pub(super) names: &'a [(f64, String)],
 }
 
 /// What stands above a part.
@@ -52,7 +54,8 @@ pub(super) fn panel(
     let bottom = room.bottom - 2.0 * LINE - 6.0;
     let top = (room.top + head).min(bottom);
     let rows = y.scale([bottom, top]);
-    let ticks = rows.ticks((((bottom - top) / ROW) as u32).clamp(2, 9), y.least_step);
+    let most = (((bottom - top) / ROW) as u32).clamp(2, 9);
+    let ticks = y.ticks(rows, most);
     let ticks: Vec<Tick> = ticks
         .into_iter()
         .map(|tick| Tick {
@@ -82,6 +85,20 @@ pub(super) fn panel(
 impl Axis<'_> {
     fn scale(&self, places: [f64; 2]) -> Scale {
         Scale::of(self.kind, self.values, places)
+    }
+
+    /// What is marked, no more than so many values.
+    fn ticks(&self, scale: Scale, most: u32) -> Vec<Tick> {
+        if self.names.is_empty() {
+            return scale.ticks(most, self.least_step);
+        }
+        let every = self.names.len().div_ceil(most.max(1) as usize).max(1);
+        let named = self.names.iter().filter(|(value, _)| scale.holds(*value));
+        let tick = |(value, name): &(f64, String)| Tick {
+            value: *value,
+            text: name.clone(),
+        };
+        named.step_by(every).map(tick).collect()
     }
 
     /// The label with the form of the ticks, where that must be said.
@@ -137,7 +154,7 @@ fn bottom_axis(drawing: &mut Drawing, panel: &Panel, room: Frame, axis: &Axis<'_
             point(frame.right, frame.bottom),
         ],
     );
-    for tick in apart(panel.x, frame.width(), axis.least_step) {
+    for tick in apart(panel.x, frame.width(), axis) {
         let x = panel.x.at(tick.value);
         let mark = [point(x, frame.bottom), point(x, frame.bottom + 4.0)];
         drawing.line("axis", &mark);
@@ -160,8 +177,10 @@ fn bottom_axis(drawing: &mut Drawing, panel: &Panel, room: Frame, axis: &Axis<'_
 }
 
 /// As many ticks as have room beside each other.
-fn apart(scale: Scale, room: f64, least_step: f64) -> Vec<Tick> {
-    let most = ((room / 46.0) as u32).clamp(2, 12);
+fn apart(scale: Scale, room: f64, axis: &Axis<'_>) -> Vec<Tick> {
+    let most = ((room / 46.0) as u32)
+        .clamp(2, 12)
+        .max(axis.names.len() as u32);
     let has_room = |ticks: &[Tick]| {
         ticks.windows(2).all(|pair| {
             let halves = pair.iter().map(|tick| TEXT.width(&tick.text) / 2.0);
@@ -169,9 +188,9 @@ fn apart(scale: Scale, room: f64, least_step: f64) -> Vec<Tick> {
             halves.sum::<f64>() + 2.0 * GAP <= distance.abs()
         })
     };
-    (2..=most)
+    (1..=most)
         .rev()
-        .map(|most| scale.ticks(most, least_step))
+        .map(|most| axis.ticks(scale, most))
         .find(|ticks| has_room(ticks))
         .unwrap_or_default()
 }

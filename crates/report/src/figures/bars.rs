@@ -33,6 +33,7 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
         kind: Kind::Linear,
         values: ends(bins),
         least_step: 1.0,
+        names: &[],
     };
     let y = counts_axis(it.counted, most as f64);
     let panel = panel(drawing, room, it.heading, [&x, &y]);
@@ -69,6 +70,7 @@ fn counts_axis(label: &str, most: f64) -> Axis<'_> {
         kind: Kind::Linear,
         values: [0.0, most * 1.06],
         least_step: 1.0,
+        names: &[],
     }
 }
 
@@ -144,6 +146,7 @@ pub(super) fn stack(drawing: &mut Drawing, room: Frame, it: &Stack<'_>) {
         kind: Kind::Linear,
         values: ends,
         least_step: 1.0,
+        names: &[],
     };
     // Above the highest bar there is room for the key.
     let y = counts_axis(it.amount, most * 1.12);

@@ -3,223 +3,206 @@
 //! Draws what it is given: means, intervals and percentiles are computed elsewhere. Curves of one name have one colour in all
 //! parts of a figure.
 
+mod ends;
+mod key;
 mod limit;
+mod part;
+mod stroke;
 
 use super::Picture;
-use super::axes::{Axis, Heading, Panel, panel};
-use super::drawing::{Anchor, Drawing, Frame, Point, point};
+use super::drawing::{Drawing, Frame, point};
 use super::scale::Kind;
-use super::theme::{SERIES, TEXT, TITLE};
+use super::theme::STRONG;
+use super::titles::{EDGE, LEAST_INCHES, Titles, UNITS};
+use ends::Ends;
+pub(super) use key::laid;
+pub use key::{Key, KeyEntry, KeyGroup, Sign};
+pub use stroke::Stroke;
 
 /// A figure of one part or of several beside each other.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curves<'a> {
+pub struct Curves {
     /// What it shows.
-    pub title: &'a str,
+    pub title: String,
     /// What was measured; may be empty.
-    pub subject: &'a str,
+    pub subject: String,
     /// Parts in a row at most.
     pub columns: usize,
-    /// From the left, row by row.
-    pub parts: Vec<CurvePart<'a>>,
+    /// Width and height of a part, in inches; the usual ones are [`PART_INCHES`].
+    pub part_inches: [f64; 2],
+    /// From the left, row by row; nothing is drawn where there is none.
+    pub parts: Vec<Option<CurvePart>>,
+    /// Whether all parts have the same ends of their axes.
+    pub range: Range,
+    /// What stands beside the parts.
+    pub key: Key,
+}
+
+/// Width and height of a part where nothing else is wanted, in inches.
+pub const PART_INCHES: [f64; 2] = [460.0 / 96.0, 310.0 / 96.0];
+
+/// What decides on the ends of axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Range {
+    /// What each part shows.
+    #[default]
+    Own,
+    /// What all parts show together.
+    Shared,
 }
 
 /// Curves with two axes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CurvePart<'a> {
-    /// What stands above it; may be empty.
-    pub title: &'a str,
+pub struct CurvePart {
+    /// What stands above it, in one line or several; may be empty.
+    pub title: String,
     /// The lower axis.
-    pub x: CurveAxis<'a>,
+    pub x: CurveAxis,
     /// The left axis.
-    pub y: CurveAxis<'a>,
+    pub y: CurveAxis,
     /// In the order of the key.
-    pub curves: Vec<Curve<'a>>,
+    pub curves: Vec<Curve>,
     /// Values of the left axis that must not be passed, with what they are called.
-    pub limits: Vec<(f64, &'a str)>,
+    pub limits: Vec<(f64, String)>,
+    /// The same of the lower axis.
+    pub limits_x: Vec<(f64, String)>,
 }
 
 /// An axis as it is wanted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CurveAxis<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub struct CurveAxis {
     /// The quantity and its unit.
-    pub label: &'a str,
+    pub label: String,
     /// How values are laid out.
     pub kind: Kind,
     /// Ends; without them, all that is drawn has room, and a linear left axis begins at 0.
     pub range: Option<[f64; 2]>,
     /// Values that can be: a band does not go beyond them.
     pub possible: [f64; 2],
+    /// Marks are no closer than this; 1 where only whole numbers have a meaning.
+    pub least_step: f64,
+    /// Values with names of their own, rising, which are marked in place of round values.
+    pub names: Vec<(f64, String)>,
 }
 
 /// One curve.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Curve<'a> {
-    /// In the key; curves without a name have the first colour and are not in it.
-    pub name: &'a str,
-    /// Places that it goes through; drawn in the order of their first value.
+pub struct Curve {
+    /// In a key of names; curves without a name have the first colour and are not in it.
+    pub name: String,
+    /// How it is drawn; without one, as its name says.
+    pub stroke: Option<Stroke>,
+    /// Places that it goes through.
     pub points: Vec<[f64; 2]>,
-    /// Around it: where, from, to.
+    /// In which order it does.
+    pub order: Order,
+    /// Around it: where, from, to. It ends where a point has none; of a curve that may turn back it is an upright line at each.
     pub band: Vec<[f64; 3]>,
     /// Single observations, drawn lightly.
     pub dots: Vec<[f64; 2]>,
+    /// Observations that do not count, drawn as crosses.
+    pub voids: Vec<[f64; 2]>,
 }
 
-const PART: [f64; 2] = [460.0, 310.0];
-const EDGE: f64 = 20.0;
+/// In which order a curve goes through its points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Of their first value.
+    #[default]
+    Rising,
+    /// As they are given: it may turn back.
+    AsGiven,
+}
+
 const GAP: f64 = 24.0;
 const LINE: f64 = 20.0;
-/// Widest name in the key.
-const WIDEST: f64 = 260.0;
-/// Between the parts and the key, and the sign of a curve.
-const SIGN: f64 = 34.0;
-/// Curves with more points have no marks on them.
-const MARKED: usize = 40;
 
-impl CurveAxis<'_> {
-    /// Ends of the axis for these values.
-    fn ends(&self, values: impl Iterator<Item = f64>, base: Option<f64>) -> [f64; 2] {
-        if let Some(range) = self.range {
-            return range;
-        }
-        let usable =
-            values.filter(|value| value.is_finite() && (self.kind != Kind::Log || *value > 0.0));
-        let [low, high] = usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
-            [low.min(value), high.max(value)]
-        });
-        if low > high {
-            return if self.kind == Kind::Log {
-                [1.0, 10.0]
-            } else {
-                [0.0, 1.0]
-            };
-        }
-        match (self.kind, base) {
-            (Kind::Log, _) => [low / 1.08, high * 1.08],
-            (Kind::Percentile, _) => [low, high],
-            (_, Some(base)) if low >= base => [base, base + (high - base).max(1e-9) * 1.06],
-            _ => {
-                let edge = if high > low {
-                    (high - low) * 0.04
-                } else {
-                    low.abs().max(1.0) * 0.5
-                };
-                [low - edge, high + edge]
-            }
-        }
-    }
-
-    fn axis(&self, values: [f64; 2]) -> Axis<'_> {
-        Axis {
-            label: self.label,
-            kind: self.kind,
-            values,
+impl Default for CurveAxis {
+    /// Linear, of values from 0.
+    fn default() -> Self {
+        Self {
+            label: String::new(),
+            kind: Kind::Linear,
+            range: None,
+            possible: [0.0, f64::INFINITY],
             least_step: 0.0,
+            names: Vec::new(),
         }
-    }
-
-    /// The nearest value that can be.
-    fn possible(&self, value: f64) -> f64 {
-        value.max(self.possible[0]).min(self.possible[1])
     }
 }
 
-/// The figure. Its size follows from its parts: 460 by 310 units of a 96th of an inch each, and the key beside them.
-pub fn curves(it: &Curves<'_>) -> Picture {
+/// The figure. Its size follows from its parts, and from the key beside them.
+pub fn curves(it: &Curves) -> Picture {
     let names = names(it);
+    let ends = Ends::of_all(it);
+    let of_bands = if ends.iter().any(|ends| ends.cuts_a_band) {
+        ", cut at the edge"
+    } else {
+        ""
+    };
+    let key = laid(&it.key, &names, of_bands);
+    let [width, height] = it
+        .part_inches
+        .map(|inches| inches.max(LEAST_INCHES) * UNITS);
     let columns = it.columns.clamp(1, it.parts.len().max(1));
     let rows = it.parts.len().div_ceil(columns).max(1);
-    let head = EDGE
-        + TITLE.size
-        + if it.subject.is_empty() {
-            12.0
-        } else {
-            12.0 + LINE
-        };
     let grid = [
-        columns as f64 * (PART[0] + GAP) - GAP,
-        rows as f64 * (PART[1] + GAP) - GAP,
+        columns as f64 * (width + GAP) - GAP,
+        rows as f64 * (height + GAP) - GAP,
     ];
-    let widest = names.iter().map(|name| TEXT.width(name).min(WIDEST));
-    let key = match names.len() {
-        0 => 0.0,
-        _ => GAP + SIGN + widest.fold(0.0, f64::max),
+    let beside = if key.width() > 0.0 {
+        GAP + key.width()
+    } else {
+        0.0
     };
-    let key_height = names.len() as f64 * LINE + GAP;
-    let size = point(
-        2.0 * EDGE + grid[0] + key,
-        head + grid[1].max(key_height) + EDGE,
-    );
-    let mut drawing = Drawing::new(size, it.title, &description(it));
-    let room = size.x - 2.0 * EDGE;
-    let title = TITLE.fitted(it.title, room);
-    drawing.text(
-        "title",
-        point(EDGE, EDGE + TITLE.size),
-        Anchor::Start,
-        &title,
-    );
-    if !it.subject.is_empty() {
-        let subject = TEXT.fitted(it.subject, room);
-        let place = point(EDGE, EDGE + TITLE.size + LINE);
-        drawing.text("quiet", place, Anchor::Start, &subject);
-    }
-    for (place, part) in it.parts.iter().enumerate() {
-        let left = EDGE + (place % columns) as f64 * (PART[0] + GAP);
-        let top = head + (place / columns) as f64 * (PART[1] + GAP);
+    let room = grid[0] + beside;
+    let titles = Titles::of(&it.title, &it.subject, room);
+    let head = titles.bottom();
+    let size = point(2.0 * EDGE + room, head + grid[1].max(key.height()) + EDGE);
+    let mut drawing = Drawing::new(size, &it.title, &description(it));
+    titles.draw(&mut drawing);
+    let heading = heading_height(it, width);
+    for (place, (part, ends)) in it.parts.iter().zip(&ends).enumerate() {
+        let left = EDGE + (place % columns) as f64 * (width + GAP);
+        let top = head + (place / columns) as f64 * (height + GAP);
         let frame = Frame {
             left,
             top,
-            right: left + PART[0],
-            bottom: top + PART[1],
+            right: left + width,
+            bottom: top + height,
         };
-        draw_part(&mut drawing, frame, part, &names);
+        if let Some(part) = part {
+            let room = part::Room { frame, heading };
+            part::draw(&mut drawing, room, (part, ends), &names);
+        }
     }
-    key_beside(
-        &mut drawing,
-        point(EDGE + grid[0] + GAP, head + GAP),
-        &names,
-    );
+    key.draw(&mut drawing, point(EDGE + grid[0] + GAP, head + heading));
     Picture(drawing)
 }
 
-/// Names with their colours, one below the other.
-fn key_beside(drawing: &mut Drawing, from: Point, names: &[&str]) {
-    for (place, name) in names.iter().enumerate() {
-        let y = from.y + place as f64 * LINE;
-        let sign = [point(from.x, y), point(from.x + SIGN - 10.0, y)];
-        drawing.line(&line_class(place), &sign);
-        let middle = point(from.x + (SIGN - 10.0) / 2.0, y);
-        drawing.disc(&format!("fill-{}", place % SERIES.len()), middle, 3.0);
-        let words = TEXT.fitted(name, WIDEST);
-        let words_at = point(from.x + SIGN, y + TEXT.size * 0.36);
-        drawing.text("", words_at, Anchor::Start, &words);
-    }
-}
-
-/// Colours begin anew after the last one, with dashes.
-fn line_class(series: usize) -> String {
-    let colour = series % SERIES.len();
-    if series < SERIES.len() {
-        format!("line-{colour}")
-    } else {
-        format!("dash-{colour}")
+/// Room for the titles of parts: that of the one with most lines.
+fn heading_height(it: &Curves, width: f64) -> f64 {
+    let parts = it.parts.iter().flatten();
+    let lines = parts.map(|part| STRONG.broken(&part.title, width).len());
+    match lines.max().unwrap_or(0) {
+        0 => 0.0,
+        lines => lines as f64 * part::TITLE_LINE + 2.0,
     }
 }
 
 /// All names, in the order in which they first come.
-fn names<'a>(it: &Curves<'a>) -> Vec<&'a str> {
+fn names(it: &Curves) -> Vec<&str> {
     let mut names = Vec::new();
-    for curve in it.parts.iter().flat_map(|part| &part.curves) {
-        if !curve.name.is_empty() && !names.contains(&curve.name) {
-            names.push(curve.name);
+    for curve in it.parts.iter().flatten().flat_map(|part| &part.curves) {
+        if !curve.name.is_empty() && !names.contains(&curve.name.as_str()) {
+            names.push(curve.name.as_str());
         }
     }
     names
 }
 
-fn description(it: &Curves<'_>) -> String {
-    let parts = it.parts.iter().map(|part| {
+fn description(it: &Curves) -> String {
+    let parts = it.parts.iter().flatten().map(|part| {
         let points: usize = part.curves.iter().map(|curve| curve.points.len()).sum();
         format!(
             "{} against {}: {} of {}",
@@ -230,109 +213,6 @@ fn description(it: &Curves<'_>) -> String {
         )
     });
     parts.collect::<Vec<_>>().join("; ")
-}
-
-fn draw_part(drawing: &mut Drawing, room: Frame, part: &CurvePart<'_>, names: &[&str]) {
-    let all = || part.curves.iter();
-    let xs = all().flat_map(|curve| {
-        let band = curve.band.iter().map(|[x, ..]| *x);
-        curve
-            .points
-            .iter()
-            .chain(&curve.dots)
-            .map(|[x, _]| *x)
-            .chain(band)
-    });
-    let bands = all().flat_map(|curve| &curve.band);
-    let ys = all()
-        .flat_map(|curve| curve.points.iter().chain(&curve.dots).map(|[_, y]| *y))
-        .chain(bands.flat_map(|[_, low, high]| [*low, *high].map(|end| part.y.possible(end))))
-        .chain(part.limits.iter().map(|(value, _)| *value));
-    let x = part.x.axis(part.x.ends(xs, None));
-    let y = part.y.axis(part.y.ends(ys, Some(0.0)));
-    let heading = Heading {
-        title: part.title,
-        note: "",
-    };
-    let panel = panel(drawing, room, heading, [&x, &y]);
-    let series = |curve: &Curve<'_>| {
-        let place = names.iter().position(|name| *name == curve.name);
-        place.unwrap_or_default()
-    };
-    for curve in &part.curves {
-        draw_band(drawing, &panel, (part.y, curve), series(curve));
-    }
-    for curve in &part.curves {
-        draw_curve(drawing, &panel, curve, series(curve));
-    }
-    let lines: Vec<Vec<Point>> = part
-        .curves
-        .iter()
-        .map(|curve| places(&panel, &curve.points))
-        .collect();
-    for (value, words) in &part.limits {
-        limit::draw(drawing, &panel, (*value, words), &lines);
-    }
-}
-
-/// Places of what can be drawn, in the order of the first value.
-fn sorted<const N: usize>(values: &[[f64; N]]) -> Vec<[f64; N]> {
-    let mut values: Vec<[f64; N]> = values
-        .iter()
-        .copied()
-        .filter(|value| value.iter().all(|part| !part.is_nan()))
-        .collect();
-    values.sort_by(|a, b| a[0].total_cmp(&b[0]));
-    values
-}
-
-/// Where values lie, in the order of the first one.
-fn places(panel: &Panel, values: &[[f64; 2]]) -> Vec<Point> {
-    let values = sorted(values);
-    values
-        .iter()
-        .map(|[x, y]| point(panel.x.at(*x), panel.y.at(*y)))
-        .collect()
-}
-
-fn draw_band(
-    drawing: &mut Drawing,
-    panel: &Panel,
-    (axis, curve): (CurveAxis<'_>, &Curve<'_>),
-    series: usize,
-) {
-    let band = sorted(&curve.band);
-    if band.len() < 2 {
-        for [x, low, high] in band {
-            let ends = [low, high].map(|end| point(panel.x.at(x), panel.y.at(axis.possible(end))));
-            drawing.line(&line_class(series), &ends);
-        }
-        return;
-    }
-    let edge = |end: usize| {
-        let axis = &axis;
-        move |row: &[f64; 3]| point(panel.x.at(row[0]), panel.y.at(axis.possible(row[end])))
-    };
-    let below = band.iter().map(edge(1));
-    let above = band.iter().rev().map(edge(2));
-    let class = format!("band-{}", series % SERIES.len());
-    drawing.area(&class, below.chain(above).collect());
-}
-
-fn draw_curve(drawing: &mut Drawing, panel: &Panel, curve: &Curve<'_>, series: usize) {
-    let colour = series % SERIES.len();
-    for dot in places(panel, &curve.dots) {
-        drawing.disc(&format!("dot-{colour}"), dot, 2.6);
-    }
-    let points = places(panel, &curve.points);
-    if points.len() > 1 {
-        drawing.line(&line_class(series), &points);
-    }
-    if points.len() <= MARKED {
-        for middle in points {
-            drawing.disc(&format!("fill-{colour}"), middle, 3.0);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -86,6 +86,14 @@ impl Frame {
     pub(super) fn height(self) -> f64 {
         self.bottom - self.top
     }
+
+    /// Whether two cover a place together.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
+    }
 }
 
 impl Drawing {

@@ -103,6 +103,33 @@ impl Letters {
         format!("{}…", kept.trim_end())
     }
 
+    /// The text in lines that keep to the room, as many as it takes: broken behind what parts words where one is near the end of a
+    /// line, else behind any letter.
+    pub(super) fn broken(self, text: &str, room: f64) -> Vec<String> {
+        text.lines()
+            .flat_map(|line| self.broken_line(line, room))
+            .collect()
+    }
+
+    fn broken_line(self, text: &str, room: f64) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = String::new();
+        for letter in text.chars() {
+            if !line.is_empty() && self.width(&line) + self.advance(letter) > room {
+                let parted = line.rfind([' ', ',', '/', '-', '_', '=', ';', '·']);
+                let behind = parted
+                    .map(|at| at + line[at..].chars().next().map_or(1, char::len_utf8))
+                    .filter(|at| at * 2 > line.len() && *at < line.len());
+                let rest = behind.map_or_else(String::new, |at| line.split_off(at));
+                lines.push(line.trim_end().to_owned());
+                line = rest;
+            }
+            line.push(letter);
+        }
+        lines.push(line.trim_end().to_owned());
+        lines
+    }
+
     /// The text in lines that keep to the room; what does not fit into so many lines is cut.
     pub(super) fn wrapped(self, text: &str, room: f64, lines: usize) -> Vec<String> {
         let mut out = vec![String::new()];
@@ -169,6 +196,17 @@ mod tests {
         assert_eq!(letters.fitted("confirmed", 30.0), "con…");
         assert_eq!(letters.fitted("文字文字", 30.0), "文…");
         assert_eq!(letters.fitted("ramp", 0.0), "…");
+    }
+
+    #[test]
+    fn nothing_of_a_broken_text_is_lost() {
+        let letters = letters(10.0);
+        let lines = letters.broken("model=meta-llama/Llama-2-7b, tp=2\nx", 70.0);
+        assert_eq!(lines, ["model=meta-", "llama/Llama-", "2-7b, tp=2", "x"]);
+        assert_eq!(letters.broken("mmmmmm", 21.0), ["mm", "mm", "mm"]);
+        assert_eq!(letters.broken("é·é", 0.0).concat(), "é·é");
+        assert!(lines.iter().all(|line| letters.width(line) <= 70.0));
+        assert_eq!(letters.broken("", 5.0), Vec::<String>::new());
     }
 
     #[test]

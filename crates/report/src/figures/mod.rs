@@ -9,16 +9,24 @@ mod curves;
 mod dataset_statistics;
 mod drawing;
 mod font;
+mod frontier;
+mod labels;
 mod png;
 mod scale;
 mod search_course;
 mod svg;
+mod text;
 mod theme;
+mod titles;
 #[cfg(test)]
 mod within;
 
-pub use curves::{Curve, CurveAxis, CurvePart, Curves, curves};
+pub use curves::{
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Order, PART_INCHES, Range, Sign,
+    Stroke, curves,
+};
 pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
+pub use frontier::{Frontier, frontier};
 pub use scale::Kind;
 pub use search_course::{SearchCourse, Stretch, search_course};
 pub(crate) use svg::escaped;
@@ -43,6 +51,11 @@ impl Picture {
     /// As a PNG file with so many pixels an inch, 10 to 2400, in the embedded font.
     pub fn png(&self, dpi: f64, theme: Theme) -> Vec<u8> {
         png::write(&self.0, dpi, theme)
+    }
+
+    /// As lines for a terminal, in letters of a fixed width; about 13 letters an inch across.
+    pub fn text(&self) -> String {
+        text::write(&self.0)
     }
 
     /// Width and height in inches.

@@ -21,10 +21,21 @@ pub enum Kind {
     Linear,
     /// Equal ratios are equally far apart. Values of 0 and less lie at the lower end.
     Log,
+    /// The same, marked at powers of two.
+    Log2,
+    /// Equal differences of the square root are equally far apart; below 0 as above.
+    Sqrt,
     /// Seconds, linear; marked at whole seconds, minutes and hours.
     Time,
     /// Percent, 0 to below 100: 90, 99 and 99.9 are equally far apart. Higher ones than 99.99999 lie there.
     Percentile,
+}
+
+impl Kind {
+    /// Whether only values above 0 have a place of their own.
+    pub(super) fn is_of_ratios(self) -> bool {
+        matches!(self, Self::Log | Self::Log2)
+    }
 }
 
 /// From values to places. Values beyond its ends lie on them, so that nothing leaves the drawing.
@@ -45,11 +56,11 @@ impl Scale {
     pub(super) fn of(kind: Kind, values: [f64; 2], places: [f64; 2]) -> Self {
         let [low, high] = values.map(|value| known(value, 0.0));
         let [low, high] = match kind {
-            Kind::Log => [low.max(LEAST), high.max(LEAST)],
+            Kind::Log | Kind::Log2 => [low.max(LEAST), high.max(LEAST)],
             Kind::Percentile => [low, high].map(|value| value.clamp(0.0, MOST_PERCENT)),
-            Kind::Linear | Kind::Time => [low, high],
+            Kind::Linear | Kind::Time | Kind::Sqrt => [low, high],
         };
-        let least = (low.abs() * 1e-9).max(if kind == Kind::Log { 0.0 } else { 1e-9 });
+        let least = (low.abs() * 1e-9).max(if kind.is_of_ratios() { 0.0 } else { 1e-9 });
         let [low, high] = match kind {
             Kind::Percentile => [low.min(MOST_PERCENT - 1e-3), high.max(low + 1e-3)],
             _ => [low, high.max(low + least)],
@@ -67,7 +78,8 @@ impl Scale {
         let value = known(value, low);
         let share = match self.kind {
             Kind::Linear | Kind::Time => (value - low) / (high - low),
-            Kind::Log => (value.max(LEAST) / low).ln() / (high / low).ln(),
+            Kind::Log | Kind::Log2 => (value.max(LEAST) / low).ln() / (high / low).ln(),
+            Kind::Sqrt => (root(value) - root(low)) / (root(high) - root(low)),
             Kind::Percentile => (nines(value) - nines(low)) / (nines(high) - nines(low)),
         };
         first + share.clamp(0.0, 1.0) * (last - first)
@@ -84,6 +96,8 @@ impl Scale {
             Kind::Linear => self.even_ticks(most, least),
             Kind::Time => self.time_ticks(most),
             Kind::Log => self.log_ticks(most),
+            Kind::Log2 => self.doubled_ticks(most),
+            Kind::Sqrt => self.root_ticks(most),
             Kind::Percentile => self.percentile_ticks(most),
         }
     }
@@ -91,7 +105,7 @@ impl Scale {
     /// How the text of ticks is to be read, where it is not a plain number.
     pub(super) fn form(&self) -> &'static str {
         match self.kind {
-            Kind::Linear | Kind::Log | Kind::Percentile => "",
+            Kind::Linear | Kind::Log | Kind::Log2 | Kind::Sqrt | Kind::Percentile => "",
             Kind::Time => self.clock().form(),
         }
     }
@@ -205,6 +219,69 @@ impl Scale {
     }
 }
 
+impl Scale {
+    /// Powers of two, or every so many of them; other marks where there are hardly any.
+    fn doubled_ticks(&self, most: u32) -> Vec<Tick> {
+        let [low, high] = self.values.map(f64::log2);
+        let every = |every: usize| -> Vec<Tick> {
+            let powers = (low.floor() as i32..=high.ceil() as i32).step_by(every);
+            let values = powers.map(|power| 2f64.powi(power));
+            values
+                .filter(|value| self.holds(*value))
+                .map(|value| Tick {
+                    value,
+                    text: crate::number::significant(value, 4),
+                })
+                .collect()
+        };
+        let is_held = |value: f64| (value + 1e-9).floor().max(0.0) as usize;
+        if is_held(high - low.ceil() + 1.0) < 3 || high > 50.0 || low < -13.0 {
+            return self.log_ticks(most);
+        }
+        (1..120)
+            .map(every)
+            .find(|ticks| ticks.len() <= most as usize)
+            .unwrap_or_default()
+    }
+
+    /// Round values that are far enough apart, the roundest first: 0, powers of ten, their fivefold and double.
+    fn root_ticks(&self, most: u32) -> Vec<Tick> {
+        let [low, high] = self.values;
+        if low > 0.0 && high < 2.0 * low || high < 0.0 && low > 2.0 * high {
+            return self.even_ticks(most, 0.0);
+        }
+        let top = low.abs().max(high.abs()).log10().ceil().max(-8.0) as i32;
+        let round = [1.0, 5.0, 2.0].into_iter().flat_map(|factor| {
+            let of_power = move |power: i32| factor * 10f64.powi(top - power);
+            (0..8).map(of_power).flat_map(|value| [value, -value])
+        });
+        let even = self.even_ticks(most, 0.0).into_iter().map(|it| it.value);
+        let room = (self.places[1] - self.places[0]).abs() / f64::from(most.max(2));
+        let mut kept: Vec<f64> = Vec::new();
+        for value in std::iter::once(0.0).chain(round).chain(even) {
+            let is_apart = |other: &f64| (self.at(*other) - self.at(value)).abs() >= room;
+            if self.holds(value) && kept.iter().all(is_apart) && kept.len() < most as usize {
+                kept.push(value);
+            }
+        }
+        kept.sort_by(f64::total_cmp);
+        let tick = |value: f64| Tick {
+            value,
+            text: if value < 0.0 {
+                format!("-{}", short(-value))
+            } else {
+                short(value)
+            },
+        };
+        kept.into_iter().map(tick).collect()
+    }
+}
+
+/// With the sign of the value.
+fn root(value: f64) -> f64 {
+    value.abs().sqrt().copysign(value)
+}
+
 /// Round steps of minutes and hours, in seconds.
 const STEPS_S: [f64; 18] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
@@ -250,6 +327,9 @@ pub(super) struct Tick {
 
 /// A round value in few letters: `0.02`, `500`, `20k`, `1M`.
 fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let (scaled, unit) = match value {
         value if value >= 0.999e9 => (value / 1e9, "G"),
         value if value >= 0.999e6 => (value / 1e6, "M"),
@@ -327,6 +407,33 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_doubled_values_are_powers_of_two() {
+        let doubled = |values, most| texts_of(Kind::Log2, values, most, 0.0);
+        assert_eq!(
+            doubled([0.9, 70.0], 9),
+            ["1", "2", "4", "8", "16", "32", "64"]
+        );
+        assert_eq!(
+            doubled([0.25, 4096.0], 6),
+            ["0.25", "2", "16", "128", "1024"]
+        );
+        assert_eq!(doubled([110.0, 190.0], 6), ["120", "140", "160", "180"]);
+    }
+
+    #[test]
+    fn marks_of_roots_are_round_and_apart() {
+        let root = |values, most| texts_of(Kind::Sqrt, values, most, 0.0);
+        assert_eq!(
+            root([0.0, 1000.0], 8),
+            ["0", "20", "100", "200", "500", "1000"]
+        );
+        assert_eq!(root([0.0, 9.0], 5), ["0", "1", "5"]);
+        let scale = Scale::of(Kind::Sqrt, [0.0, 100.0], [0.0, 200.0]);
+        let found = [0.0, 1.0, 25.0, 100.0].map(|value| scale.at(value).round() as i64);
+        assert_eq!(found, [0, 20, 100, 200]);
+    }
+
+    #[test]
     fn marks_of_times_are_whole_seconds_minutes_and_hours() {
         let time = |values, most| texts_of(Kind::Time, values, most, 0.0);
         assert_eq!(time([0.0, 60.0], 5), ["0", "20", "40", "60"]);
@@ -376,6 +483,8 @@ mod tests {
         prop_oneof![
             Just(Kind::Linear),
             Just(Kind::Log),
+            Just(Kind::Log2),
+            Just(Kind::Sqrt),
             Just(Kind::Time),
             Just(Kind::Percentile)
         ]

@@ -9,7 +9,8 @@ use super::theme;
 
 /// The whole file.
 pub(super) fn write(drawing: &Drawing) -> String {
-    let used: BTreeSet<&str> = drawing.shapes.iter().map(|it| it.class.as_str()).collect();
+    let classes = drawing.shapes.iter().flat_map(|it| it.class.split(' '));
+    let used: BTreeSet<&str> = classes.collect();
     let style = theme::style(|class| used.contains(class));
     with(drawing, &format!("<style>\n{style}</style>\n"))
 }

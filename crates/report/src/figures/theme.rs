@@ -91,6 +91,37 @@ impl Look {
         }
     }
 
+    const fn wide(self, stroke_width: f64) -> Self {
+        Self {
+            stroke_width,
+            ..self
+        }
+    }
+
+    /// The same with all that another one says.
+    fn under(self, over: Self) -> Self {
+        Self {
+            fill: over.fill.or(self.fill),
+            opacity: if over.fill.is_some() {
+                over.opacity
+            } else {
+                self.opacity
+            },
+            stroke: over.stroke.or(self.stroke),
+            stroke_width: if over.stroke_width > 0.0 {
+                over.stroke_width
+            } else {
+                self.stroke_width
+            },
+            dashes: if over.dashes[0] > 0.0 {
+                over.dashes
+            } else {
+                self.dashes
+            },
+            letters: over.letters.or(self.letters),
+        }
+    }
+
     const fn dashed(self, on: f64, off: f64) -> Self {
         Self {
             dashes: [on, off],
@@ -119,8 +150,22 @@ pub(crate) const COURSE: [(&str, Shades); 6] = [
     ("long", [0xa3_0f3c, 0xff_6b81]),
 ];
 
+/// Patterns of dashes of a curve, the whole line counted.
+pub(super) const DASHES: usize = 4;
+/// Widths of a curve.
+pub(super) const WEIGHTS: usize = 3;
+
+/// Looks that are laid over those of a colour, in the order of patterns and widths.
+const OVER: [(&str, Look); 5] = [
+    (".dashed-1", NOTHING.dashed(8.0, 4.0)),
+    (".dashed-2", NOTHING.dashed(2.0, 3.0)),
+    (".dashed-3", NOTHING.dashed(14.0, 5.0)),
+    (".weight-1", NOTHING.wide(3.6)),
+    (".weight-2", NOTHING.wide(1.0)),
+];
+
 /// The first is that of all texts.
-const RULES: [(&str, Look); 25] = [
+const RULES: [(&str, Look); 28] = [
     (
         "text",
         Look {
@@ -148,6 +193,9 @@ const RULES: [(&str, Look); 25] = [
         ".likely",
         stroked(1.5, 0x05_50ae, 0x79_c0ff).dashed(5.0, 4.0),
     ),
+    (".neutral", stroked(2.0, 0x59_636e, 0x9a_a4ae)),
+    (".others", filled(0x8c_959f, 0x7d_8590).clear(0.6, 0.7)),
+    (".void", stroked(1.4, 0xa3_123f, 0xff_5c7a)),
     (".step", stroked(1.3, 0x6e_7781, 0x8b_949e)),
     (".meets", solid(2.6, 0x00_856f, 0x35_c9a5)),
     (".misses", solid(2.6, 0xc4_420a, 0xff_8a4c)),
@@ -166,8 +214,8 @@ const RULES: [(&str, Look); 25] = [
     (".stage-5", filled(0xf6_cfdc, 0x70_304a)),
 ];
 
-/// All rules there are: the fixed ones, and those of each colour of a series: a line, a dashed one, an
-/// area, a light band, a point.
+/// All rules there are: the fixed ones, those of each colour of a series (a line, an area, a light band, a point), and those that
+/// are laid over them.
 fn rules() -> Vec<(String, Look)> {
     let series = SERIES
         .iter()
@@ -175,10 +223,6 @@ fn rules() -> Vec<(String, Look)> {
         .flat_map(|(place, [light, dark])| {
             [
                 (format!(".line-{place}"), stroked(2.0, *light, *dark)),
-                (
-                    format!(".dash-{place}"),
-                    stroked(2.0, *light, *dark).dashed(6.0, 4.0),
-                ),
                 (format!(".fill-{place}"), filled(*light, *dark)),
                 (
                     format!(".band-{place}"),
@@ -190,10 +234,12 @@ fn rules() -> Vec<(String, Look)> {
                 ),
             ]
         });
+    let named = |(class, look): &(&str, Look)| ((*class).to_owned(), *look);
     RULES
         .iter()
-        .map(|(class, look)| ((*class).to_owned(), *look))
+        .map(named)
         .chain(series)
+        .chain(OVER.iter().map(named))
         .collect()
 }
 
@@ -241,10 +287,10 @@ impl Look {
                 out.push("font-weight:600".to_owned());
             }
         }
-        if self.stroke.is_some() {
-            if self.fill.is_none() {
-                out.push("fill:none".to_owned());
-            }
+        if self.stroke.is_some() && self.fill.is_none() {
+            out.push("fill:none".to_owned());
+        }
+        if self.stroke_width > 0.0 {
             out.push(format!("stroke-width:{}", self.stroke_width));
         }
         let [on, off] = self.dashes;
@@ -322,10 +368,11 @@ impl Looks {
         }
     }
 
-    /// What a shape of a class looks like; as a text where it is one.
+    /// What a shape of a class, or of several with blanks between, looks like; as a text where it is one.
     pub(super) fn painted(&self, class: &str, is_text: IsText) -> Painted {
-        let found = self.rules.iter().find(|(name, _)| name[1..] == *class);
-        let look = found.map_or(NOTHING, |(_, look)| *look);
+        let is_of = |name: &str| class.split(' ').any(|one| *one == name[1..]);
+        let found = self.rules.iter().filter(|(name, _)| is_of(name));
+        let look = found.fold(NOTHING, |look, (_, over)| look.under(*over));
         let text = text_rule();
         let fill = match is_text {
             IsText::Yes => look.fill.or(text.fill),

@@ -432,6 +432,7 @@ impl Engine {
             if sequence.scheduled == 0 {
                 continue;
             }
+            batch.sequences += 1;
             if sequence.decodes() {
                 batch.decoding += 1;
                 batch.kv_tokens += u64::from(sequence.computed);

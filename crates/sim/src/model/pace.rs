@@ -18,6 +18,8 @@ pub(super) struct Batch {
     pub(super) decoding: u64,
     /// Tokens in the caches of those sequences.
     pub(super) kv_tokens: u64,
+    /// Sequences that compute anything.
+    pub(super) sequences: u64,
 }
 
 /// Draws the time of each iteration in turn.
@@ -93,11 +95,14 @@ impl Pace {
 
     /// Time of the iteration that has begun, with this in it. May be asked again when the batch has grown.
     pub(super) fn duration(&self, batch: Batch) -> Nanos {
-        let decoding = batch.decoding as f64;
+        // One sequence alone is no faster for other batches that could be under way.
+        let side_by_side = u64::from(self.cost.parallel_batches).min(batch.sequences);
+        let share = 1.0 / side_by_side.max(1) as f64;
+        let decoding = batch.decoding as f64 * share;
         let nanos = self.cost.base_ms * 1e6
-            + self.cost.prefill_us_per_token * 1e3 * batch.prefill_tokens as f64
+            + self.cost.prefill_us_per_token * 1e3 * batch.prefill_tokens as f64 * share
             + self.cost.decode_us_per_sequence * 1e3 * decoding
-            + self.cost.kv_ns_per_token * batch.kv_tokens as f64
+            + self.cost.kv_ns_per_token * batch.kv_tokens as f64 * share
             + self.cost.decode_ns_per_sequence_squared * decoding * decoding;
         let span = Nanos((nanos * self.factor).round() as u64);
         match &self.stalls {
@@ -151,6 +156,7 @@ mod tests {
                 decode_us_per_sequence: 100.0,
                 kv_ns_per_token: 5.0,
                 decode_ns_per_sequence_squared: 3.0,
+                parallel_batches: 1,
                 noise: 0.0,
             },
             ..Profile::default()
@@ -161,6 +167,7 @@ mod tests {
         prefill_tokens: 1000,
         decoding: 20,
         kv_tokens: 40_000,
+        sequences: 21,
     };
 
     #[test]
@@ -172,6 +179,30 @@ mod tests {
             Nanos(2_000_000 + 10_000_000 + 2_000_000 + 200_000 + 1200)
         );
         assert_eq!(pace.duration(Batch::default()), Nanos::from_millis(2));
+    }
+
+    #[test]
+    fn batches_side_by_side_share_all_but_the_base_and_a_sequence_alone_shares_nothing() {
+        let mut wide = profile();
+        wide.iteration.parallel_batches = 4;
+        let mut pace = Pace::new(&wide, 0);
+        pace.begin(Nanos::ZERO);
+        assert_eq!(
+            pace.duration(BATCH),
+            Nanos(2_000_000 + 2_500_000 + 500_000 + 50_000 + 75)
+        );
+        let alone = Batch {
+            prefill_tokens: 1000,
+            sequences: 1,
+            ..Batch::default()
+        };
+        assert_eq!(pace.duration(alone), Nanos::from_millis(12));
+        let pair = Batch {
+            prefill_tokens: 1000,
+            sequences: 2,
+            ..Batch::default()
+        };
+        assert_eq!(pace.duration(pair), Nanos::from_millis(7));
     }
 
     #[test]

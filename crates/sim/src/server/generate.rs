@@ -51,9 +51,8 @@ pub(super) async fn generate(
     kind: Kind,
 ) -> io::Result<Persistence> {
     let serving = {
+        let index = service.number_request();
         let mut state = service.state.borrow_mut();
-        let index = state.requests;
-        state.requests += 1;
         let fault = state.faults.draw();
         let id = request.id.clone();
         let id = id.unwrap_or_else(|| format!("{:016x}", mix(service.seed ^ index)));

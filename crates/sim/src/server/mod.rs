@@ -11,6 +11,7 @@ mod driver;
 mod generate;
 mod histogram;
 mod http;
+mod life;
 mod metrics;
 mod reading;
 mod refusal;
@@ -33,6 +34,7 @@ use tokio::task::{JoinError, JoinSet, LocalSet};
 use crate::fault::{Fault, FaultError};
 use crate::profile::{Overrides, Profile, ProfileError};
 use http::Connection;
+pub use life::{Crash, Health, Life};
 use service::Service;
 pub use tokens::TokensError;
 
@@ -48,8 +50,10 @@ pub struct Options {
     pub overrides: Overrides,
     /// Seed of everything random: noise, lengths, words, faults.
     pub seed: u64,
-    /// What goes wrong.
+    /// What goes wrong with requests.
     pub faults: Vec<Fault>,
+    /// What happens to it as a whole.
+    pub life: Life,
     /// File for one CSV row a generation request; overwritten.
     pub truth: Option<PathBuf>,
     /// File for one CSV row a chunk sent: `request_id,sent_ns`; overwritten.
@@ -84,6 +88,7 @@ impl Options {
             overrides: Overrides::default(),
             seed: 0,
             faults: Vec::new(),
+            life: Life::default(),
             truth: None,
             truth_chunks: None,
             model: "crestline-sim".to_owned(),
@@ -110,13 +115,33 @@ pub enum ServeError {
     /// A truth file cannot be written.
     #[error("cannot write the truth file")]
     Truth(#[source] io::Error),
+    /// It ended as [`Crash`] says.
+    #[error("the simulated server has crashed, as it was asked to")]
+    Crashed,
     /// The system refuses a listener, a timer or a runtime.
     #[error("cannot serve")]
     System(#[from] io::Error),
 }
 
+/// A port that is taken, while nobody listens at it: connections are refused.
+#[derive(Debug)]
+pub struct Reserved(Socket);
+
+impl Reserved {
+    /// Listens, with a long queue of connections.
+    pub fn listen(self) -> io::Result<TcpListener> {
+        self.0.listen(BACKLOG)?;
+        Ok(self.0.into())
+    }
+}
+
 /// Listens at an address, with a long queue of connections. Port 0 takes a free one.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    reserve(address)?.listen()
+}
+
+/// Takes an address, and does not listen yet.
+pub fn reserve(address: SocketAddr) -> io::Result<Reserved> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -124,8 +149,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(Reserved(socket))
 }
 
 /// Serves until `shutdown` is ready; then drops all connections and writes the truth to its end. Blocks the thread.
@@ -160,11 +184,15 @@ async fn run(
     let driven = Rc::clone(service);
     engine.spawn_local(async move { driver::drive(&driven).await });
     let mut connections = JoinSet::new();
+    let crash = life::elapsed(service.life.crash.after);
+    tokio::pin!(crash);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => return Ok(()),
+            () = &mut crash => return Err(ServeError::Crashed),
+            () = service.crash.notified() => return Err(ServeError::Crashed),
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     let service = Rc::clone(service);

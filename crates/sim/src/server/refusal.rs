@@ -21,6 +21,10 @@ pub(super) enum Refusal {
     WrongMethod,
     /// Too many wait, or a fault says so. Seconds after which to try again.
     TooMany(f64),
+    /// The model is being loaded.
+    Loading,
+    /// It is not healthy, and never will be.
+    Unhealthy,
     /// A fault says so.
     Broken,
 }
@@ -56,6 +60,8 @@ impl Refusal {
                 response.headers = format!("retry-after: {}\r\n", seconds.ceil());
                 response
             }
+            Self::Loading => error(503, "unavailable_error", "the model is loading", None),
+            Self::Unhealthy => error(503, "unavailable_error", "the engine is not healthy", None),
             Self::Broken => error(
                 500,
                 "InternalServerError",

@@ -46,6 +46,9 @@ async fn serve(
     connection: &mut Connection,
     request: &Request,
 ) -> io::Result<Persistence> {
+    if service.loads() {
+        return reply(connection, request, &Refusal::Loading.response()).await;
+    }
     if let Err(refusal) = authorize(service, request) {
         return reply(connection, request, &refusal.response()).await;
     }
@@ -98,7 +101,13 @@ type ShortAnswer = fn(&Service, &[u8]) -> Result<Response, Refusal>;
 
 fn short_answer(service: &Service, request: &Request) -> Response {
     let (expected, response): (&str, ShortAnswer) = match request.path.as_str() {
-        "/health" | "/ping" => ("GET", |_, _| Ok(Response::empty(200))),
+        "/health" | "/ping" => ("GET", |service, _| {
+            if service.is_healthy() {
+                Ok(Response::empty(200))
+            } else {
+                Err(Refusal::Unhealthy)
+            }
+        }),
         "/metrics" => ("GET", |service, _| {
             Ok(Response::text(service.metrics_page()))
         }),

@@ -12,7 +12,7 @@ use super::answer::{Answer, Scratch, Stage, Tick};
 use super::metrics::Metrics;
 use super::tokens::Tokens;
 use super::truth::{Outcome, Row, Truth};
-use super::{AcceptModel, Options, ServeError, clock};
+use super::{AcceptModel, Health, Life, Options, ServeError, clock};
 use crate::fault::Faults;
 use crate::model::{Admission, Engine, EngineRequest, Progress};
 use crate::profile::Profile;
@@ -26,10 +26,14 @@ pub(super) struct Service {
     pub(super) accept_model: AcceptModel,
     pub(super) api_key: Option<String>,
     pub(super) seed: u64,
+    pub(super) life: Life,
+    born: Nanos,
     pub(super) tokens: std::sync::Arc<Tokens>,
     pub(super) state: RefCell<State>,
     /// There is work for an idle engine.
     pub(super) work: Notify,
+    /// It is to end.
+    pub(super) crash: Notify,
     /// Nobody is to listen for some seconds.
     pub(super) refuse: Notify,
     pub(super) refuse_seconds: Cell<f64>,
@@ -86,8 +90,11 @@ impl Service {
             accept_model: options.accept_model,
             api_key: options.api_key,
             seed: options.seed,
+            life: options.life,
+            born: clock::now(),
             tokens: std::sync::Arc::new(Tokens::load(options.tokenizer.as_deref())?),
             work: Notify::new(),
+            crash: Notify::new(),
             refuse: Notify::new(),
             refuse_seconds: Cell::new(0.0),
         })
@@ -97,6 +104,27 @@ impl Service {
     pub(super) fn metrics_page(&self) -> String {
         let state = self.state.borrow();
         state.metrics.page(&self.model, &state.engine)
+    }
+
+    /// Whether it still loads its model.
+    pub(super) fn loads(&self) -> bool {
+        clock::now().saturating_sub(self.born).to_duration() < self.life.loading
+    }
+
+    /// What `/health` says when nothing is loaded any more.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.life.health == Health::Good
+    }
+
+    /// Counts a generation request and gives its number, from 0; the one too many ends the server.
+    pub(super) fn number_request(&self) -> u64 {
+        let mut state = self.state.borrow_mut();
+        let number = state.requests;
+        state.requests += 1;
+        if self.life.crash.after_requests == Some(number) {
+            self.crash.notify_one();
+        }
+        number
     }
 
     /// Whether a request may name this model.

@@ -14,7 +14,7 @@ pub(super) fn read(flags: &[&str]) -> Result<ServeArgs, Problem> {
     match parse(args.map(Into::into).collect())? {
         Parsed::Command(Sub::Bench(args)) => match args.command {
             BenchCommand::Serve(args) => Ok(*args),
-            BenchCommand::Sweep(_) => panic!("not `bench serve`"),
+            BenchCommand::Startup(_) | BenchCommand::Sweep(_) => panic!("not `bench serve`"),
         },
         other => panic!("not a bench command: {other:?}"),
     }

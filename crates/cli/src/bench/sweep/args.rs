@@ -3,6 +3,8 @@
 //! Says nothing of what they mean together: that is [`super::plan`].
 
 mod sla;
+pub(crate) mod startup;
+pub(crate) mod workload;
 
 use std::path::PathBuf;
 
@@ -12,6 +14,9 @@ pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
 use super::plan::OnError;
+use super::plot::args::{ParetoArgs, PlotArgs};
+use startup::SweepStartupArgs;
+use workload::SweepWorkloadArgs;
 
 /// Starts servers and varies what they and their load are given.
 #[derive(Debug, Clone, Args)]
@@ -23,9 +28,15 @@ pub(crate) struct SweepArgs {
 /// What is varied.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SweepCommand {
+    Plot(Box<PlotArgs>),
+    #[command(name = "plot_pareto", alias = "plot-pareto")]
+    PlotPareto(Box<ParetoArgs>),
     Serve(Box<SweepServeArgs>),
     #[command(name = "serve_sla", alias = "serve-sla")]
     ServeSla(Box<SweepSlaArgs>),
+    #[command(name = "serve_workload", alias = "serve-workload")]
+    ServeWorkload(Box<SweepWorkloadArgs>),
+    Startup(Box<SweepStartupArgs>),
 }
 
 /// Runs a benchmark for each combination of server and benchmark parameters, with one start of the server for each of its own.

@@ -111,6 +111,25 @@ impl Bench {
         Ok(notes)
     }
 
+    /// The port that a command of crestline's own asks.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        if self.client == Client::Program {
+            return None;
+        }
+        let connection = own_args(command, Path::new("")).ok()?.connection;
+        let Some(url) = connection.base_url else {
+            return Some(connection.port);
+        };
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let typed = host.rsplit_once(':').map(|(_, port)| port);
+        match typed.filter(|port| !port.ends_with(']')) {
+            Some(port) => port.parse().ok(),
+            None if scheme == "https" => Some(443),
+            None => Some(80),
+        }
+    }
+
     /// The command of a run of this number. A prompt that was sent before may be answered from the service's prefix cache, so
     /// that each run of crestline's own has a seed of its own; other programs send the same again.
     pub(crate) fn command_of_turn(&self, command: &[String], number: i64) -> Vec<String> {
@@ -207,7 +226,9 @@ pub(crate) fn own_args(command: &[String], folder: &Path) -> Result<ServeArgs, P
     let mut args = match parsed {
         Parsed::Command(Sub::Bench(bench)) => match bench.command {
             BenchCommand::Serve(args) => *args,
-            BenchCommand::Sweep(_) => unreachable!("the words say `serve`"),
+            BenchCommand::Startup(_) | BenchCommand::Sweep(_) => {
+                unreachable!("the words say `serve`")
+            }
         },
         _ => {
             return Err(

@@ -3,7 +3,7 @@
 //!
 //! Knows nothing of which loads are applied.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,8 @@ use super::layout;
 use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
 use super::results::{self, Found, Origin};
-use super::server::Host;
+use super::served;
+use super::server::{self, Host};
 use super::shown;
 use crate::console;
 use crate::exit::Exit;
@@ -64,6 +65,8 @@ impl From<Problem> for Halt {
 pub(crate) struct Course<'a> {
     pub(crate) sweep: &'a Sweep,
     pub(crate) stop: Stop,
+    /// Locked as long as this program is at work in the experiment.
+    _lock: File,
     /// What failed while the rest went on, one line each.
     failed: Vec<String>,
 }
@@ -114,8 +117,11 @@ impl Task<'_> {
 impl<'a> Course<'a> {
     /// Makes the folder of the experiment, and listens to the user's wish to stop.
     pub(crate) fn begin(sweep: &'a Sweep) -> Result<Self, Problem> {
-        for note in &sweep.notes {
-            console::tell(&format!("note: {note}"));
+        sweep.tell_notes();
+        // Where a command goes on, servers may all have been measured.
+        let servers = sweep.servers.iter().filter(|_| !sweep.is_resumed);
+        for server in servers {
+            server::check_program(&server.command)?;
         }
         let stop = Stop::default();
         let asked = stop.clone();
@@ -127,6 +133,7 @@ impl<'a> Course<'a> {
                 .hint("choose another --output-dir")
         })?;
         Ok(Self {
+            _lock: locked(&sweep.experiment)?,
             sweep,
             stop,
             failed: Vec::new(),
@@ -140,6 +147,7 @@ impl<'a> Course<'a> {
         work: &mut dyn FnMut(&mut Self, &mut Host) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
         console::say(&shown::server_begins(server));
+        served::write(&self.sweep.experiment, server)?;
         let done = self.with_host(server, work);
         let Err(Halt::Failed(Kind::Server, problem)) = done else {
             console::say("[END SERVER]");
@@ -274,6 +282,28 @@ impl<'a> Course<'a> {
                 Err(problem.after_a_load())
             }
         }
+    }
+}
+
+/// Two programs at work in one experiment would make the same runs.
+fn locked(experiment: &Path) -> Result<File, Problem> {
+    let path = layout::lock(experiment);
+    let failed = |error: &io::Error| {
+        Problem::usage(format!("{}: cannot be locked", path.display())).because(error)
+    };
+    let open = || -> io::Result<File> {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        File::options().create(true).append(true).open(&path)
+    };
+    let file = open().map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Problem::usage(format!(
+            "another program is at work in {}",
+            experiment.display()
+        ))
+        .hint("wait for its end, or give this one another --experiment-name")),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
     }
 }
 

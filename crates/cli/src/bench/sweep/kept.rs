@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::keeper::{Ending, Task};
@@ -51,14 +51,14 @@ pub(crate) fn resolved(command: &[String]) -> Vec<String> {
 }
 
 /// Runs a command; all that it prints is appended to `log`.
-pub(crate) fn run(command: &[String], log: PathBuf, stop: &Stop) -> Result<Done, Problem> {
+pub(crate) fn run(command: &[String], log: &Path, stop: &Stop) -> Result<Done, Problem> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).map_err(|error| {
             Problem::failed(format!("{}: cannot be made", folder.display())).because(&error)
         })?;
     }
-    let from = fs::metadata(&log).map_or(0, |file| file.len());
-    let task = Task::of_command(resolved(command), log.clone(), GRACE);
+    let from = fs::metadata(log).map_or(0, |file| file.len());
+    let task = Task::of_command(resolved(command), log.to_owned(), GRACE);
     let mut kept = match Kept::start(&task, &keeper(), stop) {
         Ok(kept) => kept,
         Err(StartError::Interrupted) => return Ok(Done::Interrupted),
@@ -69,13 +69,13 @@ pub(crate) fn run(command: &[String], log: PathBuf, stop: &Stop) -> Result<Done,
     let ending = kept.wait(stop);
     kept.end(stop);
     Ok(match ending {
-        Some(ending) => Done::Ended(ending, printed(&log, from)),
+        Some(ending) => Done::Ended(ending, printed(log, from)),
         None => Done::Interrupted,
     })
 }
 
 /// The end of what was printed behind `from`.
-fn printed(log: &std::path::Path, from: u64) -> String {
+fn printed(log: &Path, from: u64) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
     let text = String::from_utf8_lossy(&bytes[from..]);

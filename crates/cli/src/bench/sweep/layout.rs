@@ -24,15 +24,46 @@ pub(crate) fn folder(experiment: &Path, serve: &Combination, bench: &Combination
     }
 }
 
+/// The folder of a combination at one load, which is named as `key=value`.
+pub(crate) fn workload(
+    experiment: &Path,
+    serve: &Combination,
+    bench: &Combination,
+    load: &str,
+) -> PathBuf {
+    let mut parts = parts(serve, bench);
+    parts.push("WL-".to_owned());
+    parts.push(load.to_owned());
+    experiment.join(within_limit(sanitised(&parts.join("-")), ""))
+}
+
+/// The folder of a combination of starts; that of the experiment itself where neither side varies.
+pub(crate) fn startup(experiment: &Path, serve: &Combination, startup: &Combination) -> PathBuf {
+    let parts = titled([("SERVE-", serve), ("STARTUP-", startup)]);
+    if parts.is_empty() {
+        return experiment.to_owned();
+    }
+    experiment.join(within_limit(sanitised(&parts.join("-")), ""))
+}
+
 fn name(serve: &Combination, bench: &Combination) -> Option<String> {
+    let parts = parts(serve, bench);
+    (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
+}
+
+fn parts(serve: &Combination, bench: &Combination) -> Vec<String> {
+    titled([("SERVE-", serve), ("BENCH-", bench)])
+}
+
+fn titled(sides: [(&str, &Combination); 2]) -> Vec<String> {
     let mut parts = Vec::new();
-    for (title, combination) in [("SERVE-", serve), ("BENCH-", bench)] {
+    for (title, combination) in sides {
         if !combination.0.is_empty() {
             parts.push(title.to_owned());
             parts.push(combination.name());
         }
     }
-    (!parts.is_empty()).then(|| within_limit(sanitised(&parts.join("-")), ""))
+    parts
 }
 
 /// The result of a run.
@@ -86,8 +117,33 @@ pub(crate) fn server_failure(experiment: &Path, serve: &Combination) -> PathBuf 
 
 /// The log of the server of a combination.
 pub(crate) fn log(experiment: &Path, serve: &Combination) -> PathBuf {
-    let folder = experiment.join(OWN).join("servers");
-    folder.join(server_name(serve, ".log"))
+    server_records(experiment).join(server_name(serve, ".log"))
+}
+
+/// The command of the server of a combination.
+pub(crate) fn server_record(experiment: &Path, serve: &Combination) -> PathBuf {
+    server_records(experiment).join(server_name(serve, ".json"))
+}
+
+/// The folder of these.
+pub(crate) fn server_records(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("servers")
+}
+
+/// The file of a figure; `end` is that of its kind.
+pub(crate) fn figure(name: &str, end: &str) -> String {
+    within_limit(sanitised(name), end)
+}
+
+/// The file that is locked while a program is at work in an experiment.
+pub(crate) fn lock(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("sweep.lock")
+}
+
+/// The file that is locked while a server of an experiment lives, beside the folder of logs.
+pub(crate) fn server_lock(log: &Path) -> PathBuf {
+    let own = log.parent().and_then(Path::parent).unwrap_or(log);
+    own.join("server.lock")
 }
 
 /// The simulated engine in place of the server of a combination.
@@ -182,6 +238,27 @@ mod tests {
         assert_eq!(name(json!({"a": 0.9}), json!({})), "e/SERVE--a=0.9");
         assert_eq!(name(json!({}), json!({"m": "a/b..c"})), "e/BENCH--m=a_b__c");
         assert_eq!(name(json!({}), json!({})), "e");
+    }
+
+    #[test]
+    fn loads_have_folders_of_their_own() {
+        let named = |serve, bench, load| {
+            let (serve, bench) = (combination(serve), combination(bench));
+            let folder = workload(Path::new("e"), &serve, &bench, load);
+            folder.to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            named(
+                json!({}),
+                json!({"max_concurrency": 1}),
+                "max_concurrency=1"
+            ),
+            "e/BENCH--max_concurrency=1-WL--max_concurrency=1"
+        );
+        assert_eq!(
+            named(json!({"a": 1}), json!({}), "request_rate=0.5"),
+            "e/SERVE--a=1-WL--request_rate=0.5"
+        );
     }
 
     #[test]

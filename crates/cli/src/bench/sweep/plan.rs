@@ -2,7 +2,7 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::SweepServeArgs;
 use super::bench_command::{Bench, Output};
@@ -11,6 +11,7 @@ use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
 use super::virtual_server::{self, VirtualServer};
+use crate::console;
 use crate::moment;
 use crate::problem::Problem;
 use crate::values;
@@ -33,6 +34,15 @@ pub(crate) struct Sweep {
     pub(crate) output: Output,
     /// What the user should know of how the flags were read.
     pub(crate) notes: Vec<String>,
+}
+
+impl Sweep {
+    /// Says what the user should know before anything starts.
+    pub(crate) fn tell_notes(&self) {
+        for note in &self.notes {
+            console::tell(&format!("note: {note}"));
+        }
+    }
 }
 
 /// What becomes of the rest when something fails.
@@ -61,6 +71,15 @@ pub(crate) struct Cell {
     pub(crate) folder: PathBuf,
 }
 
+/// How an experiment is called, and whether it is one that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Naming<'a> {
+    pub(super) output_dir: &'a Path,
+    pub(super) experiment_name: Option<&'a str>,
+    pub(super) resume: Option<&'a str>,
+    pub(super) dry_run: bool,
+}
+
 /// Two parameters that must be equal.
 struct Link {
     serve: String,
@@ -82,7 +101,12 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
     let links = links(&parameters.link_vars)?;
     let aliases = aliases(&parameters.serve_alias)?;
-    let (experiment, is_resumed) = experiment(args)?;
+    let (experiment, is_resumed) = experiment(&Naming {
+        output_dir: &args.runs.output_dir,
+        experiment_name: args.runs.experiment_name.as_deref(),
+        resume: args.runs.resume.as_deref(),
+        dry_run: args.runs.dry_run,
+    })?;
     let server = |combination: Combination| {
         let command = overrides::applied(&serve_command, &combination, &aliases);
         let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
@@ -133,6 +157,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     for cells in servers.iter().filter(|cells| cells.simulated.is_none()) {
         server.check(&cells.command)?;
     }
+    notes.extend(elsewhere(&servers, &server, &bench_program));
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -148,8 +173,23 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
     })
 }
 
+/// A benchmark that asks another port than its server's measures something else, unless requests are passed on.
+fn elsewhere(servers: &[ServerCells], settings: &ServerSettings, bench: &Bench) -> Option<String> {
+    let pairs = servers.iter().flat_map(|server| {
+        let listens = settings.port(&server.command);
+        let cells = server.cells.iter();
+        cells.filter_map(move |cell| Some((listens?, bench.port(&cell.command)?)))
+    });
+    let (listens, asked) = pairs
+        .into_iter()
+        .find(|(listens, asked)| listens != asked)?;
+    Some(format!(
+        "the server listens at port {listens}, and the benchmark asks port {asked}: unless something between them passes requests on, another service is measured"
+    ))
+}
+
 /// A command as a shell would part it.
-fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
+pub(super) fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
     let words = shlex::split(command).ok_or_else(|| {
         Problem::usage(format!("{flag} has a quote without its end")).hint("close it")
     })?;
@@ -204,12 +244,11 @@ pub(crate) fn aliases(typed: &[String]) -> Result<Vec<Alias>, Problem> {
 }
 
 /// The folder of the experiment, and whether it goes on.
-fn experiment(args: &SweepServeArgs) -> Result<(PathBuf, bool), Problem> {
-    let runs = &args.runs;
-    let resumed = runs.resume.as_deref();
+pub(super) fn experiment(runs: &Naming<'_>) -> Result<(PathBuf, bool), Problem> {
+    let resumed = runs.resume;
     let named = resumed
         .filter(|name| !name.is_empty())
-        .or(runs.experiment_name.as_deref());
+        .or(runs.experiment_name);
     let Some(name) = named else {
         if resumed.is_some() {
             return Err(Problem::usage("--resume does not say which experiment")

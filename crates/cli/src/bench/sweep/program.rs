@@ -36,7 +36,7 @@ pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Prob
     let log = run.folder.join(LOG);
     let shown =
         (run.output == Output::Shown).then(|| Follower::start(log.clone(), 0, str::to_owned));
-    let done = kept::run(run.command, log, stop)?;
+    let done = kept::run(run.command, &log, stop)?;
     drop(shown);
     match done {
         Done::Interrupted => return Ok(Ran::Interrupted),

@@ -3,7 +3,7 @@
 //! By the pages of the servers that are known, or by a command of the user's. Which of the two is settled before anything is
 //! started.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::keeper::Ending;
@@ -75,7 +75,7 @@ impl Reset {
     }
 
     /// Does it; what a command prints goes to the file `log`.
-    pub(crate) fn run(&self, target: &Target, log: PathBuf, stop: &Stop) -> Result<(), Problem> {
+    pub(crate) fn run(&self, target: &Target, log: &Path, stop: &Stop) -> Result<(), Problem> {
         match self {
             Self::Command(command) => run_command(command, log, stop),
             _ => self.by_pages(target, stop),
@@ -169,7 +169,7 @@ fn slots(pages: &mut Aside) -> Result<(), AsideError> {
     Ok(())
 }
 
-fn run_command(command: &[String], log: PathBuf, stop: &Stop) -> Result<(), Problem> {
+fn run_command(command: &[String], log: &Path, stop: &Stop) -> Result<(), Problem> {
     match kept::run(command, log, stop)? {
         Done::Interrupted | Done::Ended(Ending::Code(0), _) => Ok(()),
         Done::Ended(ending, printed) => {
@@ -179,45 +179,4 @@ fn run_command(command: &[String], log: PathBuf, stop: &Stop) -> Result<(), Prob
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(command: &str, after: Option<&str>) -> Result<Reset, String> {
-        let command = shlex::split(command).unwrap();
-        Reset::of(&command, after).map_err(|problem| problem.to_string())
-    }
-
-    #[test]
-    fn each_server_is_made_to_forget_in_its_own_way() {
-        for (command, reset) in [
-            ("vllm serve m", Reset::Vllm),
-            ("crestline sim", Reset::Vllm),
-            ("python -m sglang.launch_server", Reset::Sglang),
-            ("llama-server -m m", Reset::Slots),
-            ("infinity_emb v2", Reset::Nothing),
-        ] {
-            assert_eq!(of(command, None), Ok(reset), "{command}");
-        }
-        let typed = Reset::Command(vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()]);
-        assert_eq!(of("vllm serve m", Some("sh -c true")), Ok(typed));
-        assert_eq!(of("anything", Some("")), Ok(Reset::Nothing));
-    }
-
-    #[test]
-    fn what_cannot_be_done_after_a_run_is_refused_before_the_first() {
-        for (command, after, part) in [
-            ("trtllm-serve m", None, "--after-bench-cmd ''"),
-            ("./server", None, "./server"),
-            (
-                "infinity_emb v2 --vector-disk-cache",
-                None,
-                "--vector-disk-cache",
-            ),
-            ("vllm serve", Some("no-such-program x"), "no-such-program"),
-            ("vllm serve", Some("'"), "quote"),
-        ] {
-            let problem = of(command, after).unwrap_err();
-            assert!(problem.contains(part), "{command}: {problem}");
-        }
-    }
-}
+mod tests;

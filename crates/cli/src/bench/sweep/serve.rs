@@ -25,6 +25,7 @@ pub(super) fn run(args: &SweepServeArgs) -> Result<Exit, Problem> {
     let sweep = plan::translate(args)?;
     let all = Jobs::of(&sweep);
     if args.runs.dry_run {
+        sweep.tell_notes();
         console::say(&all.shown(&sweep));
         return Ok(Exit::Done);
     }
@@ -51,7 +52,7 @@ struct ServerJobs<'a> {
 }
 
 /// The runs of one combination.
-struct CellJobs<'a> {
+pub(super) struct CellJobs<'a> {
     serve: &'a Combination,
     cell: &'a Cell,
     fingerprint: Fingerprint,
@@ -93,12 +94,7 @@ impl<'a> Jobs<'a> {
                 });
             }
         }
-        if cells.is_empty() {
-            return Ok(());
-        }
-        console::say(&overview::table(&cells));
-        let rows: Vec<Value> = cells.into_iter().flat_map(|cell| cell.runs).collect();
-        results::write_table(&layout::table(&sweep.experiment), &rows)
+        write(sweep, &cells)
     }
 
     /// All commands and files.
@@ -107,16 +103,22 @@ impl<'a> Jobs<'a> {
         for jobs in &self.servers {
             lines.push(shown::server_begins(jobs.server));
             for cell in &jobs.cells {
-                for job in cell.warm_up.iter().chain(&cell.runs) {
-                    let task = cell.task(job);
-                    lines.push(shown::run_begins(&task, &task.command_of_run(sweep)));
-                    lines.push("[END BENCHMARK]".to_owned());
-                }
+                lines.extend(cell.shown(sweep));
             }
             lines.push("[END SERVER]".to_owned());
         }
         lines.join("\n")
     }
+}
+
+/// Writes and shows all runs of an experiment.
+pub(super) fn write(sweep: &Sweep, cells: &[CellRuns]) -> Result<(), Problem> {
+    if cells.is_empty() {
+        return Ok(());
+    }
+    console::say(&overview::table(cells));
+    let rows: Vec<Value> = cells.iter().flat_map(|cell| cell.runs.clone()).collect();
+    results::write_table(&layout::table(&sweep.experiment), &rows)
 }
 
 impl ServerJobs<'_> {
@@ -140,7 +142,7 @@ impl ServerJobs<'_> {
 }
 
 impl<'a> CellJobs<'a> {
-    fn of(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell) -> Self {
+    pub(super) fn of(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell) -> Self {
         let runs = i64::from(sweep.runs);
         let job = |number| Job {
             number,
@@ -180,12 +182,23 @@ impl<'a> CellJobs<'a> {
         }
     }
 
-    fn is_complete(&self) -> Result<bool, Problem> {
+    /// All commands and files.
+    pub(super) fn shown(&self, sweep: &Sweep) -> Vec<String> {
+        let mut lines = Vec::new();
+        for job in self.warm_up.iter().chain(&self.runs) {
+            let task = self.task(job);
+            lines.push(shown::run_begins(&task, &task.command_of_run(sweep)));
+            lines.push("[END BENCHMARK]".to_owned());
+        }
+        lines
+    }
+
+    pub(super) fn is_complete(&self) -> Result<bool, Problem> {
         Ok(self.found()?.len() == self.runs.len())
     }
 
     /// Its runs that are there.
-    fn found(&self) -> Result<Vec<Value>, Problem> {
+    pub(super) fn found(&self) -> Result<Vec<Value>, Problem> {
         let mut rows = Vec::new();
         for job in &self.runs {
             if let Found::Done(row) = self.task(job).find()? {
@@ -195,7 +208,8 @@ impl<'a> CellJobs<'a> {
         Ok(rows)
     }
 
-    fn tell_found(&self, sweep: &Sweep) -> Result<(), Problem> {
+    /// Says that nothing of it is missing.
+    pub(super) fn tell_found(&self, sweep: &Sweep) -> Result<(), Problem> {
         for job in &self.runs {
             let task = self.task(job);
             console::say(&shown::run_found(&task, &task.command_of_run(sweep)));
@@ -204,7 +218,7 @@ impl<'a> CellJobs<'a> {
     }
 
     /// Makes what is missing, and puts all runs together.
-    fn run(&self, course: &mut Course<'_>, host: &mut Host) -> Result<(), Halt> {
+    pub(super) fn run(&self, course: &mut Course<'_>, host: &mut Host) -> Result<(), Halt> {
         let done = self.make(course, host);
         self.sum_up()?;
         done

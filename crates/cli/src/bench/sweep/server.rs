@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crestline_core::units::Nanos;
+use crestline_experiment::server::keeper::Ending;
 use crestline_experiment::server::{Server, ServerError, ServerPlan, StartError};
 use crestline_load::aside::Aside;
 use crestline_load::clock;
@@ -19,6 +20,7 @@ use super::bench_command::Output;
 use super::course::{Halt, Kind};
 use super::follow::Follower;
 use super::kept;
+use super::layout;
 use super::plan::ServerCells;
 use super::program;
 use super::reset::Reset;
@@ -64,19 +66,15 @@ impl ServerSettings {
         })
     }
 
-    /// Refuses what can be refused of a server command before anything is started.
+    /// Refuses what can be refused of a server command wherever it is to be run.
     pub(crate) fn check(&self, command: &[String]) -> Result<(), Problem> {
-        let program = &command[0];
-        if program != "crestline" && program::find(program).is_none() {
-            let problem = Problem::usage(format!("--serve-cmd: there is no program {program}"));
-            return Err(if program.contains('=') {
-                problem.hint(format!("no shell runs it; write `env {program} …`"))
-            } else {
-                problem.hint("check its name and PATH; no shell runs it")
-            });
-        }
         self.site(command)?;
         self.reset(command).map(drop)
+    }
+
+    /// The port at which a command's server listens.
+    pub(crate) fn port(&self, command: &[String]) -> Option<u16> {
+        self.site(command).ok().map(|site| site.address.port)
     }
 
     fn site(&self, command: &[String]) -> Result<Site, Problem> {
@@ -86,6 +84,20 @@ impl ServerSettings {
     fn reset(&self, command: &[String]) -> Result<Reset, Problem> {
         Reset::of(command, self.after_bench.as_deref())
     }
+}
+
+/// Refuses a server command whose program is not on this machine.
+pub(crate) fn check_program(command: &[String]) -> Result<(), Problem> {
+    let program = &command[0];
+    if program == "crestline" || program::find(program).is_some() {
+        return Ok(());
+    }
+    let problem = Problem::usage(format!("--serve-cmd: there is no program {program}"));
+    Err(if program.contains('=') {
+        problem.hint(format!("no shell runs it; write `env {program} …`"))
+    } else {
+        problem.hint("check its name and PATH; no shell runs it")
+    })
 }
 
 /// What stands for a combination while it is measured.
@@ -168,13 +180,17 @@ impl Process {
             ready_within: settings.ready_within,
             grace: settings.grace,
             log: cells.log.clone(),
+            lock: layout::server_lock(&cells.log),
         };
         let mut server =
             Server::start(plan, &kept::keeper(), stop).map_err(|error| halt(&error, &target))?;
+        console::say(&format!("Server log: {}", cells.log.display()));
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();
             let target = target.clone();
-            Follower::start(log.to_owned(), from, move |line| target.redacted(line))
+            Follower::start(log.to_owned(), from, move |line| {
+                format!("(server) {}", target.redacted(line))
+            })
         });
         let ready = server.ready(&target, stop);
         let ready = ready
@@ -185,8 +201,7 @@ impl Process {
             });
         match ready {
             Ok(after) => {
-                let log = cells.log.display();
-                console::say(&format!("Server ready after: {after} (its log: {log})"));
+                console::say(&format!("Server ready after: {:.2} s", after.as_secs_f64()));
                 Ok(Self {
                     reset_log: cells.log.with_file_name(RESET_LOG),
                     server,
@@ -243,8 +258,11 @@ impl Process {
             if let Err(error) = self.server.alive() {
                 return Err(halt(&error, &self.target));
             }
+            let (server, stop) = (&mut self.server, &self.stop);
+            let goes_on = || server.alive().is_ok() && !stop.is_asked();
             let pages = Aside::new(&self.target, self.target.total_timeout, &[], |_| None);
-            let is_well = pages.is_ok_and(|mut pages| pages.get(&self.health).is_ok());
+            let answer = pages.and_then(|mut pages| pages.get_while(&self.health, goes_on));
+            let is_well = answer.is_ok();
             let is_late = clock::monotonic().saturating_sub(began) > NEWS_PATIENCE;
             if is_well || is_late || self.stop.is_asked() {
                 return Ok(());
@@ -255,7 +273,7 @@ impl Process {
 
     /// Makes it forget the prompts of the run before.
     fn reset(&mut self, stop: &Stop) -> Result<(), Halt> {
-        let done = self.reset.run(&self.target, self.reset_log.clone(), stop);
+        let done = self.reset.run(&self.target, &self.reset_log, stop);
         done.map_err(|problem| {
             let ended = self.server.alive().err();
             ended.map_or(Halt::Failed(Kind::Server, problem), |error| {
@@ -281,10 +299,17 @@ fn halt(error: &ServerError, target: &Target) -> Halt {
             Some("stop what has the port, or give the server another one")
         }
         ServerError::Start(StartError::Locked(_)) => {
-            Some("wait for the other sweep, or give this one another --experiment-name")
+            Some("wait for the end of the server of an earlier sweep, which the file is locked for")
         }
         ServerError::NotReady { .. } => Some(
             "--server-address and --server-health-path say where it is asked, --server-ready-timeout how long",
+        ),
+        ServerError::Ended {
+            ending: Ending::Code(0),
+            ..
+        } => Some("if it goes on in the background, start it so that it does not"),
+        ServerError::PortHeld(_) => Some(
+            "something outlives the server's command, such as a container; a longer --server-stop-timeout may help",
         ),
         _ => None,
     };

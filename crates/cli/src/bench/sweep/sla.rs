@@ -6,12 +6,14 @@
 mod answers;
 mod combination;
 mod crest;
-mod criteria;
+pub(crate) mod criteria;
+mod detailed;
 mod documents;
-mod gpus;
+pub(crate) mod gpus;
 mod pchip;
 mod plan;
 mod race;
+mod replayed;
 mod runs;
 
 use serde_json::{Value, json};

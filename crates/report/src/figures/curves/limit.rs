@@ -9,12 +9,13 @@ const GAP: f64 = 6.0;
 /// Places along a name at which curves are looked for.
 const PROBES: u32 = 12;
 
-/// Draws it, where it is between the ends of the axis.
+/// Draws one of the left axis, where it is between the ends of the axis. `taken` is where names stand.
 pub(super) fn draw(
     drawing: &mut Drawing,
     panel: &Panel,
     (value, words): (f64, &str),
     curves: &[Vec<Point>],
+    taken: &mut Vec<Frame>,
 ) {
     if !panel.y.holds(value) {
         return;
@@ -22,11 +23,49 @@ pub(super) fn draw(
     let (frame, y) = (panel.frame, panel.y.at(value));
     drawing.line("limit", &[point(frame.left, y), point(frame.right, y)]);
     let words = TEXT.fitted(words, frame.width() - 2.0 * GAP);
-    let boxes = rooms(frame, y, TEXT.width(&words));
-    let best = boxes.into_iter().min_by_key(|room| touched(*room, curves));
-    if let Some(room) = best {
+    let boxes = rooms(frame, y, TEXT.width(&words)).into_iter();
+    let free = boxes.filter(|room| taken.iter().all(|other| !room.meets(*other)));
+    if let Some(room) = free.min_by_key(|room| touched(*room, curves)) {
         let place = point(room.left, room.bottom - 3.0);
         drawing.text("quiet", place, Anchor::Start, &words);
+        taken.push(room);
+    }
+}
+
+/// Draws one of the lower axis, with its name at the top.
+pub(super) fn draw_upright(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    (value, words): (f64, &str),
+    taken: &mut Vec<Frame>,
+) {
+    if !panel.x.holds(value) {
+        return;
+    }
+    let (frame, x) = (panel.frame, panel.x.at(value));
+    drawing.line("limit", &[point(x, frame.top), point(x, frame.bottom)]);
+    let words = TEXT.fitted(words, frame.width() - 2.0 * GAP);
+    let width = TEXT.width(&words);
+    let height = TEXT.size + 4.0;
+    let sides = [x - GAP - width, x + GAP];
+    let rooms = (0..4).flat_map(|row| {
+        let top = frame.top + 3.0 + f64::from(row) * (height + 2.0);
+        sides.map(|left| Frame {
+            left,
+            top,
+            right: left + width,
+            bottom: top + height,
+        })
+    });
+    let mut free = rooms.filter(|room| {
+        room.left >= frame.left
+            && room.right <= frame.right
+            && taken.iter().all(|other| !room.meets(*other))
+    });
+    if let Some(room) = free.next() {
+        let place = point(room.left, room.bottom - 3.0);
+        drawing.text("quiet", place, Anchor::Start, &words);
+        taken.push(room);
     }
 }
 

@@ -5,43 +5,47 @@ use proptest::prelude::*;
 use super::*;
 use crate::figures::within::check;
 
-fn axis(label: &str, kind: Kind) -> CurveAxis<'_> {
+fn axis(label: &str, kind: Kind) -> CurveAxis {
     CurveAxis {
-        label,
+        label: label.to_owned(),
         kind,
-        range: None,
-        possible: [0.0, f64::INFINITY],
+        ..CurveAxis::default()
     }
 }
 
-fn part<'a>(title: &'a str, curves: Vec<Curve<'a>>) -> CurvePart<'a> {
+fn part(title: &str, curves: Vec<Curve>) -> CurvePart {
     CurvePart {
-        title,
+        title: title.to_owned(),
         x: axis("Requests a second", Kind::Log),
         y: axis("TTFT p99 (ms)", Kind::Linear),
         curves,
-        limits: vec![(200.0, "p99 TTFT ≤ 200 ms")],
+        limits: vec![(200.0, "p99 TTFT ≤ 200 ms".to_owned())],
+        limits_x: Vec::new(),
     }
 }
 
-fn curve(name: &str, height: f64) -> Curve<'_> {
+fn curve(name: &str, height: f64) -> Curve {
     let xs = [1.0, 2.0, 4.0, 8.0, 16.0];
     Curve {
-        name,
+        name: name.to_owned(),
         points: xs.map(|x| [x, height * x]).into(),
         band: xs
             .map(|x| [x, height * (x - 5.0), height * (x + 5.0)])
             .into(),
         dots: xs.map(|x| [x, height * x * 1.1]).into(),
+        ..Curve::default()
     }
 }
 
-fn figure(parts: Vec<CurvePart<'_>>) -> Curves<'_> {
+fn figure(parts: Vec<CurvePart>) -> Curves {
     Curves {
-        title: "Latency against load",
-        subject: "m on sim",
+        title: "Latency against load".to_owned(),
+        subject: "m on sim".to_owned(),
         columns: 2,
-        parts,
+        part_inches: PART_INCHES,
+        parts: parts.into_iter().map(Some).collect(),
+        range: Range::Own,
+        key: Key::Names,
     }
 }
 
@@ -97,7 +101,7 @@ fn percentiles_are_laid_out_by_their_nines() {
         ..part(
             "",
             vec![Curve {
-                name: "TTFT",
+                name: "TTFT".to_owned(),
                 points: latencies,
                 ..Curve::default()
             }],
@@ -118,8 +122,8 @@ fn more_curves_than_colours_differ_by_dashes() {
     let all = names.iter().map(|name| curve(name, 3.0)).collect();
     let svg = curves(&figure(vec![part("", all)])).svg();
     check(&svg);
-    assert_eq!(count(&svg, r#"<polyline class="dash-1""#), 2);
-    assert!(svg.contains(".dash-1{") && svg.contains("stroke-dasharray"));
+    assert_eq!(count(&svg, r#"<polyline class="line-1 dashed-1""#), 2);
+    assert!(svg.contains(".dashed-1{") && svg.contains("stroke-dasharray"));
 }
 
 #[test]
@@ -151,10 +155,160 @@ fn the_name_of_a_limit_stands_where_no_curve_is() {
 #[test]
 fn a_curve_without_a_name_needs_no_key() {
     let one = curves(&figure(vec![part("", vec![curve("", 3.0)])]));
-    let width = (2.0 * EDGE + PART[0]) / 96.0;
+    let width = 2.0 * EDGE / 96.0 + PART_INCHES[0];
     assert!((one.inches()[0] - width).abs() < 1e-9);
     let none = curves(&figure(Vec::new())).svg();
     check(&none);
+}
+
+fn left_edges(svg: &str, class: &str) -> Vec<f64> {
+    let of_class = svg
+        .lines()
+        .filter(|line| line.contains(&format!("<rect class=\"{class}\"")));
+    of_class
+        .map(|line| {
+            line.split_once("x=\"")
+                .unwrap()
+                .1
+                .split_once('"')
+                .unwrap()
+                .0
+                .parse()
+                .unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn a_grid_leaves_room_where_a_part_is_missing() {
+    let mut it = figure(vec![
+        part("a", vec![curve("one", 5.0)]),
+        part("b", vec![curve("one", 50.0)]),
+    ]);
+    it.parts = vec![it.parts[0].take(), None, None, it.parts[1].take()];
+    let svg = curves(&it).svg();
+    check(&svg);
+    let lefts = left_edges(&svg, "plot");
+    assert!(lefts.len() == 2 && lefts[1] - lefts[0] > 400.0, "{lefts:?}");
+}
+
+#[test]
+fn parts_with_shared_ranges_have_the_same_marks() {
+    let parts = || {
+        vec![
+            part("a", vec![curve("one", 1.0)]),
+            part("b", vec![curve("one", 500.0)]),
+        ]
+    };
+    let marks = |range| {
+        let it = Curves {
+            range,
+            ..figure(parts())
+        };
+        count(&curves(&it).svg(), ">2000</text>")
+    };
+    assert_eq!([marks(Range::Own), marks(Range::Shared)], [1, 2]);
+}
+
+#[test]
+fn a_band_ends_where_a_point_has_none() {
+    let mut it = curve("one", 5.0);
+    it.band.remove(2);
+    let svg = curves(&figure(vec![part("", vec![it.clone()])])).svg();
+    assert_eq!(count(&svg, r#"<polygon class="band-0""#), 2);
+    // One alone is an upright line, beside that of the curve and of the key.
+    it.band.remove(1);
+    let svg = curves(&figure(vec![part("", vec![it])])).svg();
+    assert_eq!(count(&svg, r#"<polygon class="band-0""#), 1);
+    assert_eq!(count(&svg, r#"<polyline class="line-0""#), 3);
+}
+
+#[test]
+fn a_band_that_is_far_wider_than_all_that_was_measured_is_cut_and_says_so() {
+    let wide = Curve {
+        name: "one".to_owned(),
+        points: vec![[1.0, 10.0], [2.0, 20.0]],
+        band: vec![[1.0, -900.0, 1000.0], [2.0, 19.0, 21.0]],
+        ..Curve::default()
+    };
+    let entry = KeyEntry {
+        sign: Sign::Band,
+        words: "interval".to_owned(),
+    };
+    let groups = vec![KeyGroup {
+        title: String::new(),
+        entries: vec![entry],
+    }];
+    let mut it = figure(vec![CurvePart {
+        limits: Vec::new(),
+        ..part("", vec![wide])
+    }]);
+    it.key = Key::Groups(groups);
+    let svg = curves(&it).svg();
+    check(&svg);
+    assert!(
+        svg.contains(">interval, cut at the edge<")
+            && !svg.contains(">1000<")
+            && svg.contains(">25<"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn all_words_of_a_key_and_of_titles_are_there() {
+    let name = format!("model=org/{}, dtype=auto", "a-long-name-".repeat(12));
+    let it = Curves {
+        title: format!("{name} {name}"),
+        ..figure(vec![part(&name, vec![curve(&name, 2.0)])])
+    };
+    let svg = curves(&it).svg();
+    check(&svg);
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let texts: String = document
+        .descendants()
+        .filter(|it| it.has_tag_name("text"))
+        .filter_map(|it| it.text())
+        .collect();
+    assert!(
+        !texts.contains('…') && texts.matches("dtype=").count() == 4,
+        "{texts}"
+    );
+}
+
+#[test]
+fn limits_of_the_lower_axis_are_upright_and_names_do_not_meet() {
+    let mut it = part("", vec![curve("", 10.0)]);
+    it.limits.push((205.0, "p99 TTFT ≤ 205 ms".to_owned()));
+    it.limits_x = vec![
+        (8.0, "at most 8".to_owned()),
+        (8.5, "at most 8.5".to_owned()),
+    ];
+    let svg = curves(&figure(vec![it])).svg();
+    check(&svg);
+    assert_eq!(count(&svg, r#"<polyline class="limit""#), 4);
+    for words in [
+        ">p99 TTFT ≤ 200 ms<",
+        ">p99 TTFT ≤ 205 ms<",
+        ">at most 8<",
+        ">at most 8.5<",
+    ] {
+        assert!(svg.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn named_values_are_marked_in_place_of_round_ones() {
+    let mut it = part("", vec![curve("", 10.0)]);
+    it.x = CurveAxis {
+        names: vec![(1.0, "one".to_owned()), (16.0, "inf".to_owned())],
+        ..axis("x", Kind::Linear)
+    };
+    let svg = curves(&figure(vec![it])).svg();
+    check(&svg);
+    assert!(
+        svg.contains(">one<") && svg.contains(">inf<") && !svg.contains(">10<"),
+        "{svg}"
+    );
 }
 
 fn any_value() -> impl Strategy<Value = f64> {
@@ -165,6 +319,8 @@ fn any_kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         Just(Kind::Linear),
         Just(Kind::Log),
+        Just(Kind::Log2),
+        Just(Kind::Sqrt),
         Just(Kind::Time),
         Just(Kind::Percentile)
     ]
@@ -181,17 +337,18 @@ proptest! {
         limit in any_value(),
         words in [".{0,60}", ".{0,200}", ".{0,80}"],
     ) {
+        let [subject, title, name] = words;
+        let it = CurvePart {
+            title: name.clone(),
+            x: axis(&subject, kinds[0]),
+            y: axis(&title, kinds[1]),
+            curves: vec![Curve { name, points: points.clone(), band, dots: points.clone(), voids: points, stroke: None, order: if limit > 1.0 { Order::Rising } else { Order::AsGiven } }],
+            limits: vec![(limit, title.clone())],
+            limits_x: vec![(limit, title.clone())],
+        };
+        let range = if limit > 5.0 { Range::Shared } else { Range::Own };
         let it = Curves {
-            title: &words[1],
-            subject: &words[0],
-            columns: 3,
-            parts: vec![CurvePart {
-                title: &words[2],
-                x: axis(&words[0], kinds[0]),
-                y: axis(&words[1], kinds[1]),
-                curves: vec![Curve { name: &words[2], points: points.clone(), band, dots: points }],
-                limits: vec![(limit, &words[1])],
-            }],
+            title, subject, columns: 3, range, ..figure(vec![it])
         };
         check(&curves(&it).svg());
     }

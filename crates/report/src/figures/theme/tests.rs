@@ -140,6 +140,10 @@ fn a_drawn_shape_looks_as_the_style_sheet_says() {
     assert_eq!((likely.fill, likely.dashes), (None, [5.0, 4.0]));
     let plain = looks.painted("", IsText::Yes);
     assert_eq!((plain.fill, plain.letters), (Some((0xe6_edf3, 1.0)), TEXT));
+    let heavy = looks.painted("line-1 dashed-2 weight-1", IsText::No);
+    assert_eq!(heavy.stroke, Some((0xf0_b429, 3.6)));
+    assert!(style(|class| class == "dashed-2").contains(".dashed-2{stroke-dasharray:2 3}"));
+    assert!(heavy.dashes[0] < 3.0 && heavy.dashes[1] > 2.0);
     assert_eq!(looks.painted("title", IsText::Yes).letters, TITLE);
     assert_eq!(looks.painted("unheard-of", IsText::No).fill, None);
     assert!(style(|_| true).contains(

@@ -40,7 +40,8 @@ pub(crate) struct SlaArgs {
     /// runs and the search that vLLM had, to compare with its answers.
     #[arg(long, value_name = "METHOD", value_enum, default_value = "crest")]
     pub(crate) sla_search: SlaSearch,
-    /// Lowest load of the search; whole for `max_concurrency` and `pchip` [default: 1; 0.01 for a rate in `crest`].
+    /// Lowest load of the search; whole for `max_concurrency` and `pchip`. Services of less than one request a second need
+    /// less [default: 1].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) sla_lower_bound: Option<f64>,
     /// Highest load of the search [default: 8192].

@@ -1,5 +1,7 @@
 //! A command and parameters, and the command that comes of them.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::plan_lines::words;
 
@@ -159,5 +161,61 @@ fn a_parameter_that_is_applied_again_changes_nothing() {
             once,
             "{base:?} with {parameters}"
         );
+    }
+}
+
+/// Commands of a program and flags, each bare, with a value behind it or with a value joined to it.
+fn commands() -> impl Strategy<Value = Vec<String>> {
+    let flag = (0..4usize, 0..5usize).prop_map(|(name, form)| {
+        let name = ["a", "b-c", "b_c", "d"][name];
+        match form {
+            0 => vec![format!("--{name}")],
+            1 => vec![format!("--no-{name}")],
+            2 => vec![format!("--{name}=1")],
+            3 => vec![format!("--{name}"), "7".to_owned()],
+            _ => vec![format!("--{name}"), "-0.5".to_owned()],
+        }
+    });
+    prop::collection::vec(flag, 0..6).prop_map(|flags| {
+        let program = std::iter::once("s".to_owned());
+        program.chain(flags.into_iter().flatten()).collect()
+    })
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        (0..100i64).prop_map(Value::from),
+        Just(Value::from("x y")),
+        Just(serde_json::json!({"k": [1]})),
+    ]
+}
+
+/// Words of a command that have to do with a parameter.
+fn of_key(command: &[String], key: &str) -> usize {
+    let spelt = |word: &str| {
+        let name = word.split('=').next().unwrap_or_default().replace('_', "-");
+        name == format!("--{key}") || name == format!("--no-{key}")
+    };
+    command.iter().filter(|word| spelt(word)).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_parameter_stands_in_a_command_once_and_leaves_the_others_alone(
+        command in commands(),
+        key in prop_oneof![Just("a"), Just("b_c"), Just("e")],
+        value in values(),
+    ) {
+        let combination = Combination([(key.to_owned(), value)].into_iter().collect());
+        let done = applied(&command, &combination, &[]);
+        let dashed = key.replace('_', "-");
+        prop_assert_eq!(of_key(&done, &dashed), 1);
+        prop_assert_eq!(&done, &applied(&done, &combination, &[]));
+        for other in ["a", "b-c", "d"].into_iter().filter(|other| *other != dashed) {
+            prop_assert_eq!(of_key(&done, other), of_key(&command, other));
+        }
     }
 }

@@ -155,6 +155,7 @@ pub(crate) fn tables(all: &[Found], variable: Variable) -> String {
             first.sla.shown()
         );
         text.push_str(&table(&group, variable));
+        text.push_str(&reasons(&group, variable));
         text.push_str(&best_per_gpu(&group));
         text.push('\n');
     }
@@ -186,7 +187,7 @@ fn table(group: &[&Found], variable: Variable) -> String {
             found.configuration().to_owned(),
             or_dash(answer.load.map(|load| load_name(variable, load))),
             or_dash(range),
-            verdict_and_reason(answer),
+            verdict(answer.outcome).to_owned(),
             or_dash(found.limited_by()),
             or_dash(per_gpu),
             found.gpus.to_string(),
@@ -195,14 +196,21 @@ fn table(group: &[&Found], variable: Variable) -> String {
     table.render()
 }
 
-/// Why there is no load, where there is none.
-fn verdict_and_reason(answer: &Answer) -> String {
-    let word = verdict(answer.outcome);
-    match answer.outcome {
-        Outcome::Value => word.to_owned(),
-        _ if answer.reason.is_empty() => word.to_owned(),
-        _ => format!("{word}: {}", answer.reason),
-    }
+/// Why there is no load, or why it is not to be relied on, a line each.
+fn reasons(group: &[&Found], variable: Variable) -> String {
+    let unsure = group
+        .iter()
+        .filter(|found| found.answer.outcome != Outcome::Value);
+    let told = unsure.filter(|found| !found.answer.reason.is_empty());
+    told.fold(String::new(), |text, found| {
+        let hint = match (found.answer.outcome, variable) {
+            (Outcome::Infeasible, Variable::Rate) => "; --sla-lower-bound takes fractions",
+            (Outcome::NotReached, _) => "; --sla-upper-bound says how far to go",
+            _ => "",
+        };
+        let (name, reason) = (found.configuration(), &found.answer.reason);
+        format!("{text}{name}: {reason}{hint}\n")
+    })
 }
 
 /// Which one makes most of its GPUs, where that is not the one with the highest load.
@@ -226,23 +234,26 @@ fn best_per_gpu(group: &[&Found]) -> String {
     }
 }
 
-/// The line that vLLM's search ends with, and how sure it is.
-pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
-    let answer = &found.answer;
-    let (name, variable) = (sla.variable.name(), sla.counted_in());
+/// A load with its unit.
+pub(crate) fn load_in_words(sla: &SlaSweep, load: f64) -> String {
+    let variable = sla.counted_in();
     let unit = match variable {
         Variable::Users => "concurrent requests",
         Variable::Rate => "req/s",
     };
+    format!("{} {unit}", load_text(variable, load))
+}
+
+/// The line that vLLM's search ends with, and how sure it is.
+pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
+    let answer = &found.answer;
+    let (name, variable) = (sla.variable.name(), sla.counted_in());
     // vLLM's search announces its lowest load where none passed.
     let reported = match sla.method {
         Method::Crest { .. } => answer.load,
         Method::Pchip => answer.load.or(Some(sla.bounds.lowest)),
     };
-    let load = reported.map_or_else(
-        || "none".to_owned(),
-        |load| format!("{} {unit}", load_text(variable, load)),
-    );
+    let load = reported.map_or_else(|| "none".to_owned(), |load| load_in_words(sla, load));
     let mut facts = vec![verdict(answer.outcome).to_owned()];
     if let Some(interval) = answer.interval {
         let [low, high] = ends(variable, interval);
@@ -258,6 +269,9 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
     );
     if !answer.reason.is_empty() {
         facts.push(answer.reason.clone());
+    }
+    if sla.method == Method::Pchip {
+        facts.push("each load was judged once, so nothing is known of how sure it is".to_owned());
     }
     format!("Maximum {name} for SLA: {load}. ({})", facts.join("; "))
 }

@@ -5,12 +5,13 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crestline_core::search::{Answer, Search};
+use crestline_core::search::{Answer, Question, Search};
 use crestline_core::units::Nanos;
 use crestline_experiment::search::Watch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::bench_command::Client;
 use super::super::course::{Course, Halt, Kind, Task, remove};
 use super::super::fingerprint::Fingerprint;
 use super::super::layout;
@@ -19,11 +20,12 @@ use super::super::results::{self, Origin};
 use super::super::server::Host;
 use super::super::shown;
 use super::answers::{self, Found};
-use super::crest::{CrestSearch, Searched};
+use super::crest::{self, CrestSearch, Searched};
 use super::documents::{self, LoadDocument};
 use super::gpus;
 use super::pchip::Points;
 use super::plan::{Method, SlaSweep};
+use super::replayed::{self, Bench, Replayed};
 use super::runs::{self, LoadRuns};
 use crate::console;
 use crate::problem::Problem;
@@ -42,7 +44,9 @@ pub(crate) struct Combined<'a> {
 enum Way {
     /// One session.
     Session(Box<Session>),
-    /// Separate runs.
+    /// The same search over whole runs of another program.
+    Replayed(Box<Question>),
+    /// Separate runs, judged as a whole.
     Runs,
 }
 
@@ -96,6 +100,9 @@ impl<'a> Combined<'a> {
 
     fn of(sla: &'a SlaSweep, server: &'a ServerCells, cell: &'a Cell) -> Result<Self, Problem> {
         let way = match sla.method {
+            Method::Crest { .. } if sla.sweep.bench.client == Client::Program => {
+                Way::Replayed(Box::new(crest::question(sla)))
+            }
             Method::Crest { .. } => Way::Session(Box::new(Session::prepare(sla, server, cell)?)),
             Method::Pchip => Way::Runs,
         };
@@ -111,6 +118,14 @@ impl<'a> Combined<'a> {
     pub(crate) fn find(&self) -> Result<Option<AllFound>, Problem> {
         match &self.way {
             Way::Session(session) => self.found_by(session),
+            Way::Replayed(question) => {
+                let replayed = replayed::search(self.runs(), question, None);
+                match replayed {
+                    Ok(Some(replayed)) => self.put_replayed(&replayed).map(Some),
+                    Ok(None) | Err(Halt::Interrupted) => Ok(None),
+                    Err(Halt::Failed(_, problem)) => Err(problem),
+                }
+            }
             Way::Runs => self.found_in_runs(),
         }
     }
@@ -123,8 +138,38 @@ impl<'a> Combined<'a> {
     ) -> Result<Option<AllFound>, Halt> {
         match &self.way {
             Way::Session(session) => self.search_by(session, course, host),
+            Way::Replayed(question) => self.search_replayed(question, Bench { course, host }),
             Way::Runs => self.search_by_runs(course, host),
         }
+    }
+
+    fn search_replayed(
+        &self,
+        question: &Question,
+        bench: Bench<'_, '_>,
+    ) -> Result<Option<AllFound>, Halt> {
+        console::say(&self.begins(&self.places()));
+        let Some(replayed) = replayed::search(self.runs(), question, Some(bench))? else {
+            return Ok(None);
+        };
+        let all = self.put_replayed(&replayed)?;
+        for found in &all.answers {
+            console::say(&self.concludes(found));
+        }
+        console::say("[SLA END]");
+        Ok(Some(all))
+    }
+
+    fn put_replayed(&self, replayed: &Replayed) -> Result<AllFound, Problem> {
+        let rows = replayed.rows();
+        let mut all = AllFound::default();
+        for (place, answer) in replayed.answers.iter().enumerate() {
+            let tokens_per_s = answer.load.and_then(|load| replayed.tokens_at(load));
+            let found = self.found(place, answer.clone(), tokens_per_s);
+            all.rows.extend(self.write_sla(place, &found, &rows)?);
+            all.answers.push(found);
+        }
+        Ok(all)
     }
 
     fn runs(&self) -> LoadRuns<'_> {
@@ -267,7 +312,7 @@ impl<'a> Combined<'a> {
         watch: &mut Watch<'_>,
     ) -> Result<Option<Turned>, Halt> {
         let Way::Session(session) = &self.way else {
-            unreachable!("separate runs have no turns");
+            unreachable!("a race is refused where there are no sessions");
         };
         console::say(&self.begins(&self.places()));
         let Some(searched) = self.session_on(session, course, host, watch)? else {
@@ -286,7 +331,7 @@ impl<'a> Combined<'a> {
     pub(super) fn identity(&self) -> Value {
         match &self.way {
             Way::Session(session) => session.identity(),
-            Way::Runs => Value::Null,
+            Way::Replayed(_) | Way::Runs => Value::Null,
         }
     }
 
@@ -308,7 +353,7 @@ impl<'a> Combined<'a> {
     pub(super) fn keep(&self, all: &AllFound) -> Result<(), Problem> {
         match &self.way {
             Way::Session(session) => session.keep(all),
-            Way::Runs => Ok(()),
+            Way::Replayed(_) | Way::Runs => Ok(()),
         }
     }
 

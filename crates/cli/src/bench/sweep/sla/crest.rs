@@ -16,7 +16,7 @@ use crestline_load::engine::Stop;
 
 use super::super::super::args::ServeArgs;
 use super::super::super::plan::{self as bench_plan, Surroundings, Translation};
-use super::super::super::serve::{self, FLAGS, with_model};
+use super::super::super::serve::{FLAGS, with_model};
 use super::super::args::SlaVariable;
 use super::super::bench_command::own_args;
 use super::plan::{Method as SlaMethod, SlaSweep};
@@ -53,12 +53,22 @@ impl CrestSearch {
         let args = own_args(command, &folder)?;
         refuse_misfits(&args, sla.variable)?;
         let args = cleaned(&args, sla);
-        serve::check(&args, &mut Vec::new()).map_err(|problem| problem.within("--bench-cmd"))?;
-        Ok(Self {
+        let search = Self {
             args,
             question: question(sla),
             folder,
-        })
+        };
+        search
+            .check()
+            .map_err(|problem| problem.within("--bench-cmd"))?;
+        Ok(search)
+    }
+
+    /// The service says which model it has; all else can be known before.
+    fn check(&self) -> Result<(), Problem> {
+        let mut args = self.args.clone();
+        args.connection.model.get_or_insert_with(String::new);
+        bench_plan::translate(&args, &self.surroundings()).map(drop)
     }
 
     /// Where its journal and database are.
@@ -94,9 +104,6 @@ impl CrestSearch {
                 Resume::No
             },
         });
-        for note in &translation.notes {
-            console::tell(&format!("note: {note}"));
-        }
         let mut show = Show::new(&translation, args.load.disable_tqdm);
         let plan = &translation.plan;
         let outcome = run_watched(plan, stop, &mut |event| show.see(event), watch);
@@ -116,7 +123,8 @@ impl CrestSearch {
     }
 }
 
-fn question(sla: &SlaSweep) -> Question {
+/// What is asked of a search.
+pub(crate) fn question(sla: &SlaSweep) -> Question {
     let SlaMethod::Crest {
         confidence,
         tolerance,

@@ -31,12 +31,19 @@ const SIZES: [&[&str]; 3] = [
 
 /// The GPUs of a server that is started by `command`.
 pub(crate) fn of(command: &[String], aliases: &[Alias]) -> u64 {
-    let sizes = SIZES.iter().map(|names| size(command, names, aliases));
-    sizes.product()
+    let sizes = SIZES.iter().map(|names| told(command, names, aliases));
+    sizes.map(|size| size.unwrap_or(1)).product()
+}
+
+/// One of the sizes, by its key such as `tensor_parallel_size`; `None` where the command does not say it.
+pub(crate) fn size(command: &[String], key: &str, aliases: &[Alias]) -> Option<u64> {
+    let plain = key.replace('_', "-");
+    let names = SIZES.iter().find(|names| names[0][2..] == plain)?;
+    told(command, names, aliases)
 }
 
 /// The last occurrence wins, as for any flag.
-fn size(command: &[String], names: &[&str], aliases: &[Alias]) -> u64 {
+fn told(command: &[String], names: &[&str], aliases: &[Alias]) -> Option<u64> {
     let plain = |word: &str| word.replace('_', "-");
     let full = names[0].trim_start_matches("--");
     let shorts: Vec<&str> = aliases
@@ -48,7 +55,7 @@ fn size(command: &[String], names: &[&str], aliases: &[Alias]) -> u64 {
         names.iter().any(|name| plain(word) == plain(name))
             || shorts.contains(&word.trim_start_matches('-')) && word.starts_with('-')
     };
-    let mut found = 1;
+    let mut found = None;
     for (place, word) in command.iter().enumerate() {
         let value = match word.split_once('=') {
             Some((name, value)) if is_name(name) => Some(value),
@@ -56,7 +63,7 @@ fn size(command: &[String], names: &[&str], aliases: &[Alias]) -> u64 {
             _ => None,
         };
         if let Some(size) = value.and_then(|value| value.parse::<u64>().ok()) {
-            found = size.max(1);
+            found = Some(size.max(1));
         }
     }
     found
@@ -85,5 +92,8 @@ mod tests {
         check("vllm serve m --tp 2 --tp 4", 4);
         check("vllm serve m --tp all", 1);
         check("vllm serve tp 4", 1);
+        let words = ["s", "-tp", "4"].map(str::to_owned);
+        assert_eq!(size(&words, "tensor_parallel_size", &[]), Some(4));
+        assert_eq!(size(&words, "data_parallel_size", &[]), None);
     }
 }

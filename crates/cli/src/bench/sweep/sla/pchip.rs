@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::super::course::{Course, Halt};
 use super::super::server::Host;
+use super::answers;
 use super::criteria::{Condition, Sla};
-use super::plan::{SlaSweep, value_of};
+use super::plan::value_of;
 use super::runs::{LoadRuns, Measured};
 use crate::console;
 use crate::problem::Problem;
@@ -53,10 +54,11 @@ impl<'a> Points<'a> {
         course: &mut Course<'_>,
         host: &mut Host,
     ) -> Result<Option<Concluded>, Halt> {
-        let (name, unit) = (self.runs.sla.variable.name(), unit(self.runs.sla));
+        let name = self.runs.sla.variable.name();
         let mut search = self.search(sla)?;
         while let Some(load) = search.ask() {
-            console::say(&format!("Testing {name}: {load} {unit}"));
+            let words = answers::load_in_words(self.runs.sla, load as f64);
+            console::say(&format!("Testing {name}: {words}"));
             let Some(measured) = self.runs.make(course, host, load as f64)? else {
                 return Ok(None);
             };
@@ -112,7 +114,6 @@ impl<'a> Points<'a> {
         let at = passed.and_then(|load| self.at(load));
         facts.extend(at.and_then(failures));
         facts.extend(passed.and_then(|load| self.without_effect(load)));
-        facts.push("each load was judged once, so nothing is known of how sure it is".to_owned());
         Concluded {
             answer: Answer {
                 load: passed,
@@ -178,13 +179,6 @@ fn failures(at: &Measured) -> Option<String> {
 
 fn sum(at: &Measured, key: &str) -> u64 {
     at.runs.iter().filter_map(|run| run[key].as_u64()).sum()
-}
-
-fn unit(sla: &SlaSweep) -> &'static str {
-    match sla.counted_in() {
-        Variable::Users => "concurrent requests",
-        Variable::Rate => "req/s",
-    }
 }
 
 /// Tells how each criterion lies, and gives the largest margin.

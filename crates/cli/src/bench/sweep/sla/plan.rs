@@ -2,10 +2,13 @@
 //!
 //! Starts and sends nothing. Every refusal that does not need a server happens here.
 
+use std::path::Path;
+
 use crestline_core::search::{Bounds, Budget, Variable};
 use serde_json::Map;
 
 use super::super::args::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
+use super::super::bench_command::Client;
 use super::super::overrides::{self, Alias};
 use super::super::params::Combination;
 use super::super::plan::{self, Sweep};
@@ -15,13 +18,15 @@ use crate::search_flags;
 
 /// The highest load of vLLM's search, which stands for all that is higher.
 const HIGHEST: f64 = 8192.0;
-/// The lowest rate that is tried where none is given: one request in 100 seconds.
-const LOWEST_RATE: f64 = 0.01;
+/// The lowest load that is tried where none is given, also a rate: at a lower one the requests of a single dwell take minutes.
+const LOWEST: f64 = 1.0;
 /// Where a search begins, within its bounds.
 const FIRST: f64 = 1.0;
 /// The parameter that says which percentiles are in a result, and what it is without.
 const PERCENTILES: &str = "metric_percentiles";
 const DEFAULT_PERCENTILES: &str = "99";
+/// The parameter that puts single requests into a result.
+const DETAILS: &str = "save_detailed";
 
 /// A search for each combination of an experiment.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +68,19 @@ pub(crate) enum Field {
 
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
-    let sweep = plan::translate(&args.serve)?;
+    let mut sweep = plan::translate(&args.serve)?;
     let typed = &args.sla;
     check_variable(&sweep, typed.sla_variable)?;
+    let mut notes = notes(args, &sweep);
+    let method = match method(typed)? {
+        Method::Crest { .. } if sweep.bench.client == Client::Program => {
+            match of_program(typed, &mut sweep, &mut notes)? {
+                Judged::Requests => method(typed)?,
+                Judged::Runs => Method::Pchip,
+            }
+        }
+        method => method,
+    };
     let keys = match typed.sla_search {
         SlaSearch::Crest => Keys::Judged,
         SlaSearch::Pchip => Keys::Known,
@@ -73,13 +88,57 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
     Ok(SlaSweep {
         slas: criteria::read(&typed.sla_params, keys)?,
         variable: typed.sla_variable,
-        method: method(typed)?,
+        bounds: bounds(typed, &method)?,
+        method,
         field: field(typed)?,
-        bounds: bounds(typed)?,
         aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
-        notes: notes(args, &sweep),
+        notes,
         sweep,
     })
+}
+
+/// What a load is held against an SLA by.
+enum Judged {
+    Requests,
+    Runs,
+}
+
+/// What can be judged of the runs of a program: single requests where it writes them down.
+fn of_program(
+    typed: &SlaArgs,
+    sweep: &mut Sweep,
+    notes: &mut Vec<String>,
+) -> Result<Judged, Problem> {
+    if typed.prune {
+        return Err(Problem::usage("--prune needs a benchmark of crestline's own")
+            .cause("a race goes on with sessions, and another program makes whole runs")
+            .hint("use --bench-cmd 'crestline bench serve …', add --bench-native, or leave out --prune"));
+    }
+    let program = Path::new(&sweep.bench.command[0]).file_name();
+    let is_vllm = program.is_some_and(|name| name == "vllm");
+    let details = Combination(Map::from_iter([(DETAILS.to_owned(), true.into())]));
+    let is_detailed =
+        |command: &[String]| overrides::applied(command, &details, &[]).len() == command.len();
+    let mut cells: Vec<_> = sweep
+        .servers
+        .iter_mut()
+        .flat_map(|server| &mut server.cells)
+        .collect();
+    if !is_vllm && !cells.iter().all(|cell| is_detailed(&cell.command)) {
+        notes.push(
+            "--bench-cmd does not ask for single requests (--save-detailed): whole runs are judged, as with --sla-search pchip"
+                .to_owned(),
+        );
+        return Ok(Judged::Runs);
+    }
+    for cell in &mut cells {
+        cell.command = overrides::applied(&cell.command, &details, &[]);
+    }
+    notes.push(
+        "--bench-cmd makes whole runs: each load is a run of its own, which begins and ends with an empty service"
+            .to_owned(),
+    );
+    Ok(Judged::Requests)
 }
 
 /// What is typed and not done.
@@ -168,12 +227,10 @@ fn method(typed: &SlaArgs) -> Result<Method, Problem> {
     }
 }
 
-fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
-    let is_real =
-        typed.sla_variable == SlaVariable::RequestRate && typed.sla_search == SlaSearch::Crest;
+fn bounds(typed: &SlaArgs, method: &Method) -> Result<Bounds, Problem> {
+    let is_real = typed.sla_variable == SlaVariable::RequestRate && *method != Method::Pchip;
     let highest = typed.sla_upper_bound.unwrap_or(HIGHEST);
-    let least = if is_real { LOWEST_RATE } else { 1.0 };
-    let lowest = typed.sla_lower_bound.unwrap_or(least.min(highest));
+    let lowest = typed.sla_lower_bound.unwrap_or(LOWEST.min(highest));
     for (flag, value) in [
         ("--sla-lower-bound", lowest),
         ("--sla-upper-bound", highest),
@@ -189,7 +246,7 @@ fn bounds(typed: &SlaArgs) -> Result<Bounds, Problem> {
                 Problem::usage(format!("{flag} must be a whole number, not {value}")).cause(
                     match typed.sla_variable {
                         SlaVariable::MaxConcurrency => "requests in flight are counted",
-                        SlaVariable::RequestRate => "--sla-search pchip knows whole rates only",
+                        SlaVariable::RequestRate => "whole runs are searched over whole rates only",
                     },
                 ),
             );

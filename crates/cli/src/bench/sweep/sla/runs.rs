@@ -17,7 +17,7 @@ use super::super::results::{self, Found, Origin};
 use super::super::server::Host;
 use super::super::shown;
 use super::documents;
-use super::plan::SlaSweep;
+use super::plan::{SlaSweep, value_of};
 use crate::console;
 use crate::problem::Problem;
 
@@ -39,7 +39,53 @@ pub(crate) struct Measured {
     pub(crate) runs: Vec<Value>,
 }
 
+/// What one run is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) prompts: u64,
+    /// Runs of the search before it: each has prompts of its own.
+    pub(crate) turn: u64,
+    /// Requests a second at which users join, and are sent where they are fewer than may be in flight.
+    pub(crate) joining: Option<f64>,
+}
+
+/// One run of a search that sizes its runs itself.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    runs: LoadRuns<'a>,
+    point: Point,
+    number: i64,
+    command: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Its result, where it is there.
+    pub(crate) fn find(&self) -> Result<Option<Value>, Problem> {
+        Ok(match self.task().find()? {
+            Found::Done(run) => Some(run),
+            Found::Missing | Found::Other(_) => None,
+        })
+    }
+
+    /// Makes it; `None` where it failed and the rest goes on.
+    pub(crate) fn make(
+        &self,
+        course: &mut Course<'_>,
+        host: &mut Host,
+    ) -> Result<Option<Value>, Halt> {
+        course.measure(host, &self.task())
+    }
+
+    fn task(&self) -> Task<'_> {
+        Task {
+            command: &self.command,
+            ..self.runs.task(&self.point, self.number)
+        }
+    }
+}
+
 /// One load.
+#[derive(Debug)]
 struct Point {
     /// The benchmark's parameters and the load.
     parameters: Combination,
@@ -113,6 +159,49 @@ impl LoadRuns<'_> {
             ..self.task(&point, WARM_UP)
         };
         course.measure(host, &task).map(drop)
+    }
+
+    /// A run of its own size and prompts.
+    pub(crate) fn job(&self, load: f64, number: i64, size: Size) -> Job<'_> {
+        let mut point = self.point(load);
+        let mut own = set(&Combination::default(), "num_prompts", size.prompts.into());
+        if let Some(seed) = self.seed() {
+            own = set(&own, "seed", seed.wrapping_add(size.turn).into());
+        }
+        if let Some(rate) = size.joining {
+            own = set(&own, "request_rate", documents::number(rate));
+        }
+        point.command = overrides::applied(&point.command, &own, &[]);
+        point.parameters.0.extend(own.0);
+        let client = self.sla.sweep.bench.client;
+        point.fingerprint = Fingerprint::of(&self.server.command, &point.command, client);
+        Job {
+            runs: *self,
+            command: point.command.clone(),
+            point,
+            number,
+        }
+    }
+
+    /// The seed of the benchmark's prompts, where it is known to have one.
+    fn seed(&self) -> Option<u64> {
+        let command = &self.cell.command;
+        let is_serve = command
+            .get(1..3)
+            .is_some_and(|words| words == ["bench", "serve"]);
+        match value_of(command, "seed") {
+            Some(seed) => seed.parse().ok(),
+            None => is_serve.then_some(0),
+        }
+    }
+
+    /// Writes all runs of a load together.
+    pub(crate) fn summarise(&self, measured: &Measured) -> Result<(), Problem> {
+        let folder = load_folder(self.cell, self.sla.variable.name(), measured.load);
+        results::write(
+            &layout::summary(&folder),
+            &Value::Array(measured.runs.clone()),
+        )
     }
 
     /// The command of a load's first run, for `--dry-run`.

@@ -1,0 +1,190 @@
+//! One part: its title, its axes, and what stands between them.
+//!
+//! Where the part and the ends of its axes are is decided elsewhere.
+
+use super::ends::Ends;
+use super::limit;
+use super::{Curve, CurveAxis, CurvePart, Order, Stroke};
+use crate::figures::axes::{Axis, Heading, Panel, panel};
+use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::theme::STRONG;
+
+/// Height of a line of a title.
+pub(super) const TITLE_LINE: f64 = 18.0;
+/// Curves with more points have no marks on them.
+const MARKED: usize = 40;
+
+/// Where a part is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Room {
+    pub(super) frame: Frame,
+    /// Height that titles have.
+    pub(super) heading: f64,
+}
+
+impl CurveAxis {
+    fn axis(&self, values: [f64; 2]) -> Axis<'_> {
+        Axis {
+            label: &self.label,
+            kind: self.kind,
+            values,
+            least_step: self.least_step,
+            names: &self.names,
+        }
+    }
+
+    /// The nearest value that can be.
+    pub(super) fn possible(&self, value: f64) -> f64 {
+        value.max(self.possible[0]).min(self.possible[1])
+    }
+}
+
+pub(super) fn draw(
+    drawing: &mut Drawing,
+    room: Room,
+    (part, ends): (&CurvePart, &Ends),
+    names: &[&str],
+) {
+    let heading = Heading {
+        title: "",
+        note: "",
+    };
+    let below = Frame {
+        top: room.frame.top + room.heading,
+        ..room.frame
+    };
+    let (x, y) = (part.x.axis(ends.x), part.y.axis(ends.y));
+    let panel = panel(drawing, below, heading, [&x, &y]);
+    let left = panel.frame.left;
+    let title = STRONG.broken(&part.title, room.frame.right - left);
+    let title = if title.len() as f64 * TITLE_LINE > room.heading {
+        STRONG.broken(&part.title, room.frame.width())
+    } else {
+        title
+    };
+    let left = if title
+        .iter()
+        .all(|line| left + STRONG.width(line) <= room.frame.right)
+    {
+        left
+    } else {
+        room.frame.left
+    };
+    for (place, line) in title.iter().enumerate() {
+        let at = point(left, room.frame.top + 14.0 + place as f64 * TITLE_LINE);
+        drawing.text("strong", at, Anchor::Start, line);
+    }
+    draw_inside(drawing, &panel, part, names);
+}
+
+fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[&str]) {
+    let drawn_with = |curve: &Curve| {
+        let place = || names.iter().position(|name| *name == curve.name);
+        curve
+            .stroke
+            .unwrap_or_else(|| Stroke::nth(place().unwrap_or_default()))
+    };
+    for curve in &part.curves {
+        draw_band(drawing, panel, (&part.y, curve), drawn_with(curve));
+    }
+    for curve in &part.curves {
+        draw_curve(drawing, panel, curve, drawn_with(curve));
+    }
+    let lines: Vec<Vec<Point>> = part
+        .curves
+        .iter()
+        .map(|curve| places(panel, &curve.points, curve.order))
+        .collect();
+    let mut taken = Vec::new();
+    for (value, words) in &part.limits_x {
+        limit::draw_upright(drawing, panel, (*value, words), &mut taken);
+    }
+    for (value, words) in &part.limits {
+        limit::draw(drawing, panel, (*value, words), &lines, &mut taken);
+    }
+}
+
+/// What can be drawn.
+fn known<const N: usize>(values: &[[f64; N]]) -> Vec<[f64; N]> {
+    let is_known = |value: &&[f64; N]| value.iter().all(|part| !part.is_nan());
+    values.iter().filter(is_known).copied().collect()
+}
+
+/// The same in the order of the first value.
+fn sorted<const N: usize>(values: &[[f64; N]]) -> Vec<[f64; N]> {
+    let mut values = known(values);
+    values.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    values
+}
+
+/// Where values lie, in the order of the first one or as they are given.
+fn places(panel: &Panel, values: &[[f64; 2]], order: Order) -> Vec<Point> {
+    let values = match order {
+        Order::Rising => sorted(values),
+        Order::AsGiven => known(values),
+    };
+    values
+        .iter()
+        .map(|[x, y]| point(panel.x.at(*x), panel.y.at(*y)))
+        .collect()
+}
+
+/// The parts of a band that nothing parts: a point of the curve without a band ends one.
+fn stretches(curve: &Curve) -> Vec<Vec<[f64; 3]>> {
+    if curve.order == Order::AsGiven {
+        return known(&curve.band)
+            .into_iter()
+            .map(|row| vec![row])
+            .collect();
+    }
+    let points = sorted(&curve.points);
+    let is_parted = |from: f64, to: f64| points.iter().any(|[x, _]| from < *x && *x < to);
+    let mut stretches: Vec<Vec<[f64; 3]>> = Vec::new();
+    for row in sorted(&curve.band) {
+        match stretches.last_mut() {
+            Some(stretch) if !is_parted(stretch[stretch.len() - 1][0], row[0]) => {
+                stretch.push(row);
+            }
+            _ => stretches.push(vec![row]),
+        }
+    }
+    stretches
+}
+
+fn draw_band(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    (axis, curve): (&CurveAxis, &Curve),
+    stroke: Stroke,
+) {
+    let place = |x: f64, end: f64| point(panel.x.at(x), panel.y.at(axis.possible(end)));
+    for stretch in stretches(curve) {
+        if let [[x, low, high]] = stretch[..] {
+            drawing.line(&stroke.class(), &[place(x, low), place(x, high)]);
+            continue;
+        }
+        let below = stretch.iter().map(|[x, low, _]| place(*x, *low));
+        let above = stretch.iter().rev().map(|[x, _, high]| place(*x, *high));
+        let class = format!("band-{}", stroke.colour());
+        drawing.area(&class, below.chain(above).collect());
+    }
+}
+
+fn draw_curve(drawing: &mut Drawing, panel: &Panel, curve: &Curve, stroke: Stroke) {
+    let colour = stroke.colour();
+    for dot in places(panel, &curve.dots, Order::AsGiven) {
+        drawing.disc(&format!("dot-{colour}"), dot, 2.6);
+    }
+    for void in places(panel, &curve.voids, Order::AsGiven) {
+        drawing.cross("void", void, 3.0);
+    }
+    let points = places(panel, &curve.points, curve.order);
+    if points.len() > 1 {
+        drawing.line(&stroke.class(), &points);
+    }
+    if points.len() <= MARKED {
+        for middle in points {
+            drawing.disc(&format!("fill-{colour}"), middle, 3.4);
+        }
+    }
+}
