@@ -246,6 +246,11 @@ impl Search {
             .filter(move |(_, answer)| is_settled(answer))
     }
 
+    /// What is asked.
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
     /// How far the search is.
     pub fn status(&self) -> Status {
         let done = self.asks.iter().filter(|ask| ask.answer.is_some()).count() as f64;
