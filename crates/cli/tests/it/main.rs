@@ -21,6 +21,7 @@ mod sla_live;
 mod sla_resume;
 mod sla_virtual;
 mod sweep_kills;
+mod sweep_prune;
 mod sweep_serve;
 mod sweep_servers;
 mod sweep_sla;

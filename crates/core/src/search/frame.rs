@@ -228,22 +228,17 @@ impl Frame {
 fn is_met(evidence: &Evidence, gauge: usize, load: f64) -> bool {
     let is_near = |dwell: &&Dwell| (ABOUT.0..=ABOUT.1).contains(&(dwell.load() / load));
     let near = || evidence.dwells.iter().filter(is_near);
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    match evidence.gauges[gauge].share {
-        Some(share) => {
-            let all: Vec<f64> = near()
-                .flat_map(|dwell| evidence.violations(dwell, gauge))
-                .collect();
-            let enough = (1.0 / share).clamp(ENOUGH_REQUESTS.0, ENOUGH_REQUESTS.1);
-            all.len() as f64 >= enough && mean(&all) <= share
-        }
-        None => {
-            let all: Vec<f64> = near()
-                .flat_map(|dwell| evidence.values(dwell, gauge))
-                .collect();
-            all.len() as f64 >= ENOUGH_REQUESTS.0 && mean(&all) <= 1.0
-        }
-    }
+    let values = |of: &dyn Fn(&Dwell) -> Vec<f64>| near().flat_map(of).collect::<Vec<f64>>();
+    let (all, limit, enough) = if let Some(share) = evidence.gauges[gauge].share {
+        let enough = (1.0 / share).clamp(ENOUGH_REQUESTS.0, ENOUGH_REQUESTS.1);
+        let all = values(&|dwell| evidence.violations(dwell, gauge));
+        (all, share, enough)
+    } else {
+        let all = values(&|dwell| evidence.values(dwell, gauge));
+        (all, 1.0, ENOUGH_REQUESTS.0)
+    };
+    let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+    all.len() as f64 >= enough && mean <= limit
 }
 
 /// How narrow a belief must be, as the standard deviation of the log load.

@@ -72,13 +72,13 @@ fn watched((scenario, truths): &(Scenario, Vec<Truth>), seed: u64) -> Vec<Option
     let mut looks = 0.0;
     search(scenario, seed, &mut |search, _| {
         looks += 1.0;
-        for (group, (truth, seen)) in truths.iter().zip(&mut all).enumerate() {
-            let (Truth::Crossing(crossing), Some(seen)) = (truth, seen) else {
+        for (group, (truth, beyond)) in truths.iter().zip(&mut all).enumerate() {
+            let (Truth::Crossing(crossing), Some(beyond)) = (truth, beyond) else {
                 continue;
             };
             let reach = search.reach(group, tail);
             if reach.low > 0.0 {
-                seen.low = seen.low.max((reach.low / crossing.load).ln());
+                beyond.low = beyond.low.max((reach.low / crossing.load).ln());
             }
             let Some(high) = reach.high.filter(|high| *high > 0.0) else {
                 continue;
@@ -89,18 +89,18 @@ fn watched((scenario, truths): &(Scenario, Vec<Truth>), seed: u64) -> Vec<Option
             } else {
                 crossing.load
             };
-            seen.high = seen.high.max((whole / high).ln());
-            if seen.bounded <= 0.0 {
-                seen.bounded = looks;
+            beyond.high = beyond.high.max((whole / high).ln());
+            if beyond.bounded <= 0.0 {
+                beyond.bounded = looks;
             }
-            if seen.near <= 0.0 && high < 1.25 * crossing.load {
-                seen.near = looks;
+            if beyond.near <= 0.0 && high < 1.25 * crossing.load {
+                beyond.near = looks;
             }
         }
     });
-    for seen in all.iter_mut().flatten() {
+    for beyond in all.iter_mut().flatten() {
         let share = |at: f64| if at > 0.0 { at / looks } else { 1.0 };
-        (seen.bounded, seen.near) = (share(seen.bounded), share(seen.near));
+        (beyond.bounded, beyond.near) = (share(beyond.bounded), share(beyond.near));
     }
     all
 }
