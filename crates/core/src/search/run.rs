@@ -43,6 +43,8 @@ pub struct Search {
     applied: bool,
     /// The group that is worked on, while it is open; else the first that is open.
     focus: Option<usize>,
+    /// Up to when, and to which number of requests, it is known what went into each group.
+    accounted: Option<(Nanos, u64)>,
 }
 
 /// One group and its answer.
@@ -55,6 +57,8 @@ struct Ask {
     answer: Option<Answer>,
     /// The answer is what could be said when it was given up.
     is_given_up: bool,
+    /// What went into it: time, and requests sent.
+    spent: (Nanos, u64),
 }
 
 impl Search {
@@ -70,6 +74,7 @@ impl Search {
                 limited: None,
                 answer: None,
                 is_given_up: false,
+                spent: (Nanos::ZERO, 0),
             })
             .collect();
         Self {
@@ -81,6 +86,7 @@ impl Search {
             voided: Vec::new(),
             applied: false,
             focus: None,
+            accounted: None,
         }
     }
 
@@ -128,6 +134,7 @@ impl Search {
     /// What to do at `now`, with these requests in flight.
     pub fn step(&mut self, now: Nanos, in_flight: &[InFlight]) -> Step {
         self.evidence.look(now, in_flight);
+        self.account();
         if let Some(why) = self.spent() {
             if self.question.budget == super::Budget::default() {
                 // The default is for each group: the next one has its own.
@@ -151,6 +158,24 @@ impl Search {
             }
         }
         self.advance()
+    }
+
+    /// What was spent since the last look went into the group that is worked on; what earlier sessions spent, into all alike.
+    fn account(&mut self) {
+        let (now, sent) = (self.evidence.now, self.evidence.sent);
+        let open = self.open();
+        if let (Some((before, sent_before)), Some(open)) = (self.accounted, open) {
+            let (time, requests) = &mut self.asks[open].spent;
+            *time += now.saturating_sub(before);
+            *requests += sent.saturating_sub(sent_before);
+        }
+        if self.accounted.is_none() {
+            let began = self.evidence.started.unwrap_or(now);
+            let groups = self.asks.len().max(1) as u64;
+            let past = (now.saturating_sub(began) / groups, sent / groups);
+            self.asks.iter_mut().for_each(|ask| ask.spent = past);
+        }
+        self.accounted = Some((now, sent));
     }
 
     /// Stops here: every group that is open gets the answer that can be given.
@@ -491,13 +516,10 @@ impl Search {
                 Variable::Users => DEFAULT_BUDGET[0],
                 Variable::Rate => DEFAULT_BUDGET[1],
             };
-            self.open()?;
-            let done = self.asks.iter().filter(|ask| ask.answer.is_some());
-            let groups = done.count() as f64 + 1.0;
+            let (time, sent) = self.asks[self.open()?].spent;
             let latency = evidence.pace()?.latency;
-            let spent = evidence.sent as f64 >= groups * requests as f64
-                || time.as_secs_f64() >= groups * latencies * latency;
-            return spent.then_some("the default budget is used up");
+            let is_used = sent >= requests || time.as_secs_f64() >= latencies * latency;
+            return is_used.then_some("the default budget is used up");
         }
         let is = |used: bool, why| used.then_some(why);
         is(
