@@ -99,8 +99,8 @@ pub fn run_when_ready(
     Ok(outcome)
 }
 
-/// Finds prompts that have no place in the requests.
-fn check_prompts(plan: &Plan, workload: &Workload) -> Result<(), RunError> {
+/// Finds prompts that have no place in the requests of a plan.
+pub fn check_prompts(plan: &Plan, workload: &Workload) -> Result<(), RunError> {
     let endpoint = plan.endpoint;
     match workload.find_prompt(|prompt| endpoint.misfit(prompt)) {
         Some(misfit) => Err(RunError::Unsendable { misfit, endpoint }),

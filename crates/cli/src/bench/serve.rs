@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{Plan, SubjectPlan};
+use crestline_experiment::run::check_prompts;
 use crestline_load::engine::Stop;
 use crestline_report::load_tables as tables;
 use crestline_workload::Workload;
@@ -92,7 +93,9 @@ pub(crate) fn check(
     // Without a model, the service is asked for one, and that says which tokenizer.
     if is_named && !known.contains(prompts) {
         Workload::open(prompts)
-            .map_err(|error| problems::problem(&RunError::from(error), Stage::SetUp, &FLAGS))?;
+            .map_err(RunError::from)
+            .and_then(|workload| check_prompts(&translation.plan, &workload))
+            .map_err(|error| problems::problem(&error, Stage::SetUp, &FLAGS))?;
         known.push(prompts.clone());
     }
     Ok(notes(&translation))

@@ -2,8 +2,8 @@
 //! standard input is closed.
 //!
 //! That input is a pipe from the program that measures. It is closed when that program wishes so, and by the system when it
-//! ends, panics or is killed. Here are the words of both sides and the keeper's course; [`super::family`] ends processes,
-//! [`super::launch`] starts them.
+//! ends, panics or is killed. Here are the words of both sides and the keeper's course; `family` ends processes,
+//! `launch` starts them.
 
 use std::fmt;
 use std::fs::{File, TryLockError};

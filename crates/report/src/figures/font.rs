@@ -103,8 +103,8 @@ impl Letters {
         format!("{}…", kept.trim_end())
     }
 
-    /// The text in lines that keep to the room, as many as it takes: broken behind what parts words where one is near the end of a
-    /// line, else behind any letter.
+    /// The text in lines that keep to the room, as many as it takes: broken behind a blank or what parts words where
+    /// one is near the end of a line, else behind any letter.
     pub(super) fn broken(self, text: &str, room: f64) -> Vec<String> {
         text.lines()
             .flat_map(|line| self.broken_line(line, room))
@@ -116,10 +116,7 @@ impl Letters {
         let mut line = String::new();
         for letter in text.chars() {
             if !line.is_empty() && self.width(&line) + self.advance(letter) > room {
-                let parted = line.rfind([' ', ',', '/', '-', '_', '=', ';', '·']);
-                let behind = parted
-                    .map(|at| at + line[at..].chars().next().map_or(1, char::len_utf8))
-                    .filter(|at| at * 2 > line.len() && *at < line.len());
+                let behind = part_of_a_line(&line);
                 let rest = behind.map_or_else(String::new, |at| line.split_off(at));
                 lines.push(line.trim_end().to_owned());
                 line = rest;
@@ -149,6 +146,16 @@ impl Letters {
         }
         out.iter().map(|line| self.fitted(line, room)).collect()
     }
+}
+
+/// Where a full line is parted: behind its last blank, else behind its last sign that parts words, where that is in its second half.
+fn part_of_a_line(line: &str) -> Option<usize> {
+    let behind = |parts: &[char]| {
+        let at = line.rfind(parts)?;
+        let letter = line[at..].chars().next()?;
+        Some(at + letter.len_utf8()).filter(|at| at * 2 > line.len() && *at < line.len())
+    };
+    behind(&[' ']).or_else(|| behind(&[',', '/', '-', '_', '=', ';', '·']))
 }
 
 /// What a file can hold in the place of a letter: blanks for controls, and the sign of an unknown letter for what is none.

@@ -31,6 +31,10 @@ pub(super) fn write(drawing: &Drawing, dpi: f64, theme: Theme) -> Vec<u8> {
         scale: scale as f32,
         looks: Looks::of(theme),
     };
+    // A size that is no whole number of pixels leaves none at the edges without a ground.
+    if let Some((colour, _)) = canvas.looks.painted("ground", IsText::No).fill {
+        canvas.pixels.fill(opaque(colour));
+    }
     for shape in &drawing.shapes {
         canvas.draw(&shape.class, &shape.form);
     }
@@ -138,10 +142,14 @@ impl Canvas {
     }
 }
 
-fn paint(colour: u32, opacity: f64) -> Paint<'static> {
+fn opaque(colour: u32) -> Color {
     let [_, red, green, blue] = colour.to_be_bytes();
+    Color::from_rgba8(red, green, blue, 255)
+}
+
+fn paint(colour: u32, opacity: f64) -> Paint<'static> {
     let mut paint = Paint::default();
-    let mut colour = Color::from_rgba8(red, green, blue, 255);
+    let mut colour = opaque(colour);
     colour.set_alpha(opacity as f32);
     paint.set_color(colour);
     paint
@@ -257,6 +265,15 @@ mod tests {
         assert_eq!((width, height), (150, 75));
         assert!((dpi - 150.0).abs() < 0.1, "{dpi}");
         assert!(pixels.iter().all(|pixel| *pixel == [255; 3]));
+    }
+
+    #[test]
+    fn the_ground_reaches_the_edges_of_any_size() {
+        let drawing = Drawing::new(point(100.3, 50.4), "", "");
+        for dpi in [72.0, 110.0, 133.0] {
+            let (_, _, _, pixels) = read(&write(&drawing, dpi, Theme::Light));
+            assert!(pixels.iter().all(|pixel| *pixel == [255; 3]), "{dpi}");
+        }
     }
 
     #[test]

@@ -95,8 +95,8 @@ impl Scale {
         match self.kind {
             Kind::Linear => self.even_ticks(most, least),
             Kind::Time => self.time_ticks(most),
-            Kind::Log => self.log_ticks(most),
-            Kind::Log2 => self.doubled_ticks(most),
+            Kind::Log => self.log_ticks(most, least),
+            Kind::Log2 => self.doubled_ticks(most, least),
             Kind::Sqrt => self.root_ticks(most),
             Kind::Percentile => self.percentile_ticks(most),
         }
@@ -189,7 +189,7 @@ impl Scale {
 
     /// Powers of ten and their double and fivefold, or powers of ten alone, or every so many of them; where there are hardly
     /// any of these, even ticks.
-    fn log_ticks(&self, most: u32) -> Vec<Tick> {
+    fn log_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log10);
         let powers = |every: i32| (low.floor() as i32..=high.ceil() as i32).step_by(every as usize);
         let marks = |factors: &[f64], every: i32| -> Vec<Tick> {
@@ -207,7 +207,7 @@ impl Scale {
         };
         let fine = marks(&[1.0, 2.0, 5.0], 1);
         if fine.len() < 3 {
-            return self.even_ticks(most, 0.0);
+            return self.even_ticks(most, least);
         }
         if fine.len() <= most as usize {
             return fine;
@@ -221,7 +221,7 @@ impl Scale {
 
 impl Scale {
     /// Powers of two, or every so many of them; other marks where there are hardly any.
-    fn doubled_ticks(&self, most: u32) -> Vec<Tick> {
+    fn doubled_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log2);
         let every = |every: usize| -> Vec<Tick> {
             let powers = (low.floor() as i32..=high.ceil() as i32).step_by(every);
@@ -236,7 +236,7 @@ impl Scale {
         };
         let is_held = |value: f64| (value + 1e-9).floor().max(0.0) as usize;
         if is_held(high - low.ceil() + 1.0) < 3 || high > 50.0 || low < -13.0 {
-            return self.log_ticks(most);
+            return self.log_ticks(most, least);
         }
         (1..120)
             .map(every)
@@ -402,6 +402,10 @@ mod tests {
             ["0.01", "0.1", "1", "10", "100", "1000", "10k"]
         );
         assert_eq!(log([1.0, 1e12], 5), ["1", "1000", "1M", "1G", "1000G"]);
+        assert_eq!(
+            texts_of(Kind::Log, [0.9, 4.3], 8, 1.0),
+            ["1", "2", "3", "4"]
+        );
         // Within one power of ten there are other round numbers.
         assert_eq!(log([110.0, 190.0], 6), ["120", "140", "160", "180"]);
     }

@@ -17,7 +17,6 @@ const SIGNS: [char; 6] = ['●', '■', '▲', '◆', '▼', '★'];
 
 /// Rows of letters.
 struct Page {
-    columns: i64,
     letters: Vec<Vec<char>>,
 }
 
@@ -53,7 +52,6 @@ impl Page {
         let columns = cells(size.x, CELL[0]) as usize + 2;
         let rows = cells(size.y, CELL[1]) as usize + 1;
         Self {
-            columns: i64::try_from(columns).unwrap_or(i64::MAX),
             letters: vec![vec![' '; columns]; rows],
         }
     }
@@ -176,10 +174,20 @@ impl Page {
             Anchor::Middle => column - length / 2,
             Anchor::End => column - length + 1,
         };
-        // What would leave the page is moved back into it.
-        let first = first.min(self.columns - length).max(0);
+        let first = first.max(0);
+        // Letters of a fixed width are wider than those of the font.
+        self.widen(row, first + length);
         for (column, letter) in (first..).zip(text.chars()) {
             self.set(column, row, letter);
+        }
+    }
+
+    fn widen(&mut self, row: i64, columns: i64) {
+        let row = usize::try_from(row)
+            .ok()
+            .and_then(|row| self.letters.get_mut(row));
+        if let (Some(row), Ok(columns)) = (row, usize::try_from(columns)) {
+            row.resize(columns.max(row.len()), ' ');
         }
     }
 

@@ -226,11 +226,11 @@ fn rules() -> Vec<(String, Look)> {
                 (format!(".fill-{place}"), filled(*light, *dark)),
                 (
                     format!(".band-{place}"),
-                    filled(*light, *dark).clear(0.18, 0.25),
+                    filled(*light, *dark).clear(0.15, 0.22),
                 ),
                 (
                     format!(".dot-{place}"),
-                    filled(*light, *dark).clear(0.45, 0.55),
+                    filled(*light, *dark).clear(0.6, 0.65),
                 ),
             ]
         });

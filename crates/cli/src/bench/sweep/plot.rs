@@ -77,10 +77,7 @@ fn figure(
     (group, name): (&Group, &str),
     records: &[&Record],
 ) -> Result<Option<String>, Problem> {
-    let kept = records.iter().filter(|record| {
-        let mut filters = settings.filters.iter();
-        filters.all(|filter| filter.keeps(record))
-    });
+    let kept = records.iter().filter(|record| settings.keeps(record));
     let mut kept: Vec<Record> = kept.map(|record| (*record).clone()).collect();
     for bin in &settings.bins {
         kept.iter_mut().for_each(|record| bin.apply(record));

@@ -7,7 +7,7 @@ use super::{CurveAxis, CurvePart, Curves, Range};
 use crate::figures::scale::Kind;
 
 /// How far a band reaches beyond the highest value that was measured, as a share of it.
-const REACH: f64 = 0.4;
+const REACH: f64 = 0.25;
 
 /// Ends of the axes of a part.
 #[derive(Debug, Clone, Copy, PartialEq)]

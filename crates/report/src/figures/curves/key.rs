@@ -2,6 +2,7 @@
 //!
 //! Names are never cut: long ones take several lines.
 
+use super::part::upright;
 use super::{LINE, Stroke};
 use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
 use crate::figures::theme::{STRONG, TEXT};
@@ -47,6 +48,8 @@ pub enum Sign {
     Void,
     /// A band around a curve.
     Band,
+    /// An interval of one point.
+    Interval,
     /// A value that must not be passed.
     Limit,
     /// One of many observations that are not told apart.
@@ -94,7 +97,7 @@ pub(in crate::figures) fn laid(key: &Key, names: &[&str], of_bands: &str) -> Lai
     };
     let entry = |entry: KeyEntry| {
         let words = match entry.sign {
-            Sign::Band => format!("{}{of_bands}", entry.words),
+            Sign::Band | Sign::Interval => format!("{}{of_bands}", entry.words),
             _ => entry.words,
         };
         let lines = TEXT.broken(&words, WIDEST);
@@ -180,6 +183,10 @@ impl Sign {
                     bottom: from.y + 5.0,
                 };
                 drawing.rect("band-0", frame);
+            }
+            Self::Interval => {
+                let ends = [-7.0, 7.0].map(|side| point(middle.x, middle.y + side));
+                upright(drawing, &Stroke::default().thin(), ends);
             }
             Self::Limit => drawing.line("limit", &line),
             Self::Other => drawing.disc("others", middle, 3.4),

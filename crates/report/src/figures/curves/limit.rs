@@ -9,7 +9,8 @@ const GAP: f64 = 6.0;
 /// Places along a name at which curves are looked for.
 const PROBES: u32 = 12;
 
-/// Draws one of the left axis, where it is between the ends of the axis. `taken` is where names stand.
+/// Draws one of the left axis, where it is between the ends of the axis. `curves` are those lines that its name keeps away from,
+/// `taken` is where names stand.
 pub(super) fn draw(
     drawing: &mut Drawing,
     panel: &Panel,
@@ -69,10 +70,21 @@ pub(super) fn draw_upright(
     }
 }
 
+/// What the line of a limit of the lower axis covers.
+pub(super) fn upright(panel: &Panel, value: f64) -> Option<Frame> {
+    let x = panel.x.at(value);
+    panel.x.holds(value).then_some(Frame {
+        left: x - 1.0,
+        right: x + 1.0,
+        ..panel.frame
+    })
+}
+
 /// Where the name has room beside the line, best first.
 fn rooms(frame: Frame, y: f64, width: f64) -> Vec<Frame> {
     let height = TEXT.size + 4.0;
-    let lefts = [frame.left + GAP, frame.right - GAP - width];
+    let (first, last) = (frame.left + GAP, frame.right - GAP - width);
+    let lefts = [0.0, 1.0, 0.5, 0.25, 0.75].map(|share| first + share * (last - first));
     let tops = [y - height - 2.0, y + 2.0];
     let all = tops.into_iter().flat_map(|top| {
         lefts.map(|left| Frame {

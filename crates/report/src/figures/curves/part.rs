@@ -11,6 +11,8 @@ use crate::figures::theme::STRONG;
 
 /// Height of a line of a title.
 pub(super) const TITLE_LINE: f64 = 18.0;
+/// Half of the width of the ends of an interval.
+const CAP: f64 = 4.0;
 /// Curves with more points have no marks on them.
 const MARKED: usize = 40;
 
@@ -90,13 +92,16 @@ fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[
     for curve in &part.curves {
         draw_curve(drawing, panel, curve, drawn_with(curve));
     }
-    let lines: Vec<Vec<Point>> = part
-        .curves
-        .iter()
-        .map(|curve| places(panel, &curve.points, curve.order))
-        .collect();
+    let own = part.curves.iter();
+    let own = own.map(|curve| places(panel, &curve.points, curve.order));
+    let limits = part.limits.iter().map(|(value, _)| {
+        let y = panel.y.at(*value);
+        vec![point(panel.frame.left, y), point(panel.frame.right, y)]
+    });
+    let lines: Vec<Vec<Point>> = own.chain(limits).collect();
     let mut taken = Vec::new();
     for (value, words) in &part.limits_x {
+        taken.extend(limit::upright(panel, *value));
         limit::draw_upright(drawing, panel, (*value, words), &mut taken);
     }
     for (value, words) in &part.limits {
@@ -160,7 +165,7 @@ fn draw_band(
     let place = |x: f64, end: f64| point(panel.x.at(x), panel.y.at(axis.possible(end)));
     for stretch in stretches(curve) {
         if let [[x, low, high]] = stretch[..] {
-            drawing.line(&stroke.class(), &[place(x, low), place(x, high)]);
+            upright(drawing, &stroke.thin(), [place(x, low), place(x, high)]);
             continue;
         }
         let below = stretch.iter().map(|[x, low, _]| place(*x, *low));
@@ -170,10 +175,18 @@ fn draw_band(
     }
 }
 
+/// An interval of one place, with a short line at each end.
+pub(super) fn upright(drawing: &mut Drawing, class: &str, ends: [Point; 2]) {
+    drawing.line(class, &ends);
+    for Point { x, y } in ends {
+        drawing.line(class, &[point(x - CAP, y), point(x + CAP, y)]);
+    }
+}
+
 fn draw_curve(drawing: &mut Drawing, panel: &Panel, curve: &Curve, stroke: Stroke) {
     let colour = stroke.colour();
     for dot in places(panel, &curve.dots, Order::AsGiven) {
-        drawing.disc(&format!("dot-{colour}"), dot, 2.6);
+        drawing.disc(&format!("dot-{colour}"), dot, 3.0);
     }
     for void in places(panel, &curve.voids, Order::AsGiven) {
         drawing.cross("void", void, 3.0);

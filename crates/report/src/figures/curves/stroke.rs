@@ -37,6 +37,11 @@ impl Stroke {
         self.over(&format!("line-{}", self.colour()))
     }
 
+    /// The class of a thin line of its colour.
+    pub(super) fn thin(self) -> String {
+        format!("line-{} weight-2", self.colour())
+    }
+
     /// The class of a line of its form, in no colour of a series.
     pub(super) fn neutral(self) -> String {
         self.over("neutral")

@@ -216,11 +216,11 @@ fn a_band_ends_where_a_point_has_none() {
     it.band.remove(2);
     let svg = curves(&figure(vec![part("", vec![it.clone()])])).svg();
     assert_eq!(count(&svg, r#"<polygon class="band-0""#), 2);
-    // One alone is an upright line, beside that of the curve and of the key.
+    // One alone is an upright line with ends.
     it.band.remove(1);
     let svg = curves(&figure(vec![part("", vec![it])])).svg();
     assert_eq!(count(&svg, r#"<polygon class="band-0""#), 1);
-    assert_eq!(count(&svg, r#"<polyline class="line-0""#), 3);
+    assert_eq!(count(&svg, r#"<polyline class="line-0 weight-2""#), 3);
 }
 
 #[test]

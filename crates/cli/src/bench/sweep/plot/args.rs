@@ -81,7 +81,7 @@ pub(crate) struct PlotFigureArgs {
     pub(crate) fig_name: String,
     /// Folder of the files, in that of the experiment.
     #[arg(long, value_name = "FOLDER", default_value = "")]
-    pub(crate) fig_dir: PathBuf,
+    pub(crate) fig_dir: String,
 }
 
 /// What becomes of figures.

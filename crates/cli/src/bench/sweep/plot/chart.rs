@@ -6,7 +6,7 @@ mod curve;
 mod strokes;
 
 use crestline_report::figures::{
-    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Range, Sign,
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Order, Range, Sign,
 };
 
 use self::curve::{Course, Measured};
@@ -223,7 +223,11 @@ fn signs(parts: &[Option<CurvePart>]) -> KeyGroup {
             entry(Sign::Dot, "single run; the curve is their mean"),
         ),
         (
-            any(|it| !it.band.is_empty()),
+            any(|it| !it.band.is_empty() && it.order == Order::AsGiven),
+            entry(Sign::Interval, "95 % t-interval of the mean"),
+        ),
+        (
+            any(|it| !it.band.is_empty() && it.order == Order::Rising),
             entry(Sign::Band, "95 % t-interval of the mean"),
         ),
         (

@@ -92,17 +92,22 @@ impl Output {
 
     /// Fewer pixels an inch where the file would be too large.
     fn fitting(&self, picture: &Picture, file: &Path) -> f64 {
-        let [width, height] = picture.inches();
-        let most = (MOST_PIXELS / (width * height)).sqrt().floor();
-        if self.dpi > most {
+        let dpi = fitting(picture.inches(), self.dpi);
+        if dpi < self.dpi {
             console::tell(&format!(
-                "note: {} has {most} pixels an inch, and not {}: it is {width:.0} by {height:.0} inches large",
+                "note: {} has {dpi} pixels an inch and not {}, since it is {:.0} by {:.0} inches large",
                 file.display(),
-                self.dpi
+                self.dpi,
+                picture.inches()[0],
+                picture.inches()[1]
             ));
         }
-        self.dpi.min(most)
+        dpi
     }
+}
+
+fn fitting([width, height]: [f64; 2], dpi: f64) -> f64 {
+    dpi.min((MOST_PIXELS / (width * height)).sqrt().floor())
 }
 
 /// Writes a file, with a hint of where else it could go.
@@ -116,5 +121,16 @@ impl Format {
             Self::Png => ".png",
             Self::Svg => ".svg",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_figure_has_fewer_pixels_an_inch() {
+        let found = [[6.4, 6.4], [64.0, 64.0], [20.0, 20.0]].map(|inches| fitting(inches, 300.0));
+        assert_eq!(found.map(|dpi| dpi.to_string()), ["300", "191", "300"]);
     }
 }

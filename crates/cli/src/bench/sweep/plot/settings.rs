@@ -30,7 +30,7 @@ pub(super) struct Settings {
     pub(super) curve_by: Keys,
     pub(super) x: String,
     pub(super) y: String,
-    pub(super) filters: Vec<Filter>,
+    filters: Vec<Filter>,
     /// As typed.
     pub(super) filter_by: String,
     pub(super) bins: Vec<Bin>,
@@ -100,9 +100,14 @@ impl Settings {
 
     /// An axis of names has no scale.
     fn check(&self, records: &[Record]) -> Result<(), Problem> {
-        let is_named = matches!(Places::of(&self.x, records), Places::Names(_));
+        let drawn: Vec<Record> = records
+            .iter()
+            .filter(|it| self.keeps(it))
+            .cloned()
+            .collect();
+        let is_named = matches!(Places::of(&self.x, &drawn), Places::Names(_));
         if is_named && self.scales[0] != Kind::Linear {
-            let other = records.iter().find(|it| {
+            let other = drawn.iter().find(|it| {
                 let number = it.number(&self.x);
                 number.is_none_or(f64::is_infinite)
             });
@@ -117,6 +122,11 @@ impl Settings {
             )));
         }
         Ok(())
+    }
+
+    /// Whether a run passes all filters.
+    pub(super) fn keeps(&self, record: &Record) -> bool {
+        self.filters.iter().all(|filter| filter.keeps(record))
     }
 
     /// Whether runs of one combination may differ in the lower axis because it is measured.
