@@ -53,6 +53,10 @@ bench-search *ARGS:
     {{ if ARGS =~ '^live' { "cargo build --release --quiet --package crestline" } else { "" } }}
     cargo bench --quiet --package crestline-experiment --bench search -- {{ ARGS }}
 
+# whether `bench sweep serve_sla` finds the best of six simulated servers: SEEDS, then `request_rate` or `max_concurrency`
+bench-sweep *ARGS:
+    cargo bench --quiet --package crestline --bench sweep -- {{ ARGS }}
+
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}

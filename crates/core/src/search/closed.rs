@@ -129,6 +129,8 @@ impl Closed {
     /// estimate is still far: two groups of loads that contradict each other must not take turns.
     fn fit(&mut self, evidence: &Evidence) {
         let Some(load) = evidence.load() else { return };
+        // The first dwell is at the guess, or was never made.
+        let load = if self.dwells == 1 { self.center } else { load };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let fits = self
@@ -313,7 +315,9 @@ impl Seeker for Closed {
             return Next::unanswered();
         };
         self.failed = self.frame.lowest_failure(evidence);
-        self.crowded = self.has_seen_enough(evidence, &evidence.dwells[dwell]);
+        // The dwell may be one of an earlier group: where the service is now counts too.
+        let mut both = [dwell, evidence.dwells.len() - 1].into_iter();
+        self.crowded = both.any(|place| self.has_seen_enough(evidence, &evidence.dwells[place]));
         match self.stage {
             Stage::Ramp => self.after_ramp(evidence, dwell, &pace),
             Stage::Confirm => self.after_confirm(evidence, dwell, &pace),

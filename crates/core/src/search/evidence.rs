@@ -14,6 +14,10 @@ use crate::units::Nanos;
 
 /// Failures while a load settles from which they are no accident.
 const FLOOD: u64 = 20;
+/// Latencies whose ratio is beyond this are those of loads that have nothing in common.
+const OTHER_PACE: f64 = 2.0;
+/// Requests of a dwell that show how fast the service was in it.
+const OWN_PACE_REQUESTS: usize = 3;
 /// Requests from which the service's pace is taken, the last ones.
 const PACE_REQUESTS: usize = 40;
 
@@ -248,6 +252,29 @@ impl Dwell {
             tokens: (last.tokens - first.tokens).max(0.0) / seconds,
             requests: (last.ended - first.ended) as f64 / seconds,
             backlog: (last.in_flight as f64 - first.in_flight as f64) / seconds,
+        })
+    }
+
+    /// How fast its own requests were; `None` where too few of them have ended well.
+    fn pace(&self) -> Option<Pace> {
+        let ended = self
+            .requests
+            .values()
+            .filter_map(|seen| match &seen.ending {
+                Ending::Success(facts) => Some((facts, f64::from(seen.tokens))),
+                _ => None,
+            });
+        let (mut latencies, mut tokens, mut tpots) = (Vec::new(), Vec::new(), Vec::new());
+        for (facts, count) in ended {
+            latencies.push(facts.latency);
+            tokens.push(count);
+            tpots.extend(facts.tpot);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        (latencies.len() >= OWN_PACE_REQUESTS).then(|| Pace {
+            latency: mean(&latencies),
+            tpot: mean(&tpots),
+            tokens: mean(&tokens),
         })
     }
 
@@ -503,6 +530,17 @@ impl Evidence {
         })
     }
 
+    /// By which the requests of a dwell are judged: the present pace, unless the service is far from how it was then.
+    fn pace_of(&self, dwell: &Dwell) -> Option<Pace> {
+        let present = self.pace()?;
+        let is_alike = |then: &Pace| {
+            let ratio = present.latency / then.latency;
+            (1.0 / OTHER_PACE..=OTHER_PACE).contains(&ratio)
+        };
+        let then = dwell.pace().filter(|then| !is_alike(then));
+        Some(then.unwrap_or(present))
+    }
+
     /// Prompt tokens for each output token.
     pub(super) fn input_ratio(&self) -> f64 {
         self.input_tokens as f64 / (self.tokens as f64).max(1.0)
@@ -514,7 +552,9 @@ impl Evidence {
 
     /// Requests of a dwell that can be judged by all gauges.
     pub(super) fn decided(&self, dwell: &Dwell, gauges: &[usize]) -> usize {
-        let Some(pace) = self.pace() else { return 0 };
+        let Some(pace) = self.pace_of(dwell) else {
+            return 0;
+        };
         let horizon = gauges
             .iter()
             .map(|&gauge| self.gauges[gauge].horizon(&pace))
@@ -556,7 +596,7 @@ impl Evidence {
         gauge: usize,
         how: impl Fn(&Gauge, &Seen, &Pace) -> Option<f64>,
     ) -> Vec<f64> {
-        let (Some(pace), false) = (self.pace(), dwell.void) else {
+        let (Some(pace), false) = (self.pace_of(dwell), dwell.void) else {
             return Vec::new();
         };
         if self.strict && dwell.failures() > 0 {

@@ -163,24 +163,33 @@ impl Open {
         Next::Dwell(plan)
     }
 
+    /// The load that is applied, after a dwell that may be one of an earlier group; notes whether it is too much, so that its
+    /// queue must go.
+    fn present(&mut self, evidence: &Evidence, dwell: usize) -> f64 {
+        let mut both = [dwell, evidence.dwells.len() - 1].into_iter();
+        self.hot = both.any(|place| self.is_over(evidence, &evidence.dwells[place], &OVER));
+        let load = evidence.dwells[dwell].load();
+        evidence.load().unwrap_or(load)
+    }
+
     fn after_ramp(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let seen = &evidence.dwells[dwell];
         let load = seen.load();
-        self.hot = self.is_over(evidence, seen, &OVER);
+        let from = self.present(evidence, dwell);
         let lowest = self.frame.bounds.lowest;
-        if self.hot {
+        if self.is_over(evidence, seen, &OVER) {
             self.above = Some(load);
             if self.below.is_none() && load > lowest {
-                return self.ramp_to((load / 2.0).max(lowest), load, evidence, pace);
+                return self.ramp_to((load / 2.0).max(lowest), from, evidence, pace);
             }
         } else {
             self.below = Some(load);
             if self.above.is_none() && load < self.highest() {
-                return self.ramp_to(2.0 * load, load, evidence, pace);
+                return self.ramp_to(2.0 * load, from, evidence, pace);
             }
         }
         self.stage = Stage::Coarse;
-        self.coarse(evidence, load, pace)
+        self.coarse(evidence, from, pace)
     }
 
     fn coarse(&mut self, evidence: &Evidence, from: f64, pace: &Pace) -> Next {
@@ -210,12 +219,12 @@ impl Open {
     fn after_coarse(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let seen = &evidence.dwells[dwell];
         let load = seen.load();
-        self.hot = self.is_over(evidence, seen, &OVER);
+        let from = self.present(evidence, dwell);
         let lowest = self.frame.bounds.lowest;
-        if !self.hot {
+        if !self.is_over(evidence, seen, &OVER) {
             self.below = Some(load);
             self.verified = true;
-            return self.coarse(evidence, load, pace);
+            return self.coarse(evidence, from, pace);
         }
         if load <= lowest * 1.000_1 {
             let reason = format!("the criteria are not met at the lower bound ({lowest})");
@@ -226,7 +235,7 @@ impl Open {
             self.below = Some((0.75 * load).max(lowest));
             self.verified = false;
         }
-        self.coarse(evidence, load, pace)
+        self.coarse(evidence, from, pace)
     }
 
     fn refine_at(&mut self, load: f64, from: f64, pace: &Pace) -> Next {
@@ -249,6 +258,8 @@ impl Open {
         let (Some(pace), Some(load)) = (evidence.pace(), evidence.load()) else {
             return;
         };
+        // The first dwell is at the guess, or was never made.
+        let load = if self.dwells == 1 { self.center } else { load };
         for _ in 0..3 {
             let grid = Grid::between(self.center / 2.2, self.center * 2.2);
             let apart = (self.center * pace.latency).clamp(8.0, 400.0) as usize;

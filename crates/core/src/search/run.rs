@@ -1,5 +1,7 @@
 //! The course of a search: warm-up, then each group's seeker in turn, all on the same evidence, within the budget.
 
+mod groups;
+
 use super::answer::{Answer, Outcome, Status};
 use super::closed::Closed;
 use super::evidence::{Dwell, Evidence, Span};
@@ -9,7 +11,6 @@ use super::gauge::Gauge;
 use super::open::Open;
 use super::peak::Peak;
 use super::question::{Question, Variable};
-use super::race::Reach;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use super::{Abort, Change, Step};
 use crate::record::{InFlight, RequestRecord};
@@ -59,6 +60,8 @@ struct Ask {
     is_given_up: bool,
     /// What went into it: time, and requests sent.
     spent: (Nanos, u64),
+    /// Its turn has come.
+    is_begun: bool,
 }
 
 impl Search {
@@ -75,6 +78,7 @@ impl Search {
                 answer: None,
                 is_given_up: false,
                 spent: (Nanos::ZERO, 0),
+                is_begun: false,
             })
             .collect();
         Self {
@@ -95,11 +99,6 @@ impl Search {
     pub fn restore(&mut self, span: Span) {
         self.warm = true;
         self.evidence.restore(span);
-    }
-
-    /// Takes the answer that an earlier session came to, as [`Search::settled`] gave it.
-    pub fn restore_answer(&mut self, group: usize, answer: Answer) {
-        self.asks[group].answer.get_or_insert(answer);
     }
 
     /// A request has ended. The order among requests makes no difference.
@@ -139,7 +138,6 @@ impl Search {
             if self.question.budget == super::Budget::default() {
                 // The default is for each group: the next one has its own.
                 self.give_up_next(why);
-                self.plan = None;
             } else {
                 self.give_up(why);
             }
@@ -158,117 +156,6 @@ impl Search {
             }
         }
         self.advance()
-    }
-
-    /// What was spent since the last look went into the group that is worked on; what earlier sessions spent, into all alike.
-    fn account(&mut self) {
-        let (now, sent) = (self.evidence.now, self.evidence.sent);
-        let open = self.open();
-        if let (Some((before, sent_before)), Some(open)) = (self.accounted, open) {
-            let (time, requests) = &mut self.asks[open].spent;
-            *time += now.saturating_sub(before);
-            *requests += sent.saturating_sub(sent_before);
-        }
-        if self.accounted.is_none() {
-            let began = self.evidence.started.unwrap_or(now);
-            let groups = self.asks.len().max(1) as u64;
-            let past = (now.saturating_sub(began) / groups, sent / groups);
-            self.asks.iter_mut().for_each(|ask| ask.spent = past);
-        }
-        self.accounted = Some((now, sent));
-    }
-
-    /// Stops here: every group that is open gets the answer that can be given.
-    pub fn give_up(&mut self, why: &str) {
-        while self.open().is_some() {
-            self.give_up_next(why);
-        }
-    }
-
-    fn give_up_next(&mut self, why: &str) {
-        let Some(open) = self.open() else {
-            return;
-        };
-        let ask = &mut self.asks[open];
-        let mut answer = ask.seeker.give_up(&self.evidence, why);
-        if ask.group.aim.is_some() && answer.best.is_none() {
-            // The limits are known at best; what is sought within them is not.
-            answer.outcome = Outcome::Inconclusive;
-        }
-        ask.answer = Some(answer);
-        ask.is_given_up = true;
-    }
-
-    /// Stops here with one group, which gets the answer that can be given; the others go on.
-    pub fn give_up_group(&mut self, group: usize, why: &str) {
-        self.stop_group(group, |seeker, evidence| seeker.give_up(evidence, why));
-    }
-
-    /// Stops one group, because another configuration is better; the others go on.
-    pub fn outpace(&mut self, group: usize, why: &str) {
-        self.stop_group(group, |seeker, evidence| {
-            seeker.give_up(evidence, why).outpaced(why)
-        });
-    }
-
-    fn stop_group(
-        &mut self,
-        group: usize,
-        answer: impl FnOnce(&mut dyn Seeker, &Evidence) -> Answer,
-    ) {
-        if self.asks[group].answer.is_some() {
-            return;
-        }
-        if self.open() == Some(group) {
-            self.plan = None;
-        }
-        let ask = &mut self.asks[group];
-        ask.answer = Some(answer(ask.seeker.as_mut(), &self.evidence));
-        ask.is_given_up = true;
-    }
-
-    /// Works on this group from now on, as long as it is open.
-    pub fn focus(&mut self, group: usize) {
-        let before = self.open();
-        self.focus = Some(group);
-        if self.open() != before {
-            self.plan = None;
-        }
-    }
-
-    /// The group that is worked on; `None` when all have their answers.
-    pub fn open(&self) -> Option<usize> {
-        let is_open = |group: &usize| self.asks[*group].answer.is_none();
-        self.focus
-            .filter(is_open)
-            .or_else(|| (0..self.asks.len()).find(is_open))
-    }
-
-    /// Between which loads the answer to a group lies, where the probability is `tail` for each bound that it is beyond.
-    /// Nothing is known of a group that seeks the best of a measure: its answers are not compared by load.
-    pub fn reach(&self, group: usize, tail: f64) -> Reach {
-        let ask = &self.asks[group];
-        if ask.group.aim.is_some() {
-            return Reach::UNKNOWN;
-        }
-        match &ask.answer {
-            None => ask.seeker.reach(tail),
-            Some(answer) => Reach::of(answer, tail),
-        }
-    }
-
-    /// The answers that groups came to by themselves, and that more load would not change.
-    pub fn settled(&self) -> impl Iterator<Item = (usize, &Answer)> {
-        let is_settled = |answer: &&Answer| match answer.outcome {
-            Outcome::Value | Outcome::NotReached => true,
-            // A service that answers nothing may be in order the next time.
-            Outcome::Infeasible => self.evidence.pace().is_some(),
-            Outcome::Inconclusive | Outcome::Void | Outcome::Outpaced => false,
-        };
-        let asks = self.asks.iter().enumerate();
-        asks.filter(|(_, ask)| !ask.is_given_up)
-            .filter_map(|(group, ask)| Some((group, ask.answer.as_ref()?)))
-            .filter(move |(_, answer)| is_settled(answer))
     }
 
     /// What is asked.
@@ -325,6 +212,7 @@ impl Search {
             if !self.warm {
                 return self.warm_up();
             }
+            self.asks[open].is_begun = true;
             let seeker = &mut self.asks[open].seeker;
             let next = match last.take() {
                 Some(dwell) => seeker.after(&self.evidence, dwell),

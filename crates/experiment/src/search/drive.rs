@@ -161,12 +161,16 @@ mod tests {
     use crate::virtual_subject::{SessionSettings, VirtualRequest};
 
     fn session(profile: &str, seed: u64) -> VirtualSession {
+        session_of(&Profile::load(profile).unwrap(), seed)
+    }
+
+    fn session_of(profile: &Profile, seed: u64) -> VirtualSession {
         let settings = SessionSettings {
             seed,
             streamed: true,
         };
         VirtualSession::new(
-            &Profile::load(profile).unwrap(),
+            profile,
             settings,
             Box::new(|index| VirtualRequest {
                 prompt_tokens: 200 + (index * 7919 % 400) as u32,
@@ -256,6 +260,75 @@ mod tests {
         };
         assert!(p99(load * 0.85) <= 0.12, "{answer:?}");
         assert!(p99(load * 1.4) > 0.12, "{answer:?}");
+    }
+
+    #[test]
+    fn a_group_after_one_that_goes_far_beyond_has_the_answer_that_it_has_alone() {
+        let profile = Profile {
+            max_num_seqs: 16,
+            ..Profile::load("gpu-small").unwrap()
+        };
+        let loads = |variable: Variable, criteria: &str| {
+            let mut search = Search::new(Question {
+                budget: Budget::default(),
+                tolerance: 0.1,
+                ..question(variable, criteria)
+            });
+            let mut session = session_of(&profile, 3);
+            let shape = Shape {
+                variable,
+                fixed_parallel: None,
+            };
+            let mut each = |_: &mut Search, _| ControlFlow::Continue(());
+            assert!(drive(&mut search, &mut session, shape, &mut each).is_ok());
+            let answers = search
+                .answers()
+                .into_iter()
+                .map(|answer| answer.unwrap().clone());
+            answers.collect::<Vec<Answer>>()
+        };
+        for (variable, far, near) in [
+            (
+                Variable::Users,
+                r#"{"p99_tpot": "<=1s"}"#,
+                r#"{"p99_latency": "<=4s"}"#,
+            ),
+            (
+                Variable::Rate,
+                r#"{"p99_ttft": "<=9s"}"#,
+                r#"{"p99_latency": "<=2.5s"}"#,
+            ),
+        ] {
+            let alone = loads(variable, near);
+            let after = loads(variable, &format!("[{far}, {near}]"));
+            let (alone, after) = (&alone[0], &after[1]);
+            assert_eq!(after.outcome, alone.outcome, "{alone:?}\n{after:?}");
+            let ratio = after.load.unwrap() / alone.load.unwrap();
+            assert!((0.85..1.15).contains(&ratio), "{alone:?}\n{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_whose_turn_never_comes_learns_from_what_was_seen_for_the_others() {
+        let criteria = r#"[{"p99_tpot": "<=16ms"}, {"p99_tpot": "<=16.5ms"}]"#;
+        let mut search = Search::new(Question {
+            budget: Budget {
+                requests: Some(1500),
+                ..Budget::default()
+            },
+            ..question(Variable::Users, criteria)
+        });
+        let shape = Shape {
+            variable: Variable::Users,
+            fixed_parallel: None,
+        };
+        let mut each = |_: &mut Search, _| ControlFlow::Continue(());
+        drive(&mut search, &mut session("gpu-small", 5), shape, &mut each).unwrap();
+        let answers = search.answers();
+        let [first, second] = [0, 1].map(|group| answers[group].unwrap().estimate.unwrap());
+        let ratio = second / first;
+        assert!((0.95..1.25).contains(&ratio), "{answers:?}");
+        assert_eq!(answers[1].unwrap().outcome, Outcome::Inconclusive);
     }
 
     #[test]

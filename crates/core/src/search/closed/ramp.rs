@@ -43,6 +43,8 @@ impl Closed {
     pub(super) fn after_ramp(&mut self, evidence: &Evidence, dwell: usize, pace: &Pace) -> Next {
         let seen = &evidence.dwells[dwell];
         let load = seen.load();
+        // A dwell of an earlier group is not where the service is.
+        let from = evidence.load().unwrap_or(load);
         let lowest = self.frame.bounds.lowest;
         if self.is_over(evidence, seen, &SUSPICIOUS) {
             let hopeless = self.is_over(evidence, seen, &HOPELESS);
@@ -52,7 +54,7 @@ impl Closed {
                 return Next::settled(Answer::bare(Outcome::Infeasible, reason));
             }
             if self.below.is_none() && load > lowest && hopeless {
-                return self.ramp_to((load / 2.0).max(lowest), load, pace);
+                return self.ramp_to((load / 2.0).max(lowest), from, pace);
             }
         } else if self.gains_nothing(evidence, dwell) {
             self.above = Some(load);
@@ -60,11 +62,11 @@ impl Closed {
             self.below = Some(load);
             if self.above.is_none() && load < self.highest() {
                 let far = self.is_far_below(evidence, seen);
-                return self.ramp_to(load * if far { 4.0 } else { 2.0 }, load, pace);
+                return self.ramp_to(load * if far { 4.0 } else { 2.0 }, from, pace);
             }
         }
         self.center = self.first_guess(evidence);
-        self.refine_at(self.center, load, pace)
+        self.refine_at(self.center, from, pace)
     }
 
     /// More users only wait longer, and a limit is near: where the shares of violations no longer grow with the load, a few
