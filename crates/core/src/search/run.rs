@@ -25,6 +25,8 @@ const HOPELESS_FAILURES: u64 = 5;
 const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (25_000, 1250.0)];
 /// Loads whose logs differ by less are the same where the client was the bottleneck.
 const SAME_LOAD: f64 = 0.1;
+/// Latencies until an idle service is as busy as a load makes it.
+const IDLE: f64 = 2.6;
 /// Looks at a dwell in a latency, and the shortest time between two.
 const LOOKS: f64 = 16.0;
 const LOOK: Nanos = Nanos::from_millis(20);
@@ -46,6 +48,8 @@ pub struct Search {
     focus: Option<usize>,
     /// Up to when, and to which number of requests, it is known what went into each group.
     accounted: Option<(Nanos, u64)>,
+    /// The service has nothing to do, whatever earlier sessions applied.
+    is_idle: bool,
 }
 
 /// One group and its answer.
@@ -91,6 +95,7 @@ impl Search {
             applied: false,
             focus: None,
             accounted: None,
+            is_idle: false,
         }
     }
 
@@ -331,7 +336,12 @@ impl Search {
     }
 
     /// Begins a dwell.
-    fn apply(&mut self, plan: Plan) -> Step {
+    fn apply(&mut self, mut plan: Plan) -> Step {
+        if let (true, Some(pace)) = (std::mem::take(&mut self.is_idle), self.evidence.pace()) {
+            plan.join = plan.join.max(pace.latency);
+            plan.settle = plan.settle.max(IDLE * pace.latency);
+            plan.abort = Abort::Nothing;
+        }
         let evidence = &mut self.evidence;
         let present = evidence.dwells.last().map(Dwell::load);
         let stays = self.applied && present == Some(plan.load) && plan.abort == Abort::Nothing;

@@ -297,8 +297,10 @@ impl Run<'_> {
         let spent = desk.ledger.spent(session.now());
         let is_open = search.open().is_some();
         let may_go_on = is_open && spent.share_of(&desk.question.budget) < 1.0;
-        if let Some(back_to) = self.back_to.filter(|_| may_go_on) {
-            self.bring_back(back_to, search, session, desk)?;
+        match self.back_to {
+            Some(back_to) if may_go_on => self.bring_back(back_to, search, session, desk)?,
+            Some(_) => {}
+            None => search.begin_idle(),
         }
         drive(search, session, self.shape, &mut |search, happening| {
             desk.see(search, happening)

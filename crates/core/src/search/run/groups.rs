@@ -8,6 +8,11 @@ use crate::search::race::Reach;
 use crate::search::seeker::Next;
 
 impl Search {
+    /// The service is idle: a load that is applied next is joined and settles anew.
+    pub fn begin_idle(&mut self) {
+        self.is_idle = true;
+    }
+
     /// Takes the answer that an earlier session came to, as [`Search::settled`] gave it.
     pub fn restore_answer(&mut self, group: usize, answer: Answer) {
         self.asks[group].answer.get_or_insert(answer);
