@@ -203,7 +203,9 @@ impl Frame {
         let interval = joint.belief.interval();
         let sure = joint.belief.quantile(1.0 - self.confidence);
         // Where the criteria may well be missed even at the lower bound, no load can be relied on.
-        let is_known = sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
+        // The same where the belief points below all loads that it was asked of.
+        let is_held = joint.belief.reach(1.0 - self.confidence).low > 0.0;
+        let is_known = is_held && sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
         let outcome = if is_known || outcome != Outcome::Value {
             outcome
         } else {

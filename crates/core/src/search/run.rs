@@ -327,7 +327,10 @@ impl Search {
             let dwell = &self.evidence.dwells[place];
             let lasted = dwell.work().map_or(0.0, |work| work.seconds);
             let same = (dwell.load() / plan.load - 1.0).abs() < 0.001 && !dwell.void;
-            let enough = self.evidence.decided(dwell, gauges) >= plan.requests
+            // Requests of a dwell that was left early may have shown nothing of what this group asks.
+            let judged = |gauge: &usize| self.evidence.values(dwell, *gauge).len();
+            let is_judged = gauges.iter().all(|gauge| judged(gauge) >= plan.requests);
+            let enough = is_judged && self.evidence.decided(dwell, gauges) >= plan.requests
                 || self.asks[open]
                     .seeker
                     .has_seen_enough(&self.evidence, dwell);
