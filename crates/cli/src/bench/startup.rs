@@ -8,6 +8,7 @@ mod figures;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::{Server, ServerError, ServerPlan};
@@ -31,6 +32,11 @@ use crate::{console, signals, values};
 
 /// What stands for the cache folder in a command.
 const PLACE: &str = "{cache_dir}";
+/// How often, and how long apart, it is asked whether a server that gives no token has ended.
+const NEWS: u32 = 25;
+const NEWS_LOOK: Duration = Duration::from_millis(20);
+/// Letters of an answer without a token that are shown.
+const TOLD: usize = 300;
 /// What the first token follows on.
 const PROMPT: &str = "Hi";
 
@@ -98,7 +104,7 @@ pub(super) fn plan(args: &StartupArgs) -> Result<StartupPlan, Problem> {
         values::count("--num-iters-warmup", starts.warmup)?,
         values::count("--num-iters-warm", starts.warm)?,
     ];
-    if counts[0] + counts[2] == 0 {
+    if (counts[0], counts[2]) == (0, 0) {
         return Err(
             Problem::usage("no start is counted").hint("give --num-iters-cold or --num-iters-warm")
         );
@@ -227,20 +233,22 @@ impl Bench<'_> {
             Follower::start(log.to_owned(), from, move |line| target.redacted(line))
         });
         let healthy = server.ready(target, self.stop).map_err(halt)?;
-        let asked = clock::monotonic();
-        let token = self.first_token(&mut server);
-        let first_token = healthy + clock::monotonic().saturating_sub(asked);
-        match token {
+        let first_token = match self.first_token(&mut server) {
             Err(AsideError::GivenUp { .. }) => {
                 server.alive().map_err(halt)?;
                 return Err(Halt::Interrupted);
             }
             Err(error) => {
+                // That it has ended may be known a little later than that it does not answer.
+                for _ in 0..NEWS {
+                    server.alive().map_err(halt)?;
+                    clock::sleep(NEWS_LOOK);
+                }
                 let problem = Problem::failed("the server gives no first token").because(&error);
                 return Err(failed(problem.hint("check --endpoint and --model")));
             }
-            Ok(()) => {}
-        }
+            Ok(taken) => healthy + taken,
+        };
         server.stop(self.stop).map_err(halt)?;
         drop(shown);
         let start = Start {
@@ -273,20 +281,19 @@ impl Bench<'_> {
         }
     }
 
-    /// Asks for one token and waits for it. It is the whole answer, so that nothing has to be streamed.
-    fn first_token(&mut self, server: &mut Server) -> Result<(), AsideError> {
+    /// Asks for one token and tells how long it takes. It is the whole answer, so that nothing has to be streamed.
+    fn first_token(&mut self, server: &mut Server) -> Result<Nanos, AsideError> {
         let target = &self.plan.site.target;
         let mut aside = Aside::new(target, self.plan.patience, &[], |_| None)?;
         let mut goes_on = || server.alive().is_ok() && !self.stop.is_asked();
-        let model = match self.model.take() {
-            Some(model) => model,
-            None => {
-                let models: Value = aside.get_json("/v1/models")?;
-                models["data"][0]["id"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            }
+        let model = if let Some(model) = self.model.take() {
+            model
+        } else {
+            let models: Value = aside.get_json("/v1/models")?;
+            models["data"][0]["id"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
         };
         let mut body = json!({"model": model, "max_tokens": 1, "temperature": 0});
         if self.plan.endpoint.ends_with("chat/completions") {
@@ -295,9 +302,18 @@ impl Bench<'_> {
             body["prompt"] = PROMPT.into();
         }
         self.model = Some(model);
+        let asked = clock::monotonic();
         let answer: Value = aside.post_json_while(&self.plan.endpoint, &body, &mut goes_on)?;
-        drop(answer);
-        Ok(())
+        let taken = clock::monotonic().saturating_sub(asked);
+        if answer["choices"].get(0).is_none() {
+            let text = target.redacted(&answer.to_string());
+            return Err(AsideError::Status {
+                path: self.plan.endpoint.clone(),
+                status: 200,
+                text: console::brief(&text, TOLD),
+            });
+        }
+        Ok(taken)
     }
 }
 

@@ -7,14 +7,16 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use crestline_load::clock;
 use crestline_sim::profile::Profile;
 use crestline_sim::server::{Crash, Health, Life};
 
 use crate::problem::Problem;
-use crate::values;
+use crate::{console, values};
 
 /// A warm start takes this share of a cold one, unless it is given.
 const WARM_SHARE: f64 = 0.25;
@@ -67,7 +69,7 @@ pub(crate) struct LifeArgs {
 /// What a client meets while the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Meanwhile {
-    /// Nobody listens; the port is taken.
+    /// Nobody listens yet.
     Refused,
     /// Every request is answered with 503.
     #[value(name = "503")]
@@ -96,6 +98,24 @@ pub(super) struct Start {
 }
 
 impl LifeArgs {
+    /// Flags of what goes wrong, and whether they are given.
+    pub(super) fn faults(&self) -> [(&'static str, bool); 4] {
+        [
+            ("--exit-at-start", self.exit_at_start),
+            ("--exit-after-requests", self.exit_after_requests.is_some()),
+            ("--exit-after", self.exit_after.is_some()),
+            ("--never-healthy", self.never_healthy),
+        ]
+    }
+
+    /// Flags of how it starts and how it is stopped.
+    pub(super) fn start(&self) -> [(&'static str, bool); 2] {
+        [
+            ("--startup-delay", self.startup_delay > 0.0),
+            ("--ignore-sigterm", self.ignore_sigterm),
+        ]
+    }
+
     /// What happens while it listens, and before.
     pub(super) fn plan(&self, engine: &Profile) -> Result<(Start, Life), Problem> {
         let mark = self.startup_cache.as_ref().map(|folder| {
@@ -119,10 +139,13 @@ impl LifeArgs {
             mark,
             crashes: self.exit_at_start,
         };
-        let after = self
+        let mut after = self
             .exit_after
             .map(|given| seconds("--exit-after", given))
             .transpose()?;
+        if start.crashes && start.meanwhile == Meanwhile::Unavailable {
+            after = Some(after.unwrap_or(start.delay).min(start.delay));
+        }
         let life = Life {
             loading: start.answered_delay(),
             health: if self.never_healthy {
@@ -154,10 +177,21 @@ impl Start {
         if asked.recv_timeout(silent).is_ok() {
             return Ok(Started::Stopped);
         }
-        if self.crashes {
-            return Ok(Started::Crashed);
+        match self.meanwhile {
+            Meanwhile::Refused if self.crashes => return Ok(Started::Crashed),
+            Meanwhile::Refused => self.leave_mark()?,
+            Meanwhile::Unavailable if self.crashes => {}
+            Meanwhile::Unavailable => {
+                let start = self.clone();
+                // It ends with the process, which may be before the start is complete.
+                thread::spawn(move || {
+                    clock::sleep(start.delay);
+                    if let Err(problem) = start.leave_mark() {
+                        console::tell(&problem.to_string());
+                    }
+                });
+            }
         }
-        self.leave_mark()?;
         Ok(Started::Ready)
     }
 

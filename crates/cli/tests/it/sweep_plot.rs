@@ -142,6 +142,60 @@ fn gpus_divide_the_throughput_and_dominated_ties_are_off_the_frontier() {
 }
 
 #[test]
+fn an_experiment_of_ones_own_is_drawn_with_the_gpus_of_its_server_command() {
+    let place = Place::new();
+    fs::write(
+        place.path("serve.json"),
+        r#"[{"max_num_seqs": 4}, {"max_num_seqs": 16}]"#,
+    )
+    .unwrap();
+    fs::write(
+        place.path("bench.json"),
+        r#"[{"max_concurrency": 2}, {"max_concurrency": 8}]"#,
+    )
+    .unwrap();
+    let serve =
+        "crestline sim --profile gpu-small --port 9 --api-key hidden --tensor-parallel-size 2";
+    let bench = "crestline bench serve --model m --tokenizer builtin --base-url http://127.0.0.1:9 --backend vllm \
+                 --random-input-len 16 --random-output-len 8 --num-prompts 20";
+    let mut command = place.command(
+        "bench sweep serve --virtual-time --serve-params serve.json --bench-params bench.json -e e --num-runs 2",
+    );
+    let ran: Ran = command
+        .args(["--serve-cmd", serve, "--bench-cmd", bench])
+        .output()
+        .unwrap()
+        .into();
+    ran.done();
+    let ran = place
+        .run(&format!(
+            "{PARETO} --label-by max_num_seqs,tensor_parallel_size,gpu_count --fig-format svg"
+        ))
+        .done();
+    assert!(ran.out.contains("Plotted 8 points"), "{}", ran.out);
+    let texts = Svg::read(&place, "results/e/pareto/PARETO.svg")
+        .texts()
+        .join("\n");
+    assert!(
+        texts.contains("tensor_parallel_size=2") && texts.contains("gpu_count=2"),
+        "{texts}"
+    );
+    let csv = fs::read_to_string(place.path("results/e/pareto/pareto.csv")).unwrap();
+    assert_eq!(csv.matches(",2,server command,").count(), 8, "{csv}");
+    place
+        .run(&format!("{PLOT} --curve-by max_num_seqs --fig-format svg"))
+        .done();
+    let svg = Svg::read(&place, "results/e/FIGURE.svg");
+    assert_eq!([svg.curves("line-0"), svg.curves("line-1")], [[2], [2]]);
+    let records = place.path("results/e/crestline/servers/SERVE-max_num_seqs=4.json");
+    let text = fs::read_to_string(records).unwrap();
+    assert!(
+        text.contains("--tensor-parallel-size") && !text.contains("hidden"),
+        "{text}"
+    );
+}
+
+#[test]
 fn every_group_of_a_figure_has_a_file_of_its_name() {
     let place = Place::new();
     grid(&place);
@@ -283,7 +337,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Loads that double are marked as such.
     assert!(
-        svg.texts().iter().any(|text| text == "2048"),
+        svg.texts().iter().any(|text| text == "256"),
         "{:?}",
         svg.texts()
     );
@@ -294,11 +348,7 @@ fn scales_error_bars_and_curves_of_many_keys_are_as_asked() {
     );
     // Sixteen looks: six colours, then these with dashes.
     assert_eq!(svg.curves("line-3 dashed-2"), [4]);
-    assert!(
-        svg.texts()
-            .iter()
-            .any(|text| text == "max_num_batched_tokens=1024")
-    );
+    assert!(svg.texts().iter().any(|text| text == "4, 1024, 128, 32"));
     let unknown = place.run(&format!("{PLOT} --scale-x symlog"));
     refused(
         &unknown,
@@ -425,9 +475,9 @@ fn nothing_to_draw_is_refused_with_the_reason() {
         &["there is nothing to draw", "it has no number model_id"],
     );
     refused(
-        &plot("--var-x max_concurency"),
+        &plot("--var-x max_concurrncy"),
         &[
-            "--var-x: no run has max_concurency",
+            "--var-x: no run has max_concurrncy",
             "did you mean max_concurrency?",
         ],
     );

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, expect, expect_file};
 use serde_json::{Value, json};
 
 use crate::harness::{Place, Ran};
@@ -89,6 +89,10 @@ fn files(root: &Path) -> Vec<String> {
     found
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "snapshots are written where they are compared"
+)]
 fn shown(text: &str, sweep: &Sweep, expected: Expect) {
     expected.assert_eq(&text.replace(&sweep.port.to_string(), "PORT"));
 }
@@ -99,7 +103,7 @@ fn a_sweep_leaves_the_files_that_vllm_s_own_leaves() {
     let ran = sweep.run("-e e --num-runs 2 --warmup-num-prompts 2");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let root = sweep.place.path("results/e");
-    expect![[r#"
+    expect![[r"
         SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.json
         SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=1.json
         SERVE--few-BENCH--random_input_len=16-max_concurrency=1/summary.json
@@ -116,9 +120,17 @@ fn a_sweep_leaves_the_files_that_vllm_s_own_leaves() {
         SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/run=1.json
         SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/summary.json
         SERVE--max_num_seqs=8-BENCH--random_input_len=16-max_concurrency=4/warmup.json
-        summary.csv"#]]
+        summary.csv"]]
     .assert_eq(&files(&root).join("\n"));
     assert!(ran.out.contains("Experiment has been saved at: results/e"));
+}
+
+#[test]
+fn a_run_says_which_it_is_and_what_it_was_made_with() {
+    let sweep = Sweep::new();
+    let ran = sweep.run("-e e --num-runs 2 --warmup-num-prompts 2");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let root = sweep.place.path("results/e");
     let name = "results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=4";
     let summary = sweep.place.json(&format!("{name}/summary.json"));
     let runs: Vec<Value> = (0..2)
@@ -261,106 +273,111 @@ fn an_experiment_that_is_there_or_not_there_is_told_before_anything_starts() {
     };
     refused(
         "-e e",
-        expect![[r#"
+        expect![[r"
         error: results/e is there already
           hint: add --resume to go on with it, or give another --experiment-name
-    "#]],
+    "]],
     );
     refused(
         "--resume none",
-        expect![[r#"
+        expect![[r"
         error: there is no experiment results/none
           hint: check --output-dir and the name
-    "#]],
+    "]],
     );
     refused(
         "--resume",
-        expect![[r#"
+        expect![[r"
         error: --resume does not say which experiment
           hint: add its name, as in --resume 20261122_101500, or give --experiment-name
-    "#]],
+    "]],
     );
     refused(
         "-e new --num-runs 0",
-        expect![[r#"
+        expect![[r"
         error: --num-runs must be a number from 1 to 4294967295, not 0
-    "#]],
+    "]],
     );
     refused(
         "-e new --link-vars max_num_seqs=none",
-        expect![[r#"
+        expect![[r"
         error: --link-vars leaves no combination
           hint: both files need the linked parameters, with values that are equal somewhere
-    "#]],
+    "]],
     );
     assert_eq!(files(&sweep.place.path("results")), Vec::<String>::new());
 }
 
+/// A benchmark command that is refused before anything is there.
+fn refused(bench: &str, expected: Expect) {
+    let mut sweep = Sweep::new();
+    sweep.bench = bench.replace("OWN", &sweep.bench);
+    let ran = sweep.run("-e e");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(!sweep.place.path("results").exists());
+    shown(&ran.err, &sweep, expected);
+}
+
 #[test]
 fn what_is_wrong_with_a_benchmark_command_is_told_before_anything_starts() {
-    let mut sweep = Sweep::new();
-    let own = sweep.bench.clone();
-    let mut refused = |bench: &str, expected: Expect| {
-        sweep.bench = bench.to_owned();
-        let ran = sweep.run("-e e");
-        assert_eq!(ran.code, Some(2), "{ran:?}");
-        assert!(!sweep.place.path("results").exists());
-        shown(&ran.err, &sweep, expected);
-    };
     refused(
         "no-such-program bench serve",
-        expect![[r#"
+        expect![[r"
         error: --bench-cmd: there is no program no-such-program
           hint: check its name and PATH; `crestline bench serve` needs no other program
-    "#]],
+    "]],
     );
     refused(
-        &format!("{own} --num-prompt 0"),
-        expect![[r#"
+        "OWN --num-prompt 0",
+        expect![[r"
         error: --bench-cmd: --num-prompts must be a number from 1 to 4294967295, not 0
-    "#]],
+    "]],
     );
     refused(
-        &format!("{own} --no-such-flag"),
-        expect![[r#"
+        "OWN --no-such-flag",
+        expect![[r"
         error: --bench-cmd: unknown argument --no-such-flag
           hint: `--help` lists all flags
-    "#]],
-    );
-    refused(
-        &format!("{own} --num-runs 3"),
-        expect![[r#"
-        error: --bench-cmd: --num-runs has no place in a sweep
-          hint: the sweep has a --num-runs of its own
-    "#]],
-    );
-    refused(
-        &format!("{own} --dry-run"),
-        expect![[r#"
-        error: --bench-cmd: --dry-run has no place in a sweep
-          hint: the sweep has a --dry-run of its own
-    "#]],
-    );
-    refused(
-        &format!("{own} --append-result"),
-        expect![[r#"
-        error: --bench-cmd: --append-result has no place in a sweep
-          hint: each run of a sweep has a file of its own
-    "#]],
+    "]],
     );
     refused(
         "crestline bench serve 'a",
-        expect![[r#"
+        expect![[r"
         error: --bench-cmd has a quote without its end
           hint: close it
-    "#]],
+    "]],
     );
     refused(
         "",
-        expect![[r#"
+        expect![[r"
         error: --bench-cmd: there is no program --port
           hint: check its name and PATH; `crestline bench serve` needs no other program
-    "#]],
+    "]],
+    );
+}
+
+#[test]
+fn flags_that_the_sweep_has_itself_have_no_place_in_a_benchmark_command() {
+    refused(
+        "OWN --num-runs 3",
+        expect![[r"
+        error: --bench-cmd: --num-runs has no place in a sweep
+          hint: the sweep has a --num-runs of its own
+    "]],
+    );
+    refused(
+        "OWN --dry-run",
+        expect![[r"
+        error: --bench-cmd: --dry-run has no place in a sweep
+          hint: the sweep has a --dry-run of its own
+    "]],
+    );
+    refused(
+        "OWN --append-result",
+        expect![[r"
+        error: --bench-cmd: --append-result has no place in a sweep
+          hint: each run of a sweep has a file of its own
+    "]],
     );
 }
 
@@ -411,78 +428,8 @@ fn a_dry_run_shows_every_command_and_file_and_starts_nothing() {
     let ran = sweep.run("-e e --num-runs 1 --dry-run --serve-alias tp=tensor_parallel_size");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(!sweep.place.path("results").exists());
-    shown(
-        &ran.out,
-        &sweep,
-        expect![[r#"
-            [BEGIN SERVER]
-            Server overrides: {'_benchmark_name': 'a', 'max_num_seqs': 1}
-            Server command: ['crestline', 'sim', '--port', 'PORT', '--max-num-seqs', '1']
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 0.5}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--a-BENCH--request_rate=0.5/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 2}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--a-BENCH--request_rate=2/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--a-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--a-BENCH--num_prompts=3-ignore_eos=True/run=0.json
-            [END BENCHMARK]
-            [END SERVER]
-            [BEGIN SERVER]
-            Server overrides: {'_benchmark_name': 'b', 'max_num_seqs': 2}
-            Server command: ['crestline', 'sim', '--port', 'PORT', '--max-num-seqs', '2']
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 0.5}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--b-BENCH--request_rate=0.5/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 2}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--b-BENCH--request_rate=2/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--b-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--b-BENCH--num_prompts=3-ignore_eos=True/run=0.json
-            [END BENCHMARK]
-            [END SERVER]
-            [BEGIN SERVER]
-            Server overrides: {'_benchmark_name': 'c', 'tp': 2, 'enable_prefix_caching': False}
-            Server command: ['crestline', 'sim', '--port', 'PORT', '--tensor-parallel-size', '2', '--no-enable-prefix-caching']
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 0.5}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '0.5', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--request_rate=0.5/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--c-BENCH--request_rate=0.5/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'request_rate': 2}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '6', '--port', 'PORT', '--request-rate', '2', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--request_rate=2/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--c-BENCH--request_rate=2/run=0.json
-            [END BENCHMARK]
-            [BEGIN BENCHMARK]
-            Benchmark overrides: {'num_prompts': 3, 'ignore_eos': True}
-            Run Number: 0
-            Benchmark command: ['crestline', 'bench', 'serve', '--model', 'm', '--tokenizer', 'builtin', '--random-output-len', '4', '--num-prompts', '3', '--port', 'PORT', '--ignore-eos', '--percentile-metrics', 'ttft,tpot,itl,e2el', '--save-result', '--result-dir', 'results/e/crestline/runs/SERVE--c-BENCH--num_prompts=3-ignore_eos=True/run=0', '--result-filename', 'result.json']
-            Output file: results/e/SERVE--c-BENCH--num_prompts=3-ignore_eos=True/run=0.json
-            [END BENCHMARK]
-            [END SERVER]
-        "#]],
-    );
+    expect_file!["sweep_serve/dry_run.txt"]
+        .assert_eq(&ran.out.replace(&sweep.port.to_string(), "PORT"));
 }
 
 #[test]
@@ -503,6 +450,52 @@ fn linked_parameters_leave_the_combinations_in_which_they_are_equal() {
             "results/e/SERVE--max_num_seqs=8-BENCH--max_concurrency=8/run=0.json"
         ]
     );
+    let bench = json!([{"request_rate": 8.0}, {"request_rate": 5}]);
+    fs::write(sweep.place.path("bench.json"), bench.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1 --dry-run --link-vars max_num_seqs=request_rate");
+    let expected = "results/e/SERVE--max_num_seqs=8-BENCH--request_rate=8.0/run=0.json";
+    assert!(ran.out.contains(expected), "{ran:?}");
+    assert_eq!(ran.out.matches("Output file: ").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn combinations_that_would_share_a_folder_or_show_a_key_are_refused() {
+    let sweep = Sweep::new();
+    for (parameters, expected) in [
+        (
+            json!([{"model": "a/b"}, {"model": "a_b"}]),
+            expect![[r#"
+                error: two combinations have the same place for results: results/e/SERVE--model=a_b-BENCH--random_input_len=16-max_concurrency=1
+                  cause: `/` is `_` in names of folders, and `..` is `__`
+                  hint: give one of them a name of its own, as in {"_benchmark_name": "b", …}
+            "#]],
+        ),
+        (
+            json!([{"max_num_seqs": 2, "api_key": "hidden"}]),
+            expect![[r#"
+                error: --serve-params: the secret in api_key would stand in names of folders and in results
+                  hint: write it into the command, where it is masked, or into the environment
+            "#]],
+        ),
+    ] {
+        fs::write(sweep.place.path("serve.json"), parameters.to_string()).unwrap();
+        let ran = sweep.run("-e e");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        expected.assert_eq(&ran.err);
+        assert!(!sweep.place.path("results").exists());
+    }
+}
+
+#[test]
+fn a_combination_may_have_a_name_longer_than_that_of_any_file() {
+    let sweep = Sweep::new();
+    let long = json!({"ä".repeat(200): {"max_num_seqs": 2}});
+    fs::write(sweep.place.path("serve.json"), long.to_string()).unwrap();
+    let ran = sweep.run("-e e --num-runs 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(sweep.logs().len(), 1);
+    let table = fs::read_to_string(sweep.place.path("results/e/summary.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 2, "{table}");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
-use crate::harness::{Place, Ran};
+use nix::sys::signal::Signal;
+
+use crate::harness::{Place, Ran, signal, wait_until};
 
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
@@ -67,7 +70,7 @@ fn cold_starts_have_an_empty_cache_and_warm_ones_a_full_one() {
         assert!(token > *healthy);
     }
     let mean = result["avg_warm_startup_time"].as_f64().unwrap();
-    assert!((mean - (warm[0] + warm[1]) / 2.0).abs() < 1e-9);
+    assert!((mean - f64::midpoint(warm[0], warm[1])).abs() < 1e-9);
     assert!(
         result["warm_first_token_percentiles"]["99"].is_f64(),
         "{result}"
@@ -123,6 +126,16 @@ fn a_server_that_does_not_come_up_or_answers_nothing_is_told_and_gone() {
         ),
         ("--fault http-500=1", &[], ["no first token", "HTTP 500"]),
         (
+            "--fault error-in-stream=1",
+            &[],
+            ["no first token", "HTTP 200"],
+        ),
+        (
+            "--exit-after-requests 0 --exit-code 6",
+            &[],
+            ["cold start 1 of 3", "exit code 6"],
+        ),
+        (
             "--api-key k --never-healthy",
             &["--endpoint", "/v1/embeddings"],
             ["--endpoint", "no token"],
@@ -143,54 +156,52 @@ fn a_server_that_does_not_come_up_or_answers_nothing_is_told_and_gone() {
     }
 }
 
+/// Two servers and one way to start them, with a parameter that nobody knows.
+struct TwoServers {
+    place: Place,
+    command: String,
+}
+
+impl TwoServers {
+    fn new() -> Self {
+        let place = Place::new();
+        let servers = r#"[{"max_num_seqs": 2}, {"max_num_seqs": 4}]"#;
+        fs::write(place.path("s.json"), servers).unwrap();
+        let once = r#"{"once": {"num_iters_cold": 1, "num_iters_warm": 0, "color": 1}}"#;
+        fs::write(place.path("p.json"), once).unwrap();
+        let server = server(free_port(), "--startup-cache {cache_dir} --api-key s3cret");
+        let command = format!("crestline bench startup --serve-cmd '{server}'");
+        Self { place, command }
+    }
+
+    fn run(&self, more: &[&str]) -> Ran {
+        let params = ["--serve-params", "s.json", "--startup-params", "p.json"];
+        sweep(&self.place, &self.command, &[&params[..], more].concat())
+    }
+}
+
+const FOLDERS: [&str; 2] = [
+    "SERVE--max_num_seqs=2-STARTUP--once",
+    "SERVE--max_num_seqs=4-STARTUP--once",
+];
+
 #[test]
-fn a_sweep_has_a_folder_for_each_combination_and_goes_on_where_it_was() {
-    let place = Place::new();
-    fs::write(
-        place.path("s.json"),
-        r#"[{"max_num_seqs": 2}, {"max_num_seqs": 4}]"#,
-    )
-    .unwrap();
-    fs::write(
-        place.path("p.json"),
-        r#"{"once": {"num_iters_cold": 1, "num_iters_warm": 0, "color": 1}}"#,
-    )
-    .unwrap();
-    let server = server(free_port(), "--startup-cache {cache_dir} --api-key s3cret");
-    let command = format!("crestline bench startup --serve-cmd '{server}'");
-    let params = ["--serve-params", "s.json", "--startup-params", "p.json"];
-    let refused = sweep(
-        &place,
-        &command,
-        &[&params[..], &["--strict-params"]].concat(),
-    );
-    assert_eq!(refused.code, Some(2));
-    assert!(
-        refused.err.contains("does not know color"),
-        "{}",
-        refused.err
-    );
-    let ran = sweep(&place, &command, &params).done();
-    assert!(ran.err.contains("color: left out"), "{}", ran.err);
-    let folders: Vec<String> = place.list("results/e");
+fn a_sweep_has_a_folder_for_each_combination_and_no_secret_in_it() {
+    let two = TwoServers::new();
+    let ran = two.run(&[]).done();
+    let place = &two.place;
+    let [few, many] = FOLDERS;
     assert_eq!(
-        folders,
-        [
-            "SERVE--max_num_seqs=2-STARTUP--once",
-            "SERVE--max_num_seqs=4-STARTUP--once",
-            "crestline",
-            "summary.csv"
-        ]
+        place.list("results/e"),
+        [few, many, "crestline", "summary.csv"]
     );
-    let run = place.json(&format!("results/e/{}/run=0.json", folders[1]));
-    assert_eq!(
-        (&run["run_number"], &run["max_num_seqs"]),
-        (&0.into(), &4.into())
-    );
+    let run = place.json(&format!("results/e/{many}/run=0.json"));
+    let expected = (&0.into(), &4.into());
+    assert_eq!((&run["run_number"], &run["max_num_seqs"]), expected);
     assert_eq!(run["_benchmark_name"], "once");
     assert_eq!(run["cold_startup_times"].as_array().unwrap().len(), 1);
     assert!(run.get("avg_warm_startup_time").is_none());
-    let summary = place.json(&format!("results/e/{}/summary.json", folders[1]));
+    let summary = place.json(&format!("results/e/{many}/summary.json"));
     assert_eq!(summary[0], run);
     let table = fs::read_to_string(place.path("results/e/summary.csv")).unwrap();
     assert_eq!(table.lines().count(), 3, "{table}");
@@ -198,20 +209,33 @@ fn a_sweep_has_a_folder_for_each_combination_and_goes_on_where_it_was() {
     for text in [&ran.out, &ran.err, &table, &run.to_string()] {
         assert!(!text.contains("s3cret"), "{text}");
     }
-    fs::remove_dir_all(place.path(&format!("results/e/{}", folders[0]))).unwrap();
-    let again = sweep(&place, &command, &[&params[..], &["--resume"]].concat()).done();
-    assert_eq!(
-        again.out.matches("[SKIPPED BENCHMARK]").count(),
-        1,
-        "{}",
-        again.out
-    );
-    assert_eq!(
-        again.out.matches("cold start 1 of 1").count(),
-        1,
-        "{}",
-        again.out
-    );
+}
+
+#[test]
+fn a_sweep_goes_on_where_it_was() {
+    let two = TwoServers::new();
+    two.run(&[]).done();
+    let few = two.place.path(&format!("results/e/{}", FOLDERS[0]));
+    fs::remove_dir_all(few).unwrap();
+    let again = two.run(&["--resume"]).done();
+    let count = |text: &str| again.out.matches(text).count();
+    assert_eq!(count("[SKIPPED BENCHMARK]"), 1, "{}", again.out);
+    assert_eq!(count("cold start 1 of 1"), 1, "{}", again.out);
+    let there = two.run(&[]);
+    assert_eq!(there.code, Some(2), "{there:#?}");
+    assert!(there.err.contains("is there already"), "{}", there.err);
+}
+
+#[test]
+fn parameters_that_nobody_knows_are_left_out_or_refused() {
+    let two = TwoServers::new();
+    let refused = two.run(&["--strict-params"]);
+    assert_eq!(refused.code, Some(2));
+    let told = "does not know color";
+    assert!(refused.err.contains(told), "{}", refused.err);
+    let ran = two.run(&["--dry-run"]).done();
+    assert!(ran.err.contains("color: left out"), "{}", ran.err);
+    assert!(!ran.out.contains("color"), "{}", ran.out);
 }
 
 #[test]
@@ -245,6 +269,20 @@ fn another_program_is_given_all_parameters_and_writes_the_result() {
     }
     let failure = place.json("results/e/SERVE--tensor_parallel_size=4/run=0.failure.json");
     assert_eq!(failure["serve_overrides"]["tensor_parallel_size"], 4);
+}
+
+#[test]
+fn when_it_is_interrupted_the_server_is_gone() {
+    let place = Place::new();
+    let port = free_port();
+    let mut command = place.command("bench startup --server-log server.log --output-json r.json");
+    command.args(["--serve-cmd", &server(port, "--startup-delay 1000")]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    wait_until("a server", || place.path("server.log").exists());
+    signal(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(is_free(port));
+    assert!(!place.path("r.json").exists());
 }
 
 #[test]

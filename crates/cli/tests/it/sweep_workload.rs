@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::{Place, Ran};
 
@@ -140,6 +141,102 @@ fn what_is_there_is_used_and_no_server_is_started_for_nothing() {
         4,
         "{}",
         dry.out
+    );
+}
+
+#[test]
+fn in_virtual_time_the_engine_of_each_server_is_measured_and_none_is_started() {
+    let place = Place::new();
+    let sizes = r#"[{"tensor_parallel_size": 1}, {"tensor_parallel_size": 4}]"#;
+    fs::write(place.path("s.json"), sizes).unwrap();
+    let mut command = place.command("bench sweep serve_workload --virtual-time -e w --num-runs 1");
+    command.args(["--workload-iters", "3", "--serve-params", "s.json"]);
+    command.args(["--serve-cmd", "crestline sim --profile gpu-small"]);
+    command.args(["--bench-cmd", &format!("{BENCH} --num-prompts 300")]);
+    Ran::from(command.output().unwrap()).done();
+    let [one, four] = [1, 4].map(|size| {
+        let folder = format!(
+            "SERVE--tensor_parallel_size={size}-BENCH--max_concurrency=300-WL--request_rate=300"
+        );
+        let run = place.json(&format!("results/w/{folder}/run=0.json"));
+        run["request_throughput"].as_f64().unwrap()
+    });
+    assert!(four > 1.5 * one, "{one} {four}");
+    let logs = place.list("results/w/crestline/servers");
+    assert!(logs.iter().all(|name| !name.contains(".log")), "{logs:?}");
+}
+
+#[test]
+fn another_program_may_measure_and_loads_follow_from_what_it_says() {
+    let place = Place::new();
+    let script = place.path("measure.sh");
+    // Two requests a second one by one, nine all at once, and as many as asked for in between.
+    let text = r#"#!/bin/sh
+rate=9
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --request-rate) [ "$2" = 1 ] && rate=2 ;;
+    --result-dir) folder=$2 ;;
+    --result-filename) file=$2 ;;
+  esac
+  shift
+done
+mkdir -p "$folder"
+echo '{"completed": 5, "failed": 0, "mean_e2el_ms": 500, "request_throughput": '$rate'}' > "$folder/$file"
+"#;
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let server = format!("crestline sim --profile full-speed --port {}", free_port());
+    let mut command = place.command("bench sweep serve_workload -e w --num-runs 2");
+    command.args(["--serve-cmd", &server, "--bench-cmd"]);
+    command.arg(format!("{} --num-prompts 30", script.display()));
+    command.args(["--workload-iters", "4", "--workload-spacing", "linear"]);
+    let ran = Ran::from(command.output().unwrap()).done();
+    assert_eq!(
+        folders(&place),
+        [
+            "BENCH--max_concurrency=1-WL--request_rate=1",
+            "BENCH--max_concurrency=30-WL--request_rate=30",
+            "WL--request_rate=4",
+            "WL--request_rate=7",
+        ],
+        "{}",
+        ran.out
+    );
+    let runs = place.json("results/w/WL--request_rate=4/summary.json");
+    assert_eq!(runs.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&runs[1]["run_number"], &runs[1]["request_rate"]),
+        (&1.into(), &4.into())
+    );
+}
+
+#[test]
+fn a_server_that_ends_at_the_heavy_load_leaves_the_light_one() {
+    let place = Place::new();
+    let port = free_port();
+    let server =
+        format!("crestline sim --profile full-speed --port {port} --exit-after-requests 15");
+    let bench = format!("{BENCH} --num-prompts 10 --base-url http://127.0.0.1:{port}");
+    let run = |more: &[&str]| -> Ran {
+        let mut command = place.command("bench sweep serve_workload -e w --num-runs 1");
+        command.args(["--workload-var", "max_concurrency", "--workload-iters", "2"]);
+        command.args(["--serve-cmd", &server, "--bench-cmd", &bench]);
+        command.args(more).output().unwrap().into()
+    };
+    let ran = run(&[]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for text in ["the server ended with exit code 1", "--resume w"] {
+        assert!(ran.err.contains(text), "no `{text}` in {}", ran.err);
+    }
+    let table = fs::read_to_string(place.path("results/w/summary.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 1, "{table}");
+    assert!(place.path("results/w/SERVE-default-failure.json").exists());
+    let again = run(&["--resume", "--continue-on-error"]);
+    assert_eq!(
+        again.code,
+        Some(0),
+        "now its requests are those of the heavy load alone: {again:#?}"
     );
 }
 

@@ -8,6 +8,7 @@
 mod engine;
 mod serving;
 mod sla;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -9,6 +9,7 @@ use super::answer::{Answer, Interval, Outcome};
 use super::evidence::{Dwell, Evidence, Pace};
 use super::frame::{Frame, throughput};
 use super::gauge::Gauge;
+use super::question::Variable;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use crate::sla::{Aim, Goal, Measure};
 
@@ -27,6 +28,9 @@ const SETTLE: f64 = 1.5;
 /// Tokens in a window, and requests where requests are counted.
 const WINDOW_TOKENS: f64 = 100_000.0;
 const WINDOW_REQUESTS: f64 = 400.0;
+
+/// Requests that begin in a window at a rate: of fewer, chance says how many there are.
+const WINDOW_BEGINS: f64 = 100.0;
 
 /// The seeker.
 #[derive(Debug)]
@@ -70,6 +74,14 @@ impl Peak {
         self.frame.load(self.frame.bounds.highest.min(limit))
     }
 
+    /// Any service works at the rate of requests that are sent one by one; lower ones would take long to measure.
+    fn first(&self, pace: &Pace) -> f64 {
+        match self.frame.variable {
+            Variable::Users => self.frame.first,
+            Variable::Rate => self.frame.first.max(1.0 / pace.latency),
+        }
+    }
+
     fn measure_at(&self, load: f64, from: f64, pace: &Pace) -> Next {
         let load = self.frame.load(load).min(self.highest());
         let mut plan: Plan = self.frame.plan(Stage::Measure, load, from, pace);
@@ -80,11 +92,15 @@ impl Peak {
             _ => WINDOW_REQUESTS / per_s,
         };
         plan.least = wanted.clamp(WINDOW.0 * pace.latency, WINDOW.1 * pace.latency);
+        if self.frame.variable == Variable::Rate {
+            // However long requests take, at a low rate few begin meanwhile.
+            plan.least = plan.least.max(WINDOW_BEGINS / load);
+        }
         // A time needs requests that can be judged; a throughput only its window.
         plan.requests = if self.gauge.is_some() { 24 } else { 0 };
         plan.most = plan.least + 10.0 * pace.latency;
         plan.settle = plan.settle.max(SETTLE * pace.latency);
-        if load < from && self.frame.variable == super::question::Variable::Rate {
+        if load < from && self.frame.variable == Variable::Rate {
             plan.abort = Abort::Queue;
             plan.settle += pace.latency;
         }
@@ -228,7 +244,7 @@ impl Seeker for Peak {
                 self.phase = Phase::Doubling;
                 self.seen.clear();
                 let from = evidence.load().unwrap_or(self.frame.bounds.lowest);
-                self.measure_at(self.frame.first, from, &pace)
+                self.measure_at(self.first(&pace), from, &pace)
             }
             None => Next::unanswered(),
         }

@@ -191,7 +191,7 @@ impl Scale {
     /// any of these, even ticks.
     fn log_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log10);
-        let powers = |every: i32| (low.floor() as i32..=high.ceil() as i32).step_by(every as usize);
+        let powers = |every: i32| exponents([low, high], every);
         let marks = |factors: &[f64], every: i32| -> Vec<Tick> {
             let values = powers(every).flat_map(|power| {
                 let of_power = move |factor: &f64| factor * 10f64.powi(power);
@@ -223,9 +223,8 @@ impl Scale {
     /// Powers of two, or every so many of them; other marks where there are hardly any.
     fn doubled_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log2);
-        let every = |every: usize| -> Vec<Tick> {
-            let powers = (low.floor() as i32..=high.ceil() as i32).step_by(every);
-            let values = powers.map(|power| 2f64.powi(power));
+        let every = |every: i32| -> Vec<Tick> {
+            let values = exponents([low, high], every).map(|power| 2f64.powi(power));
             values
                 .filter(|value| self.holds(*value))
                 .map(|value| Tick {
@@ -275,6 +274,12 @@ impl Scale {
         };
         kept.into_iter().map(tick).collect()
     }
+}
+
+/// Whole numbers around two ends that are multiples of one.
+fn exponents([low, high]: [f64; 2], every: i32) -> impl Iterator<Item = i32> {
+    let all = low.floor() as i32..=high.ceil() as i32;
+    all.filter(move |exponent| exponent.rem_euclid(every) == 0)
 }
 
 /// With the sign of the value.
@@ -417,10 +422,7 @@ mod tests {
             doubled([0.9, 70.0], 9),
             ["1", "2", "4", "8", "16", "32", "64"]
         );
-        assert_eq!(
-            doubled([0.25, 4096.0], 6),
-            ["0.25", "2", "16", "128", "1024"]
-        );
+        assert_eq!(doubled([0.25, 4096.0], 6), ["1", "8", "64", "512", "4096"]);
         assert_eq!(doubled([110.0, 190.0], 6), ["120", "140", "160", "180"]);
     }
 

@@ -123,7 +123,8 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// A port that is taken, while nobody listens at it: connections are refused.
+/// A port that is bound, while nobody listens at it: connections are refused. Another program that reuses addresses can still
+/// take it.
 #[derive(Debug)]
 pub struct Reserved(Socket);
 

@@ -2,7 +2,7 @@
 
 use crestline_core::units::Nanos;
 use crestline_sim::model::{Counters, EngineRequest};
-use crestline_sim::profile::Profile;
+use crestline_sim::profile::{Overrides, Profile};
 use crestline_sim::virtual_time::{EventKind, Rejection, VirtualService};
 
 use crate::closed_loop::{Load, drive, run};
@@ -104,4 +104,72 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let bits = |seed| run(&noisy, seed, chats(8)).map(f64::to_bits);
     assert_eq!(bits(1), bits(1));
     assert_ne!(bits(1), bits(2));
+}
+
+/// Output tokens a second of gpu-small in another layout, under so many users.
+fn tokens_per_second(overrides: &Overrides, users: u64) -> f64 {
+    let profile = Profile::load("gpu-small").unwrap().with(overrides).unwrap();
+    let [tokens, ..] = run(&profile, 1, chats(users));
+    tokens
+}
+
+#[test]
+fn more_devices_give_more_tokens_and_never_in_proportion() {
+    let tensor = |size| Overrides {
+        tensor_parallel_size: Some(size),
+        ..Overrides::default()
+    };
+    for users in [1, 64] {
+        let rates = [1, 2, 4, 8].map(|size| tokens_per_second(&tensor(size), users));
+        for pair in rates.windows(2) {
+            assert!(pair[1] > 1.1 * pair[0], "{users} users: {rates:?}");
+            assert!(pair[1] < 2.0 * pair[0], "{users} users: {rates:?}");
+        }
+    }
+}
+
+#[test]
+fn stages_and_engines_help_many_users_and_not_one_alone() {
+    let usual = Overrides::default();
+    let pipeline = Overrides {
+        pipeline_parallel_size: Some(2),
+        ..usual
+    };
+    let engines = Overrides {
+        data_parallel_size: Some(2),
+        ..usual
+    };
+    let [one, staged, doubled] =
+        [usual, pipeline, engines].map(|layout| tokens_per_second(&layout, 1));
+    assert!(
+        staged < one,
+        "each token goes through both stages: {staged} {one}"
+    );
+    assert!((doubled / one - 1.0).abs() < 0.01, "{doubled} {one}");
+    let [one, staged, doubled] =
+        [usual, pipeline, engines].map(|layout| tokens_per_second(&layout, 256));
+    assert!(staged > 1.2 * one && staged < 2.0 * one, "{staged} {one}");
+    assert!(
+        doubled > staged && doubled < 2.1 * one,
+        "{doubled} {staged} {one}"
+    );
+}
+
+#[test]
+fn less_memory_preempts_earlier() {
+    let preemptions = |share| {
+        let overrides = Overrides {
+            gpu_memory_utilization: Some(share),
+            ..Overrides::default()
+        };
+        let profile = Profile::load("gpu-small")
+            .unwrap()
+            .with(&overrides)
+            .unwrap();
+        let mut service = VirtualService::new(&profile, 1);
+        drive(&mut service, chats(100));
+        service.counters().preemptions
+    };
+    assert_eq!(preemptions(0.9), 0);
+    assert!(preemptions(0.42) > 50);
 }

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Subcommand};
 pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
-use super::plan::OnError;
+use super::plan::{Naming, OnError};
 use super::plot::args::{ParetoArgs, PlotArgs};
 use startup::SweepStartupArgs;
 use workload::SweepWorkloadArgs;
@@ -172,6 +172,16 @@ impl CommandArgs {
 }
 
 impl RunArgs {
+    /// How the experiment is called.
+    pub(super) fn naming(&self) -> Naming<'_> {
+        Naming {
+            output_dir: &self.output_dir,
+            experiment_name: self.experiment_name.as_deref(),
+            resume: self.resume.as_deref(),
+            dry_run: self.dry_run,
+        }
+    }
+
     /// What becomes of the rest when something fails.
     pub(crate) fn on_error(&self) -> OnError {
         if self.continue_on_error {

@@ -65,18 +65,18 @@ impl Bench {
         command: Vec<String>,
         native: Native,
     ) -> Result<(Self, Option<&'static str>), Problem> {
-        let name = |word: &String| Path::new(word).file_name().map(|name| name.to_owned());
+        let name = |word: &String| Path::new(word).file_name().map(ToOwned::to_owned);
         let program = command.first().and_then(name).unwrap_or_default();
         let is_serve = command
             .get(1..WORDS)
             .is_some_and(|words| words == ["bench", "serve"]);
-        let (client, note) = if program == "crestline" && is_serve {
-            (Client::Own, None)
-        } else if program == "vllm" && is_serve && native == Native::Always {
+        let is_vllm = program == "vllm" && is_serve;
+        let is_own = program == "crestline" && is_serve;
+        let (client, note) = if is_own || is_vllm && native == Native::Always {
             (Client::Own, None)
         } else if program::find(&command[0]).is_some() {
             (Client::Program, None)
-        } else if program == "vllm" && is_serve {
+        } else if is_vllm {
             let note = "vllm is not installed: crestline itself runs the benchmarks";
             (Client::Own, Some(note))
         } else {
@@ -147,23 +147,6 @@ impl Bench {
         command
     }
 
-    /// The command of a run, whose records and result go into a folder.
-    pub(crate) fn command_of_run(&self, command: &[String], folder: &Path) -> Vec<String> {
-        let folder = folder.display().to_string();
-        let metrics = metrics(command);
-        let more = [
-            "--percentile-metrics",
-            &metrics,
-            "--save-result",
-            "--result-dir",
-            &folder,
-            "--result-filename",
-            RESULT,
-        ];
-        let own = command.iter().cloned();
-        own.chain(more.map(str::to_owned)).collect()
-    }
-
     /// Runs such a command.
     pub(crate) fn run(&self, run: &Run<'_>, stop: &Stop) -> Result<Ran, Problem> {
         fs::create_dir_all(run.folder).map_err(|error| {
@@ -176,10 +159,27 @@ impl Bench {
     }
 }
 
+/// The command of a run, whose records and result go into a folder.
+pub(crate) fn command_of_run(command: &[String], folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let metrics = metrics(command);
+    let more = [
+        "--percentile-metrics",
+        &metrics,
+        "--save-result",
+        "--result-dir",
+        &folder,
+        "--result-filename",
+        RESULT,
+    ];
+    let own = command.iter().cloned();
+    own.chain(more.map(str::to_owned)).collect()
+}
+
 /// One run.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
-    /// As [`Bench::command_of_run`] has it.
+    /// As [`command_of_run`] has it.
     pub(crate) command: &'a [String],
     /// For its records; not there yet, or empty.
     pub(crate) folder: &'a Path,

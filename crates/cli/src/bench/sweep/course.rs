@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crestline_load::engine::Stop;
 use serde_json::Value;
 
-use super::bench_command::{Ran, Run};
+use super::bench_command::{self, Ran, Run};
 use super::layout;
 use super::overview;
 use super::plan::{OnError, ServerCells, Sweep};
@@ -95,7 +95,7 @@ impl Task<'_> {
     /// The command that makes it.
     pub(crate) fn command_of_run(&self, sweep: &Sweep) -> Vec<String> {
         let records = layout::records(&sweep.experiment, self.folder, self.origin.number);
-        sweep.bench.command_of_run(self.command, &records)
+        bench_command::command_of_run(self.command, &records)
     }
 
     /// It is to be made, and what is there is not to be used; says so.
@@ -286,7 +286,7 @@ impl<'a> Course<'a> {
 }
 
 /// Two programs at work in one experiment would make the same runs.
-fn locked(experiment: &Path) -> Result<File, Problem> {
+pub(super) fn locked(experiment: &Path) -> Result<File, Problem> {
     let path = layout::lock(experiment);
     let failed = |error: &io::Error| {
         Problem::usage(format!("{}: cannot be locked", path.display())).because(error)

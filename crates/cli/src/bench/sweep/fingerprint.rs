@@ -18,13 +18,20 @@ use super::shown;
 pub(crate) const KEY: &str = "crestline_fingerprint";
 
 /// Flags of files that a benchmark takes its data from.
-const DATA: [&str; 2] = ["--dataset-path", "--dataset_path"];
+const DATA: [&str; 1] = ["--dataset-path"];
+/// Flags of files that a server takes its settings from: those of `crestline sim`, vLLM and TensorRT-LLM.
+const SETTINGS: [&str; 4] = [
+    "--profile",
+    "--config",
+    "--chat-template",
+    "--extra-llm-api-options",
+];
 
 /// What a run was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     client: Client,
-    parts: [Part; 5],
+    parts: [Part; 6],
 }
 
 /// One thing that makes a run what it is.
@@ -48,9 +55,10 @@ impl Fingerprint {
             parts: [
                 part("server", "server command", command(serve)),
                 part("program", "server program", program_file(&serve[0])),
+                part("settings", "settings file", named(serve, &SETTINGS)),
                 part("bench", "benchmark command", command(bench)),
                 part("client", "client", version),
-                part("data", "data file", data(bench)),
+                part("data", "data file", named(bench, &DATA)),
             ],
         }
     }
@@ -99,15 +107,21 @@ fn program_file(name: &str) -> String {
     }
 }
 
-fn data(words: &[String]) -> String {
-    let named = words.iter().enumerate().find_map(|(at, word)| {
+/// The files that some flags of a command name.
+fn named(words: &[String], flags: &[&str]) -> String {
+    let named = words.iter().enumerate().filter_map(|(at, word)| {
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (word.as_str(), words.get(at + 1).map(String::as_str)),
         };
-        DATA.contains(&flag).then_some(value).flatten()
+        let flag = flag.replace('_', "-");
+        flags.contains(&flag.as_str()).then_some(value).flatten()
     });
-    named.map_or_else(|| "none".to_owned(), |path| file(Path::new(path)))
+    let files: Vec<String> = named.map(|path| file(Path::new(path))).collect();
+    if files.is_empty() {
+        return "none".to_owned();
+    }
+    files.join("+")
 }
 
 fn file(path: &Path) -> String {
@@ -176,6 +190,21 @@ mod tests {
         fs::write(&path, "ab").unwrap();
         let why = of("s", &command).misfit(Some(&was)).unwrap();
         assert_eq!(why, "it was made with another data file");
+    }
+
+    #[test]
+    fn a_profile_of_the_server_that_has_changed_makes_another_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        fs::write(&path, "a").unwrap();
+        for flag in ["--profile ", "--config="] {
+            let command = format!("crestline sim {flag}{}", path.display());
+            let was = Value::String(of(&command, "b").to_string());
+            assert_eq!(of(&command, "b").misfit(Some(&was)), None);
+            fs::write(&path, format!("{was}b")).unwrap();
+            let why = of(&command, "b").misfit(Some(&was)).unwrap();
+            assert_eq!(why, "it was made with another settings file");
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::args::SweepServeArgs;
 use super::bench_command::{Bench, Output};
@@ -10,6 +13,7 @@ use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
+use super::shown;
 use super::virtual_server::{self, VirtualServer};
 use crate::console;
 use crate::moment;
@@ -88,76 +92,29 @@ struct Link {
 
 /// Translates the flags.
 pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
-    let serve_command = words("--serve-cmd", &args.commands.serve_cmd)?;
-    let (bench_program, note) = Bench::of(
+    let (bench, note) = Bench::of(
         words("--bench-cmd", &args.commands.bench_cmd)?,
         args.commands.native(),
     )?;
     if args.commands.virtual_time {
-        virtual_server::check_client(&bench_program)?;
+        virtual_server::check_client(&bench)?;
     }
-    let parameters = &args.parameters;
-    let serve = params::read("--serve-params", parameters.serve_params.as_deref())?;
-    let bench = params::read("--bench-params", parameters.bench_params.as_deref())?;
-    let links = links(&parameters.link_vars)?;
-    let aliases = aliases(&parameters.serve_alias)?;
-    let (experiment, is_resumed) = experiment(&Naming {
-        output_dir: &args.runs.output_dir,
-        experiment_name: args.runs.experiment_name.as_deref(),
-        resume: args.runs.resume.as_deref(),
-        dry_run: args.runs.dry_run,
-    })?;
-    let server = |combination: Combination| {
-        let command = overrides::applied(&serve_command, &combination, &aliases);
-        let simulated = virtual_server::of(&args.commands, &experiment, &combination, &command)?;
-        let linked = bench
-            .iter()
-            .filter(|bench| is_linked(&links, &combination, bench));
-        let cells = linked.map(|bench| {
-            let command = overrides::applied(&bench_program.command, bench, &[]);
-            Cell {
-                command: match &simulated {
-                    Some(simulated) => simulated.as_service_of(&command),
-                    None => command,
-                },
-                folder: layout::folder(&experiment, &combination, bench),
-                parameters: bench.clone(),
-            }
-        });
-        Ok(ServerCells {
-            cells: cells.collect(),
-            log: layout::log(&experiment, &combination),
-            command,
-            simulated,
-            parameters: combination,
-        })
-    };
-    let servers: Result<Vec<ServerCells>, Problem> = serve.into_iter().map(server).collect();
-    // A server on which nothing is run is not started.
-    let servers: Vec<_> = servers?
-        .into_iter()
-        .filter(|server| !server.cells.is_empty())
-        .collect();
-    if servers.is_empty() {
-        return Err(Problem::usage("--link-vars leaves no combination")
-            .hint("both files need the linked parameters, with values that are equal somewhere"));
-    }
-    let simulated = servers
-        .iter()
-        .filter_map(|server| server.simulated.as_ref());
+    let (experiment, is_resumed) = experiment(&args.runs.naming())?;
+    let servers = servers(args, &experiment, &bench)?;
+    let server = ServerSettings::of(&args.commands)?;
     let mut notes: Vec<String> = note.map(str::to_owned).into_iter().collect();
+    let simulated = servers.iter().filter_map(|cells| cells.simulated.as_ref());
     for note in simulated.flat_map(|simulated| &simulated.notes) {
         if !notes.contains(note) {
             notes.push(note.clone());
         }
     }
     let cells = servers.iter().flat_map(|server| &server.cells);
-    notes.extend(bench_program.check(cells.map(|cell| &cell.command[..]))?);
-    let server = ServerSettings::of(&args.commands)?;
+    notes.extend(bench.check(cells.map(|cell| &cell.command[..]))?);
     for cells in servers.iter().filter(|cells| cells.simulated.is_none()) {
         server.check(&cells.command)?;
     }
-    notes.extend(elsewhere(&servers, &server, &bench_program));
+    notes.extend(elsewhere(&servers, &server, &bench));
     let warmup = values::count("--warmup-num-prompts", args.runs.warmup_num_prompts)?;
     Ok(Sweep {
         experiment,
@@ -165,12 +122,64 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         servers,
         runs: values::positive("--num-runs", args.runs.num_runs)?.get(),
         warmup_prompts: (warmup > 0).then_some(warmup),
-        bench: bench_program,
+        bench,
         server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
         notes,
     })
+}
+
+/// All combinations, by server. A server on which nothing is run is left out.
+fn servers(
+    args: &SweepServeArgs,
+    experiment: &Path,
+    bench: &Bench,
+) -> Result<Vec<ServerCells>, Problem> {
+    let command = words("--serve-cmd", &args.commands.serve_cmd)?;
+    let parameters = &args.parameters;
+    let serve = combinations("--serve-params", parameters.serve_params.as_deref())?;
+    let benches = combinations("--bench-params", parameters.bench_params.as_deref())?;
+    let links = links(&parameters.link_vars)?;
+    let aliases = aliases(&parameters.serve_alias)?;
+    let mut servers = Vec::new();
+    for combination in serve {
+        let linked = benches
+            .iter()
+            .filter(|bench| is_linked(&links, &combination, bench));
+        let linked: Vec<&Combination> = linked.collect();
+        if linked.is_empty() {
+            continue;
+        }
+        let command = overrides::applied(&command, &combination, &aliases);
+        let simulated = virtual_server::of(&args.commands, experiment, &combination, &command)?;
+        let cells = linked.into_iter().map(|parameters| {
+            let command = overrides::applied(&bench.command, parameters, &[]);
+            Cell {
+                command: match &simulated {
+                    Some(simulated) => simulated.as_service_of(&command),
+                    None => command,
+                },
+                folder: layout::folder(experiment, &combination, parameters),
+                parameters: parameters.clone(),
+            }
+        });
+        servers.push(ServerCells {
+            cells: cells.collect(),
+            log: layout::log(experiment, &combination),
+            command,
+            simulated,
+            parameters: combination,
+        });
+    }
+    if servers.is_empty() {
+        return Err(Problem::usage("--link-vars leaves no combination")
+            .hint("both files need the linked parameters, with values that are equal somewhere"));
+    }
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    apart(cells.map(|cell| &*cell.folder))?;
+    apart(servers.iter().map(|server| &*server.log))?;
+    Ok(servers)
 }
 
 /// A benchmark that asks another port than its server's measures something else, unless requests are passed on.
@@ -199,6 +208,41 @@ pub(super) fn words(flag: &str, command: &str) -> Result<Vec<String>, Problem> {
     Ok(words)
 }
 
+/// Reads a parameter file. What stands in it stands in names of folders and in results, so that secrets are refused.
+pub(super) fn combinations(flag: &str, path: Option<&Path>) -> Result<Vec<Combination>, Problem> {
+    let all = params::read(flag, path)?;
+    let has_secret = |key: &str, value: &Value| {
+        let fields = [(key.to_owned(), value.clone())];
+        let words = overrides::applied(&[], &Combination(fields.into_iter().collect()), &[]);
+        shown::masked(&words) != words
+    };
+    let secret = all
+        .iter()
+        .flat_map(Combination::parameters)
+        .find(|(key, value)| has_secret(key, value));
+    if let Some((key, _)) = secret {
+        return Err(Problem::usage(format!(
+            "{flag}: the secret in {key} would stand in names of folders and in results"
+        ))
+        .hint("write it into the command, where it is masked, or into the environment"));
+    }
+    Ok(all)
+}
+
+/// Refuses combinations with the same place: each would put aside what the other has measured.
+pub(super) fn apart<'a>(places: impl IntoIterator<Item = &'a Path>) -> Result<(), Problem> {
+    let mut known = HashSet::new();
+    let same = places.into_iter().find(|place| !known.insert(*place));
+    same.map_or(Ok(()), |place| {
+        Err(Problem::usage(format!(
+            "two combinations have the same place for results: {}",
+            place.display()
+        ))
+        .cause("`/` is `_` in names of folders, and `..` is `__`")
+        .hint("give one of them a name of its own, as in {\"_benchmark_name\": \"b\", …}"))
+    })
+}
+
 fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), Problem> {
     let pair = text
         .split_once('=')
@@ -225,8 +269,14 @@ fn links(text: &str) -> Result<Vec<Link>, Problem> {
 fn is_linked(links: &[Link], serve: &Combination, bench: &Combination) -> bool {
     links.iter().all(|link| {
         let values = (serve.0.get(&link.serve), bench.0.get(&link.bench));
-        matches!(values, (Some(one), Some(other)) if one == other)
+        matches!(values, (Some(one), Some(other)) if is_equal(one, other))
     })
+}
+
+/// As Python compares: 8 and 8.0 are equal.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_f64().zip(other.as_f64());
+    one == other || numbers.is_some_and(|(one, other)| one.total_cmp(&other).is_eq())
 }
 
 /// Reads `--serve-alias`.

@@ -80,7 +80,9 @@ fn figure(
     let kept = records.iter().filter(|record| settings.keeps(record));
     let mut kept: Vec<Record> = kept.map(|record| (*record).clone()).collect();
     for bin in &settings.bins {
-        kept.iter_mut().for_each(|record| bin.apply(record));
+        for record in &mut kept {
+            bin.apply(record);
+        }
     }
     let chart = Chart::of(settings, group, &kept);
     let [rows, columns] = chart.as_ref().map_or([0, 0], |chart| chart.grid);
@@ -120,7 +122,7 @@ fn show(settings: &Settings, it: Curves, files: &[std::path::PathBuf]) -> Result
         let narrow = Curves {
             columns: 1,
             part_inches: PREVIEW_INCHES,
-            parts: it.parts.into_iter().filter(Option::is_some).collect(),
+            parts: it.parts.into_iter().flatten().map(Some).collect(),
             ..it
         };
         console::say(&curves(&narrow).text());

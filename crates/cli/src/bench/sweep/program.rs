@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::bench_command::{Output, Ran, Run, measured};
 use super::follow::Follower;
 use super::kept::{self, Done};
+use super::shown::Redaction;
 use crate::problem::Problem;
 
 /// What a program printed, in the folder of its records.
@@ -34,14 +35,18 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 /// Runs a benchmark that writes its result into a file.
 pub(super) fn run(run: &Run<'_>, result: &Path, stop: &Stop) -> Result<Ran, Problem> {
     let log = run.folder.join(LOG);
-    let shown =
-        (run.output == Output::Shown).then(|| Follower::start(log.clone(), 0, str::to_owned));
+    let redaction = Redaction::of(run.command);
+    let shown = (run.output == Output::Shown).then(|| {
+        let redaction = redaction.clone();
+        Follower::start(log.clone(), 0, move |line| redaction.redacted(line))
+    });
     let done = kept::run(run.command, &log, stop)?;
     drop(shown);
     match done {
         Done::Interrupted => return Ok(Ran::Interrupted),
         Done::Ended(Ending::Code(0), _) => {}
         Done::Ended(ending, printed) => {
+            let printed = redaction.redacted(&printed);
             return Err(Problem::failed(format!("the benchmark ended {ending}")).cause(printed));
         }
     }

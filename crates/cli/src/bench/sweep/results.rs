@@ -2,7 +2,6 @@
 //!
 //! A file is there as a whole or not at all. Measures nothing.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::fingerprint::{self, Fingerprint};
+use super::layout;
 use super::params::Combination;
 use super::table_csv;
 use crate::problem::Problem;
@@ -149,26 +149,27 @@ pub(crate) fn write_table(path: &Path, runs: &[Value]) -> Result<(), Problem> {
 
 /// Writes a file beside its place and puts it there when it is whole.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let beside = beside(path);
     let written = || -> io::Result<()> {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        let beside = beside(path);
         let mut file = fs::File::create(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)
     };
     written().map_err(|error| {
+        // What is written of it is of no use, and takes room that may be short.
+        drop(fs::remove_file(&beside));
         Problem::failed(format!("{}: cannot be written", path.display()))
             .because(&error)
             .hint("make room or permit it, and go on with --resume")
     })
 }
 
+/// A short name, since that of the file itself may be the longest that there is.
 fn beside(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".part");
-    path.with_file_name(name)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{:016x}.part", layout::fnv(&name)))
 }
 
 /// Puts something that is there out of the way: behind its name comes a number that is not taken.
@@ -189,4 +190,29 @@ pub(crate) fn put_aside(path: &Path, folder: &Path) -> Result<PathBuf, Problem> 
     moved().map_err(|error| {
         Problem::failed(format!("{}: cannot be put aside", path.display())).because(&error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_have_the_longest_name_that_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let serve = Map::from_iter([("a".to_owned(), "x".repeat(300).into())]);
+        let path = layout::server_failure(folder.path(), &Combination(serve));
+        assert_eq!(path.file_name().unwrap().len(), 255);
+        write(&path, &json!(1)).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(json!(1)));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_file_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run=0.json");
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        assert!(write(&path, &json!(1)).is_err());
+        let names = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 1, "only what was there");
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::args::startup::{SweepStartupArgs, Unknown};
 use super::bench_command::{Client, Output};
+use super::course;
 use super::fingerprint::Fingerprint;
 use super::follow::Follower;
 use super::kept::{self, Done};
@@ -21,7 +22,7 @@ use super::params::{self, Combination};
 use super::plan::{self, Naming};
 use super::program;
 use super::results::{self, Found, Origin};
-use super::shown;
+use super::shown::{self, Redaction};
 use crate::bench::args::{BenchCommand, StartupArgs};
 use crate::bench::startup;
 use crate::command::{Cli, Parsed, Sub, parse};
@@ -48,6 +49,12 @@ pub(super) fn run(args: &SweepStartupArgs) -> Result<Exit, Problem> {
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
+    fs::create_dir_all(&sweep.experiment).map_err(|error| {
+        Problem::usage(format!("{}: cannot be made", sweep.experiment.display()))
+            .because(&error)
+            .hint("choose another --output-dir")
+    })?;
+    let _lock = course::locked(&sweep.experiment)?;
     let done = sweep
         .cells
         .iter()
@@ -108,8 +115,8 @@ impl Sweep {
     fn of(args: &SweepStartupArgs) -> Result<Self, Problem> {
         let base = plan::words("--startup-cmd", &args.startup_cmd)?;
         let client = client(&base)?;
-        let serve = params::read("--serve-params", args.parameters.serve.as_deref())?;
-        let startup = params::read("--startup-params", args.parameters.startup.as_deref())?;
+        let serve = plan::combinations("--serve-params", args.parameters.serve.as_deref())?;
+        let startup = plan::combinations("--startup-params", args.parameters.startup.as_deref())?;
         let startup = match client {
             Client::Own => known_only(startup, args.parameters.unknown())?,
             Client::Program => startup,
@@ -146,6 +153,7 @@ impl Sweep {
                 });
             }
         }
+        plan::apart(cells.iter().map(|cell| &*cell.folder))?;
         Ok(Self {
             experiment,
             client,
@@ -249,14 +257,18 @@ impl Sweep {
             }
             Client::Program => {
                 let command = with_output(&cell.command, &result);
-                let shown = (self.output == Output::Shown)
-                    .then(|| Follower::start(log.clone(), 0, str::to_owned));
+                let redaction = Redaction::of(&command);
+                let shown = (self.output == Output::Shown).then(|| {
+                    let redaction = redaction.clone();
+                    Follower::start(log.clone(), 0, move |line| redaction.redacted(line))
+                });
                 let done = kept::run(&command, &log, stop)?;
                 drop(shown);
                 match done {
                     Done::Interrupted => Ok(None),
                     Done::Ended(Ending::Code(0), _) => read(&result).map(Some),
                     Done::Ended(ending, printed) => {
+                        let printed = redaction.redacted(&printed);
                         Err(Problem::failed(format!("the benchmark ended {ending}")).cause(printed))
                     }
                 }

@@ -61,7 +61,7 @@ impl VirtualServer {
         parameters: &Combination,
         command: &[String],
     ) -> Result<Self, Problem> {
-        let engine = sim::engine(simulator(command)?)?;
+        let engine = sim::engine(&simulator(command)?)?;
         let note = |flag: &&str| {
             let why = match *flag {
                 "--seed" => "what is drawn has the --seed of the benchmark",

@@ -28,6 +28,8 @@ use crate::values;
 const CAP: &str = "max_concurrency";
 /// Prompts of a benchmark that does not say how many.
 const PROMPTS: u32 = 1000;
+/// Prompts from which their number is worth a thought.
+const LONG: u32 = 300;
 
 /// Runs the command until it is done or interrupted.
 pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
@@ -43,6 +45,9 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let mut course = Course::begin(&sweep)?;
+    if let Some(note) = long_serial(range, &servers) {
+        console::tell(&format!("note: {note}"));
+    }
     let done = servers
         .iter()
         .try_for_each(|server| server.run(&mut course));
@@ -50,6 +55,20 @@ pub(super) fn run(args: &SweepWorkloadArgs) -> Result<Exit, Problem> {
     let exit = course.finish(done);
     written?;
     exit
+}
+
+/// What the user should know of the lightest load, where it takes long.
+fn long_serial(range: Range, servers: &[ServerRange<'_>]) -> Option<String> {
+    let cells = servers.iter().flat_map(|server| &server.cells);
+    let prompts = cells.map(|cell| cell.prompts).max()?;
+    let is_long = range.variable == Variable::RequestRate && prompts >= LONG;
+    is_long.then(|| {
+        format!(
+            "the lightest load sends {prompts} requests at 1 a second, which takes {} minutes at least; \
+             --num-prompts in --bench-cmd says how many there are",
+            prompts / 60
+        )
+    })
 }
 
 /// Writes and shows what is there of all loads, whichever command made it.
@@ -153,8 +172,8 @@ impl<'a> CellRange<'a> {
     ) -> Result<Self, Problem> {
         let prompts = prompts(&cell.command)?;
         let end = |load: u32| {
-            let parameters = with(&cell.parameters, CAP, load.into());
-            point(sweep, server, range, &parameters, load.into())
+            let place = (sweep, server, cell);
+            point(place, range.variable, Some(load), load.into())
         };
         let (serial, batch) = (end(1), end(prompts));
         let ends = [&serial, &batch].map(|end| end.command.as_slice());
@@ -184,8 +203,8 @@ impl<'a> CellRange<'a> {
         };
         let values = points::between(variable, spacing, Ends { serial, batch }, count);
         let cells = values.into_iter().map(|load| {
-            let value = points::value(load);
-            point(sweep, self.server, self.range, &self.cell.parameters, value)
+            let place = (sweep, self.server, self.cell);
+            point(place, variable, None, points::value(load))
         });
         // Where a benchmark has a name of its own, an end may be called like a load between.
         let is_new =
@@ -332,25 +351,23 @@ fn shown_all(sweep: &Sweep, servers: &[ServerRange<'_>]) -> Result<String, Probl
     Ok(lines.join("\n"))
 }
 
-/// A benchmark at one load. `parameters` are those that its folder is called by.
+/// A benchmark at one load, with a limit of requests in flight where it has one of its own.
 fn point(
-    sweep: &Sweep,
-    server: &ServerCells,
-    range: &Range,
-    parameters: &Combination,
+    (sweep, server, cell): (&Sweep, &ServerCells, &Cell),
+    variable: Variable,
+    cap: Option<u32>,
     load: Value,
 ) -> Cell {
-    let key = range.variable.key();
-    let load_name = format!("{key}={}", python::str(&load));
-    let folder = layout::workload(
-        &sweep.experiment,
-        &server.parameters,
-        parameters,
-        &load_name,
-    );
-    let parameters = with(parameters, key, load);
+    let key = variable.key();
+    let named = match cap {
+        Some(cap) => with(&cell.parameters, CAP, cap.into()),
+        None => cell.parameters.clone(),
+    };
+    let name = format!("{key}={}", python::str(&load));
+    let folder = layout::workload(&sweep.experiment, &server.parameters, &named, &name);
+    let parameters = with(&named, key, load);
     Cell {
-        command: overrides::applied(&sweep.bench.command, &parameters, &[]),
+        command: overrides::applied(&cell.command, &parameters, &[]),
         folder,
         parameters,
     }
@@ -367,14 +384,14 @@ fn with(parameters: &Combination, key: &str, value: Value) -> Combination {
 
 /// How many prompts a benchmark sends.
 fn prompts(command: &[String]) -> Result<u32, Problem> {
-    let typed = command.iter().enumerate().filter_map(|(at, word)| {
+    let typed = command.iter().enumerate().rev().find_map(|(at, word)| {
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (word.as_str(), command.get(at + 1).map(String::as_str)),
         };
         (flag.replace('_', "-") == "--num-prompts").then_some(value)?
     });
-    let Some(typed) = typed.last() else {
+    let Some(typed) = typed else {
         return Ok(PROMPTS);
     };
     match typed.parse() {

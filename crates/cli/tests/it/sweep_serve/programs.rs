@@ -112,13 +112,13 @@ fn runs_of_vllm_s_own_sweep_are_used_where_vllm_measures() {
     assert_eq!(ran.out.matches("[SKIPPED BENCHMARK]").count(), 4);
     assert!(!sweep.place.path("calls").exists());
     let table = fs::read_to_string(sweep.place.path("results/e/summary.csv")).unwrap();
-    expect![[r#"
+    expect![[r"
         ,completed,duration,label,run_number,_benchmark_name,max_num_seqs,random_input_len,max_concurrency
         0,5,0.1,,0,few,2,16,1
         1,5,0.1,,0,few,2,16,4
         2,5,0.1,,0,,8,16,1
         3,5,0.1,,0,,8,16,4
-    "#]].assert_eq(&table);
+    "]].assert_eq(&table);
     // crestline's own figures are not put beside those of another client.
     sweep
         .bench
@@ -126,4 +126,29 @@ fn runs_of_vllm_s_own_sweep_are_used_where_vllm_measures() {
     let ran = sweep.run("--resume e --num-runs 1 --bench-native");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.err.matches("another tool measured it").count(), 4);
+}
+
+#[test]
+fn keys_that_a_program_prints_are_not_passed_on() {
+    let mut sweep = Sweep::new();
+    program(&sweep.place, "bench.sh", "cat args; exit 3");
+    fs::write(
+        sweep.place.path("args"),
+        "{'Authorization': 'hidden-1'} hidden-2",
+    )
+    .unwrap();
+    sweep.bench = "./bench.sh --header Authorization=hidden-1 --api-key hidden-2".to_owned();
+    let ran = sweep.run("-e e --num-runs 1 --show-stdout");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let shown = "{'Authorization': '***'} ***";
+    assert!(
+        ran.out.contains(shown) && ran.err.contains(shown),
+        "{ran:?}"
+    );
+    let failure = fs::read_to_string(sweep.place.path(
+        "results/e/SERVE--few-BENCH--random_input_len=16-max_concurrency=1/run=0.failure.json",
+    ));
+    for text in [ran.out, ran.err, failure.unwrap()] {
+        assert!(!text.contains("hidden"), "{text}");
+    }
 }

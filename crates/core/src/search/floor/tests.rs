@@ -36,6 +36,22 @@ fn a_throughput_above_the_best_is_infeasible() {
 }
 
 #[test]
+fn a_throughput_that_low_rates_do_not_offer_is_reached_at_higher_ones() {
+    // 80 requests at a time, of 0.4 s each.
+    let service = Service {
+        slots: 80,
+        ..Service::of_gaps(20, |_, draws| 0.02 * (0.05 * draws.normal()).exp())
+    };
+    for seed in 0..8 {
+        let mut question = question(Variable::Rate, r#"[{"rps":">=50"}]"#);
+        question.bounds.highest = 180.0;
+        let answer = course(&question, &service, seed).answers[0].clone();
+        let load = answer.load.unwrap_or_default();
+        assert!(load >= 50.0, "seed {seed}: {answer:?}");
+    }
+}
+
+#[test]
 fn one_that_every_load_reaches_has_no_far_end() {
     let mut question = question(Variable::Users, r#"[{"rps":">=2"}]"#);
     question.bounds.highest = 200.0;

@@ -28,16 +28,36 @@ pub(crate) struct PlotArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlotDataArgs {
     /// A figure for each combination of values of these, with commas.
-    #[arg(long, value_name = "KEYS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) fig_by: String,
     /// A row of panels for each combination of values of these.
-    #[arg(long, value_name = "KEYS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) row_by: String,
     /// A column of panels for each combination of values of these.
-    #[arg(long, value_name = "KEYS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) col_by: String,
     /// A curve for each combination of values of these: colour, dashes, width.
-    #[arg(long, value_name = "KEYS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "KEYS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) curve_by: String,
     /// The lower axis.
     #[arg(long, value_name = "KEY", default_value = "total_token_throughput")]
@@ -46,10 +66,20 @@ pub(crate) struct PlotDataArgs {
     #[arg(long, value_name = "KEY", default_value = "median_ttft_ms")]
     pub(crate) var_y: String,
     /// Only runs for which this holds: `max_concurrency<=64,tp==2`.
-    #[arg(long, value_name = "CONDITIONS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "CONDITIONS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) filter_by: String,
     /// Values rounded down to multiples: `request_throughput%5`.
-    #[arg(long, value_name = "BINS", default_value = "")]
+    #[arg(
+        long,
+        value_name = "BINS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) bin_by: String,
     /// Draw the limits of this file of criteria: `[{"p99_ttft_ms": "<=200"}]`.
     #[arg(long, value_name = "FILE")]
@@ -80,7 +110,12 @@ pub(crate) struct PlotFigureArgs {
     #[arg(long, value_name = "NAME", default_value = "FIGURE")]
     pub(crate) fig_name: String,
     /// Folder of the files, in that of the experiment.
-    #[arg(long, value_name = "FOLDER", default_value = "")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) fig_dir: String,
 }
 
@@ -127,10 +162,10 @@ pub(crate) struct ParetoArgs {
     /// Folder of the experiment.
     #[arg(value_name = "EXPERIMENT_DIR")]
     pub(crate) experiment: PathBuf,
-    /// Key of the number of users [default: max_concurrency].
+    /// Key of the number of users; `max_concurrency` where it is not given.
     #[arg(long, value_name = "KEY")]
     pub(crate) user_count_var: Option<String>,
-    /// Key of the number of GPUs [default: num_gpus or gpu_count, else the product of the parallel sizes].
+    /// Key of the number of GPUs; where it is not given `num_gpus` or `gpu_count`, else the product of the parallel sizes.
     #[arg(long, value_name = "KEY")]
     pub(crate) gpu_count_var: Option<String>,
     /// What stands at the points of the frontier, with commas.

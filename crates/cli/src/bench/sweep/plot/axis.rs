@@ -67,8 +67,8 @@ pub(super) fn lower(key: &str, kind: Kind, places: &Places, values: &[f64]) -> C
     let names = match places {
         Places::Numbers => Vec::new(),
         Places::Names(names) => {
-            let placed = names.iter().enumerate();
-            placed
+            let in_order = names.iter().enumerate();
+            in_order
                 .map(|(place, name)| (place as f64, name.clone()))
                 .collect()
         }

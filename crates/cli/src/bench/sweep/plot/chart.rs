@@ -138,6 +138,7 @@ fn usable(settings: &Settings, all: &[Record]) -> (Vec<Record>, Vec<String>) {
     let warnings = left.into_iter().map(|(why, count, first)| {
         let others = match count {
             1 => String::new(),
+            2 => ", and so is another".to_owned(),
             _ => format!(", and so are {} others", count - 1),
         };
         format!(
@@ -244,3 +245,6 @@ fn signs(parts: &[Option<CurvePart>]) -> KeyGroup {
         entries: there.map(|(_, entry)| entry).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,7 +139,7 @@ impl Filter {
             Some((value, target)) => {
                 value.total_cmp(&target).is_eq() || (value - target).abs() <= 0.0
             }
-            None => python::str(value) == self.target || value.to_string() == self.target,
+            None => [python::str(value), value.to_string()].contains(&self.target),
         }
     }
 }
@@ -242,7 +242,7 @@ mod tests {
         assert!(refused("max_concurrency").contains("it compares nothing"));
         assert!(refused("==5").contains("there is no key"));
         assert!(refused("max_concurrency<x").contains("its value is no number"));
-        assert!(refused("max_concurency<5").contains("did you mean max_concurrency?"));
+        assert!(refused("max_concurrncy<5").contains("did you mean max_concurrency?"));
     }
 
     #[test]
@@ -266,6 +266,14 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_condition_and_its_opposite_part_all_runs(value in -9..9_i32, target in -9..9_i32) {
+            let holds = |sign: &str| kept(&format!("a{sign}{target}"), &json!(value));
+            prop_assert!(holds("==") != holds("!="));
+            prop_assert!(holds("<=") != holds(">") && holds("<") != holds(">="));
+            prop_assert_eq!(holds("<="), holds("<") || holds("=="));
+        }
 
         #[test]
         fn a_rounded_value_is_below_and_within_a_size(value in -1e6..1e6_f64, size in 0.001..1e3_f64) {

@@ -90,9 +90,8 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>, warnings: &mut Vec<String>) {
 /// Adds the runs of a file; says why where there are none.
 fn add(file: &Path, found: &mut Found) -> Result<(), String> {
     let text = fs::read(file).map_err(|error| error.to_string())?;
-    let runs = match parse(&text)? {
-        Value::Array(runs) => runs,
-        _ => return Err("it holds no list of runs".to_owned()),
+    let Value::Array(runs) = parse(&text)? else {
+        return Err("it holds no list of runs".to_owned());
     };
     if runs.is_empty() {
         return Err("its list of runs is empty".to_owned());

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crestline_core::search::{Answer, Outcome, Variable};
-use crestline_report::number::significant;
+use crestline_report::number::{counted, significant};
 use crestline_report::search_tables::{ends, is_answered, load_name, load_text};
 use crestline_report::table::{Align, Style, Table};
 use serde_json::{Map, Value, json};
@@ -120,10 +120,7 @@ pub(crate) fn ranked(all: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
     for found in all {
         let same = |other: &&Found| other.bench == found.bench && other.sla == found.sla;
-        match groups
-            .iter_mut()
-            .find(|group| group.iter().all(|one| same(one)))
-        {
+        match groups.iter_mut().find(|group| group.iter().all(same)) {
             Some(group) => group.push(found),
             None => groups.push(vec![found]),
         }
@@ -228,7 +225,7 @@ fn best_per_gpu(group: &[&Found]) -> String {
             "Most tokens per GPU: {} ({} tok/s on each of {})\n",
             best.configuration(),
             significant(best.per_gpu().unwrap_or(0.0), 4),
-            best.gpus
+            counted(best.gpus, "GPU")
         ),
         _ => String::new(),
     }
@@ -275,3 +272,6 @@ pub(crate) fn conclusion(found: &Found, sla: &SlaSweep) -> String {
     }
     format!("Maximum {name} for SLA: {load}. ({})", facts.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

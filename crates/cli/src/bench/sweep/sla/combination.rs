@@ -5,13 +5,13 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crestline_core::search::{Answer, Question, Search};
+use crestline_core::search::{Answer, Budget, Question, Search};
 use crestline_core::units::Nanos;
 use crestline_experiment::search::Watch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::bench_command::Client;
+use super::super::bench_command::{Client, command_of_run};
 use super::super::course::{Course, Halt, Kind, Task, remove};
 use super::super::fingerprint::Fingerprint;
 use super::super::layout;
@@ -508,16 +508,20 @@ impl Session {
         let folder = layout::beside(&sla.sweep.experiment, "searches", &cell.folder);
         let command = sla.with_percentiles(&cell.command);
         Ok(Self {
-            search: CrestSearch::prepare(&bench.command_of_run(&command, &folder), sla, folder)?,
+            search: CrestSearch::prepare(&command_of_run(&command, &folder), sla, folder)?,
             fingerprint: Fingerprint::of(&server.command, &command, bench.client),
         })
     }
 
-    /// What it is made of.
+    /// What it is made of; what it may spend can be raised.
     fn identity(&self) -> Value {
+        let question = Question {
+            budget: Budget::default(),
+            ..self.search.question().clone()
+        };
         json!({
             "fingerprint": self.fingerprint.to_string(),
-            "question": self.search.question(),
+            "question": question,
         })
     }
 

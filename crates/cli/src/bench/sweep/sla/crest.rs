@@ -9,10 +9,12 @@ use crestline_core::search::{Question, Variable};
 use crestline_core::sla::Slo;
 use crestline_experiment::event::Event;
 use crestline_experiment::plan::{Method, Resume, SearchPlan};
+use crestline_experiment::run::DATABASE;
 use crestline_experiment::search::journal::JOURNAL;
 use crestline_experiment::search::outcome::SearchOutcome;
 use crestline_experiment::search::{Watch as SearchWatch, run_watched};
 use crestline_load::engine::Stop;
+use crestline_store::runs::RunReader;
 
 use super::super::super::args::ServeArgs;
 use super::super::super::plan::{self as bench_plan, Surroundings, Translation};
@@ -25,6 +27,9 @@ use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
 use crate::values;
+
+/// Letters of a failure that are shown.
+const FAILURE_LETTERS: usize = 300;
 
 /// A search that can be run as soon as its server answers.
 #[derive(Debug, Clone)]
@@ -104,15 +109,36 @@ impl CrestSearch {
                 Resume::No
             },
         });
-        let mut show = Show::new(&translation, args.load.disable_tqdm);
+        let mut show = Show::new(&translation, &args);
         let plan = &translation.plan;
         let outcome = run_watched(plan, stop, &mut |event| show.see(event), watch);
         show.end();
         let outcome = outcome.map_err(|error| problems::problem(&error, show.stage, &FLAGS))?;
+        let spent = &outcome.spent;
+        if !outcome.interrupted && spent.requests > 0 && spent.failed == spent.requests {
+            return Err(self.unanswered());
+        }
         Ok(Searched {
             translation,
             outcome,
         })
+    }
+
+    /// A service that never answered has not been measured.
+    fn unanswered(&self) -> Problem {
+        let problem = Problem::failed("no request was answered");
+        let reader = RunReader::open(&self.folder.join(DATABASE));
+        let failure = reader.ok().and_then(|reader| {
+            let mut records = reader.records().filter_map(Result::ok);
+            records.find_map(|record| record.failure)
+        });
+        match failure {
+            Some(failure) => {
+                let text = console::brief(&failure.text, FAILURE_LETTERS);
+                problem.cause(format!("{}: {text}", failure.kind.name()))
+            }
+            None => problem,
+        }
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -205,7 +231,7 @@ struct Show {
 }
 
 impl Show {
-    fn new(translation: &Translation, is_quiet: bool) -> Self {
+    fn new(translation: &Translation, args: &ServeArgs) -> Self {
         let screen = if console::is_watched() {
             Screen::Terminal
         } else {
@@ -213,7 +239,7 @@ impl Show {
         };
         Self {
             watch: Watch::new(screen, Answers::of(&translation.plan.generation)),
-            is_quiet,
+            is_quiet: args.load.disable_tqdm,
             stage: Stage::SetUp,
         }
     }

@@ -319,5 +319,12 @@ fn candidates() -> Vec<String> {
         .collect()
 }
 
+/// An SLA as a file would have it.
+#[cfg(test)]
+pub(crate) fn of_test(value: &Value) -> Sla {
+    let fields = value.as_object().expect("an object").clone();
+    Sla::of(&Combination(fields), Keys::Judged).expect("a sound SLA")
+}
+
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ fn document(
 /// The report of a run at this load.
 fn report(report: &ReportPlan, variable: Variable, load: &LoadRecords) -> ReportPlan {
     let mut report = report.clone();
-    report.num_prompts = load.records.len() as i64;
+    report.num_prompts = i64::try_from(load.records.len()).unwrap_or(i64::MAX);
     match variable {
         Variable::Rate => report.request_rate = load.load,
         Variable::Users => report.max_concurrency = Some(load.load as i64),
@@ -131,4 +131,35 @@ pub(crate) fn number(load: f64) -> Value {
 /// The same in names of folders.
 pub(crate) fn text(load: f64) -> String {
     python::str(&number(load))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn throughput_at_a_load_lies_between_those_of_its_neighbours() {
+        let documents = [(10.0, 100.0), (20.0, 150.0)].map(|(load, tokens)| LoadDocument {
+            load,
+            document: Map::from_iter([("output_throughput".to_owned(), json!(tokens))]),
+        });
+        let check = |load: f64, expected: f64| {
+            let found = tokens_at(&documents, load).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{load}: {found}");
+        };
+        check(5.0, 50.0);
+        check(10.0, 100.0);
+        check(16.0, 130.0);
+        check(40.0, 150.0);
+        assert_eq!(tokens_at(&[], 1.0), None);
+    }
+
+    #[test]
+    fn whole_loads_have_no_point() {
+        assert_eq!(text(8.0), "8");
+        assert_eq!(text(0.5), "0.5");
+        assert_eq!(number(8192.0), json!(8192));
+    }
 }

@@ -12,7 +12,7 @@ use super::super::bench_command::Client;
 use super::super::overrides::{self, Alias};
 use super::super::params::Combination;
 use super::super::plan::{self, Sweep};
-use super::criteria::{self, Keys, Sla};
+use super::criteria::{self, Condition, Keys, Sla};
 use crate::problem::Problem;
 use crate::search_flags;
 
@@ -25,6 +25,8 @@ const FIRST: f64 = 1.0;
 /// The parameter that says which percentiles are in a result, and what it is without.
 const PERCENTILES: &str = "metric_percentiles";
 const DEFAULT_PERCENTILES: &str = "99";
+/// Runs of each load, where that is not said.
+const DEFAULT_RUNS: i64 = 3;
 /// The parameter that puts single requests into a result.
 const DETAILS: &str = "save_detailed";
 
@@ -81,6 +83,9 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         }
         method => method,
     };
+    if method != Method::Pchip {
+        notes.extend(idle(args, &sweep));
+    }
     let keys = match typed.sla_search {
         SlaSearch::Crest => Keys::Judged,
         SlaSearch::Pchip => Keys::Known,
@@ -145,15 +150,53 @@ fn of_program(
 fn notes(args: &SweepSlaArgs, sweep: &Sweep) -> Vec<String> {
     let mut notes = Vec::new();
     let name = args.sla.sla_variable.name();
-    let asks = |command: &[String]| value_of(command, name).is_some();
-    let mut cells = sweep.servers.iter().flat_map(|server| &server.cells);
-    if cells.any(|cell| asks(&cell.command)) {
+    let asks = |key: &str| {
+        let mut cells = sweep.servers.iter().flat_map(|server| &server.cells);
+        cells.any(|cell| value_of(&cell.command, key).is_some())
+    };
+    if asks(name) {
         notes.push(format!(
             "the --{} of --bench-cmd gives way to the loads that are tried",
             name.replace('_', "-")
         ));
     }
     notes
+}
+
+/// What a search that chooses its own runs has no use for.
+fn idle(args: &SweepSlaArgs, sweep: &Sweep) -> Vec<String> {
+    let runs = &args.serve.runs;
+    let is_own = sweep.bench.client == Client::Own;
+    let asks = |key: &str| {
+        let mut cells = sweep.servers.iter().flat_map(|server| &server.cells);
+        cells.any(|cell| value_of(&cell.command, key).is_some())
+    };
+    [
+        (
+            "--num-runs",
+            runs.num_runs != DEFAULT_RUNS,
+            "it measures near the answer until that is sure",
+        ),
+        (
+            "--warmup-num-prompts",
+            runs.warmup_num_prompts > 0,
+            "it warms up by itself",
+        ),
+        (
+            "the --num-prompts of --bench-cmd",
+            is_own && asks("num_prompts"),
+            "it chooses how many requests it sends; --sla-budget limits them",
+        ),
+        (
+            "the --num-warmups of --bench-cmd",
+            asks("num_warmups"),
+            "it warms up by itself",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, is_typed, _)| *is_typed)
+    .map(|(flag, _, why)| format!("{flag} has no effect in --sla-search crest: {why}"))
+    .collect()
 }
 
 /// The value that a command gives a parameter, the last one.
@@ -163,14 +206,12 @@ pub(super) fn value_of<'a>(command: &'a [String], key: &str) -> Option<&'a str> 
         let name = word.strip_prefix("--");
         name.is_some_and(|name| name.replace('_', "-") == key)
     };
-    let words = command.iter().enumerate().rev();
-    words
-        .filter_map(|(place, word)| match word.split_once('=') {
-            Some((flag, value)) if is_flag(flag) => Some(value),
-            None if is_flag(word) => command.get(place + 1).map(String::as_str),
-            _ => None,
-        })
-        .next()
+    let mut words = command.iter().enumerate().rev();
+    words.find_map(|(place, word)| match word.split_once('=') {
+        Some((flag, value)) if is_flag(flag) => Some(value),
+        None if is_flag(word) => command.get(place + 1).map(String::as_str),
+        _ => None,
+    })
 }
 
 /// What is searched for cannot be given.
@@ -301,7 +342,7 @@ impl SlaSweep {
         let mut wanted: Vec<String> = typed.split(',').map(str::to_owned).collect();
         let known = wanted.len();
         let conditions = self.slas.iter().flat_map(|sla| &sla.conditions);
-        for percentile in conditions.filter_map(|condition| condition.percentile()) {
+        for percentile in conditions.filter_map(Condition::percentile) {
             let same = |text: &String| text.trim().parse::<f64>() == Ok(percentile);
             if !wanted.iter().any(same) {
                 wanted.push(format!("{percentile}"));

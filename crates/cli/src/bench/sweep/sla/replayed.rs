@@ -181,7 +181,7 @@ impl WholeRuns for Maker<'_, '_, '_> {
             });
             self.made.len() - 1
         });
-        let turn = self.made[place].runs.len() as i64;
+        let turn = i64::try_from(self.made[place].runs.len()).unwrap_or(i64::MAX);
         let job = self.runs.job(number, turn, size);
         let result = match (job.find()?, &mut self.bench) {
             (Some(result), _) => result,

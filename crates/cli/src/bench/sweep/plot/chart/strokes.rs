@@ -11,6 +11,9 @@ use super::super::records::Record;
 /// Values that each property tells apart: colours, dashes, widths.
 const PROPERTIES: [usize; 3] = [Stroke::COLOURS, Stroke::DASHES, Stroke::WEIGHTS];
 
+/// Lines of a list in which each value has its key beside it.
+const LINES: usize = 24;
+
 /// Looks of all curves of a figure.
 #[derive(Debug)]
 pub(super) struct Strokes {
@@ -104,18 +107,32 @@ impl Strokes {
         groups.collect()
     }
 
+    /// Each curve with its values; the keys stand beside these, or above all where that would make a long list.
     fn of_curves(&self) -> KeyGroup {
-        let only = self.groups.first().filter(|group| group.len() == 1);
+        let keys = self.groups.first().map_or(0, Vec::len);
+        let is_short = keys > 1 && self.groups.len() * keys <= LINES;
         let entry = |(place, group): (usize, &Group)| KeyEntry {
             sign: Sign::Curve(Stroke::nth(place)),
-            words: match only {
-                Some(_) => group.iter().map(|(_, value)| value.clone()).collect(),
-                None => lines(group),
+            words: if is_short {
+                lines(group)
+            } else {
+                values(group)
             },
         };
+        let names = self.groups.iter().take(1).flatten();
+        let names: Vec<&str> = names.map(|(key, _)| key.as_str()).collect();
         KeyGroup {
-            title: only.map_or_else(String::new, |group| group[0].0.clone()),
+            title: if is_short {
+                String::new()
+            } else {
+                names.join(", ")
+            },
             entries: self.groups.iter().enumerate().map(entry).collect(),
         }
     }
+}
+
+fn values(group: &Group) -> String {
+    let values: Vec<&str> = group.iter().map(|(_, value)| value.as_str()).collect();
+    values.join(", ")
 }

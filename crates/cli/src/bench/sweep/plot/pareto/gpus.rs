@@ -56,9 +56,10 @@ pub(super) fn of(record: &Record, named: Option<&str>) -> Sourced {
     if sources.is_empty() && command.is_some() {
         sources.push("server command".to_owned());
     }
-    let source = match sources.is_empty() {
-        true => ASSUMED.to_owned(),
-        false => sources.join(", "),
+    let source = if sources.is_empty() {
+        ASSUMED.to_owned()
+    } else {
+        sources.join(", ")
     };
     Sourced {
         value: product,
