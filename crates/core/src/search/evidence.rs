@@ -3,9 +3,13 @@
 //! Keeps facts and says what they come to; what to try next is the seekers' part. The order in which requests end or are
 //! reported makes no difference.
 
+mod pace;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub(super) use pace::Pace;
 
 use super::gauge::Gauge;
 use crate::record::{FailureKind, InFlight, RequestRecord};
@@ -14,10 +18,6 @@ use crate::units::Nanos;
 
 /// Failures while a load settles from which they are no accident.
 const FLOOD: u64 = 20;
-/// Latencies whose ratio is beyond this are those of loads that have nothing in common.
-const OTHER_PACE: f64 = 2.0;
-/// Requests of a dwell that show how fast the service was in it.
-const OWN_PACE_REQUESTS: usize = 3;
 /// Requests from which the service's pace is taken, the last ones.
 const PACE_REQUESTS: usize = 40;
 
@@ -101,17 +101,6 @@ pub(super) struct Facts {
     pub(super) gaps: u32,
     /// For each limit on gaps, those above it.
     pub(super) gaps_over: Vec<(f64, u32)>,
-}
-
-/// How fast the service is at present.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pace {
-    /// Mean latency in seconds.
-    pub(super) latency: f64,
-    /// Mean time per output token in seconds.
-    pub(super) tpot: f64,
-    /// Mean output length.
-    pub(super) tokens: f64,
 }
 
 /// Work done a second in a dwell.
@@ -252,29 +241,6 @@ impl Dwell {
             tokens: (last.tokens - first.tokens).max(0.0) / seconds,
             requests: (last.ended - first.ended) as f64 / seconds,
             backlog: (last.in_flight as f64 - first.in_flight as f64) / seconds,
-        })
-    }
-
-    /// How fast its own requests were; `None` where too few of them have ended well.
-    fn pace(&self) -> Option<Pace> {
-        let ended = self
-            .requests
-            .values()
-            .filter_map(|seen| match &seen.ending {
-                Ending::Success(facts) => Some((facts, f64::from(seen.tokens))),
-                _ => None,
-            });
-        let (mut latencies, mut tokens, mut tpots) = (Vec::new(), Vec::new(), Vec::new());
-        for (facts, count) in ended {
-            latencies.push(facts.latency);
-            tokens.push(count);
-            tpots.extend(facts.tpot);
-        }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        (latencies.len() >= OWN_PACE_REQUESTS).then(|| Pace {
-            latency: mean(&latencies),
-            tpot: mean(&tpots),
-            tokens: mean(&tokens),
         })
     }
 
@@ -515,30 +481,6 @@ impl Evidence {
     /// The load that is applied.
     pub(super) fn load(&self) -> Option<f64> {
         self.dwells.last().map(Dwell::load)
-    }
-
-    /// How fast the service is; `None` before any request has ended well.
-    pub(super) fn pace(&self) -> Option<Pace> {
-        let mean = |values: &mut dyn Iterator<Item = f64>| {
-            let (sum, n) = values.fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
-            (n > 0).then(|| sum / f64::from(n))
-        };
-        Some(Pace {
-            latency: mean(&mut self.recent.iter().map(|(_, _, r)| r.latency))?,
-            tpot: mean(&mut self.recent.iter().filter_map(|(_, _, r)| r.tpot)).unwrap_or(0.0),
-            tokens: mean(&mut self.recent.iter().map(|(_, _, r)| f64::from(r.tokens)))?,
-        })
-    }
-
-    /// By which the requests of a dwell are judged: the present pace, unless the service is far from how it was then.
-    fn pace_of(&self, dwell: &Dwell) -> Option<Pace> {
-        let present = self.pace()?;
-        let is_alike = |then: &Pace| {
-            let ratio = present.latency / then.latency;
-            (1.0 / OTHER_PACE..=OTHER_PACE).contains(&ratio)
-        };
-        let then = dwell.pace().filter(|then| !is_alike(then));
-        Some(then.unwrap_or(present))
     }
 
     /// Prompt tokens for each output token.

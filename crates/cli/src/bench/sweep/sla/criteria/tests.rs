@@ -1,3 +1,5 @@
+//! Keys of results as criteria, and what is said of those that cannot be searched for.
+
 use expect_test::{Expect, expect};
 use serde_json::json;
 
