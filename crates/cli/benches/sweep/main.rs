@@ -42,10 +42,10 @@ fn main() -> anyhow::Result<()> {
     fs::write(place.path().join("serve.json"), servers().to_string())?;
     fs::write(place.path().join("sla.json"), slas().to_string())?;
     if is_race {
-        return match race::run(place.path(), &variable, seeds)? {
-            true => Ok(()),
-            false => bail!("a race finds other winners, or needs more than half of the load"),
-        };
+        if !race::run(place.path(), &variable, seeds)? {
+            bail!("a race finds other winners, or needs more than half of the load");
+        }
+        return Ok(());
     }
     let sweeps = (0..seeds)
         .map(|seed| Ok(sweep(place.path(), &variable, seed, "")?.1))
