@@ -1,4 +1,4 @@
-//! Keys of results as criteria, and what is said of those that cannot be searched for.
+//! SLAs as files have them: what is read, how it is called, and what is refused.
 
 use expect_test::{Expect, expect};
 use serde_json::json;
