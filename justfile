@@ -58,7 +58,7 @@ bench-search *ARGS:
     {{ if ARGS =~ '^live' { "cargo build --release --quiet --package crestline" } else { "" } }}
     cargo bench --quiet --package crestline-experiment --bench search -- {{ ARGS }}
 
-# whether `bench sweep serve_sla` finds the best of six simulated servers: SEEDS, then `request_rate` or `max_concurrency`
+# whether `bench sweep serve_sla` finds the best of six simulated servers: SEEDS, then `request_rate` or `max_concurrency`; `prune` first compares with --prune
 bench-sweep *ARGS:
     cargo bench --quiet --package crestline --bench sweep -- {{ ARGS }}
 

@@ -1,11 +1,13 @@
 //! Whether `bench sweep serve_sla` finds the best server, and how near its load is to the truth: six simulated servers, three
 //! SLAs, in virtual time.
 //!
-//! `cargo bench -p crestline --bench sweep` runs ten seeds with users as the load; `-- SEEDS VARIABLE` other ones. The truth
+//! `cargo bench -p crestline --bench sweep` runs ten seeds with users as the load; `-- SEEDS VARIABLE` other ones; `-- prune
+//! SEEDS VARIABLE` compares with `--prune` instead. The truth
 //! comes from long runs at fixed loads. An SLA passes where nine of ten seeds name the best server with a load within 5 %.
 
 #![expect(clippy::print_stdout, reason = "a bench shows its table")]
 
+mod race;
 mod truth;
 
 use std::fs;
@@ -31,14 +33,22 @@ const BENCH: &str = "crestline bench serve --model m --tokenizer builtin --rando
 fn main() -> anyhow::Result<()> {
     let mut words = std::env::args()
         .skip(1)
-        .filter(|word| !word.starts_with("--"));
+        .filter(|word| !word.starts_with("--"))
+        .peekable();
+    let is_race = words.next_if(|word| word == "prune").is_some();
     let seeds: u64 = words.next().map_or(Ok(10), |word| word.parse())?;
     let variable = words.next().unwrap_or_else(|| "max_concurrency".to_owned());
     let place = tempfile::tempdir()?;
     fs::write(place.path().join("serve.json"), servers().to_string())?;
     fs::write(place.path().join("sla.json"), slas().to_string())?;
+    if is_race {
+        if !race::run(place.path(), &variable, seeds)? {
+            bail!("a race finds other winners, or needs more than half of the load");
+        }
+        return Ok(());
+    }
     let sweeps = (0..seeds)
-        .map(|seed| sweep(place.path(), &variable, seed))
+        .map(|seed| Ok(sweep(place.path(), &variable, seed, "")?.1))
         .collect::<anyhow::Result<Vec<Value>>>()?;
     let mut truths = Truths::new(place.path(), &variable);
     let mut passed = true;
@@ -76,9 +86,9 @@ fn slas() -> Value {
     ])
 }
 
-/// A whole experiment; gives its answers.
-fn sweep(place: &Path, variable: &str, seed: u64) -> anyhow::Result<Value> {
-    let name = format!("seed{seed}");
+/// A whole experiment; gives its folder in `place` and its answers.
+fn sweep(place: &Path, variable: &str, seed: u64, more: &str) -> anyhow::Result<(String, Value)> {
+    let name = format!("seed{seed}{more}");
     let output = crestline()
         .current_dir(place)
         .args("bench sweep serve_sla --virtual-time -o out --serve-params serve.json".split(' '))
@@ -86,11 +96,13 @@ fn sweep(place: &Path, variable: &str, seed: u64) -> anyhow::Result<Value> {
         .args(["--sla-upper-bound", "1024", "-e", &name])
         .args(["--serve-cmd", "crestline sim --profile gpu-small"])
         .args(["--bench-cmd", &format!("{BENCH} --seed {seed}")])
+        .args(more.split_whitespace())
         .output()?;
-    let answers = place.join(format!("out/{name}/crestline/sla.json"));
+    let folder = format!("out/{name}");
+    let answers = place.join(&folder).join("crestline/sla.json");
     let text = fs::read_to_string(&answers)
         .with_context(|| format!("no answers: {}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok(serde_json::from_str(&text)?)
+    Ok((folder, serde_json::from_str(&text)?))
 }
 
 /// Shows the table of one SLA, and says whether enough seeds are right.

@@ -22,6 +22,7 @@ mod sla_resume;
 mod sla_virtual;
 mod sweep_kills;
 mod sweep_plot;
+mod sweep_prune;
 mod sweep_serve;
 mod sweep_servers;
 mod sweep_sla;

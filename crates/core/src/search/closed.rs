@@ -141,7 +141,7 @@ impl Closed {
                     Some((gauge, fit::closed(evidence, gauge, self.center, grid)?))
                 })
                 .collect();
-            let Some(joint) = Joint::of(evidence, fits) else {
+            let Some(joint) = Joint::of(&self.frame, evidence, fits) else {
                 return;
             };
             let before = self.center;

@@ -12,6 +12,10 @@ use crate::sla::{Criterion, Group, Measure, Throughput};
 
 /// Latencies over which users join anew: in one, the first are back before the last have come, and a crowd remains.
 const ANEW: f64 = 3.0;
+/// Loads whose ratio is between these count as the same where it is asked what was seen.
+const ABOUT: (f64, f64) = (0.985, 1.03);
+/// Requests without which nothing was seen, and that are always enough.
+const ENOUGH_REQUESTS: (f64, f64) = (40.0, 300.0);
 /// An answer lies below a load at which requests fail by this factor.
 const BELOW_LIMIT: f64 = 0.97;
 /// A load that is below the lower bound by less is taken to be there.
@@ -167,8 +171,8 @@ impl Frame {
     pub(super) fn reach(&self, joint: &Joint, tail: f64, limit: Option<f64>) -> Reach {
         let known = joint.belief.reach(tail);
         let limit = limit.unwrap_or(f64::INFINITY);
-        // The belief of a load below the bounds is that none within them is one.
-        let low = known.low.min(BELOW_LIMIT * limit);
+        // A belief from far loads may point too high: what is relied on was seen.
+        let low = known.low.min(BELOW_LIMIT * limit).min(joint.seen);
         let is_relied_on = self.floors.is_empty() && low >= self.bounds.lowest;
         Reach {
             low: if is_relied_on {
@@ -176,8 +180,22 @@ impl Frame {
             } else {
                 0.0
             },
-            high: known.high.map(|high| self.reported(high.min(limit))),
+            high: known
+                .high
+                .map(|high| self.reported(high.max(joint.seen).min(limit))),
         }
+    }
+
+    /// The highest load at which all criteria were seen to be met, by enough requests at loads about there; 0 where none was.
+    pub(super) fn highest_seen(&self, evidence: &Evidence) -> f64 {
+        let loads = evidence.dwells.iter().map(Dwell::load);
+        loads
+            .filter(|&load| {
+                self.gauges
+                    .iter()
+                    .all(|&gauge| is_met(evidence, gauge, load))
+            })
+            .fold(0.0, f64::max)
     }
 
     /// The answer that a fit gives.
@@ -185,7 +203,9 @@ impl Frame {
         let interval = joint.belief.interval();
         let sure = joint.belief.quantile(1.0 - self.confidence);
         // Where the criteria may well be missed even at the lower bound, no load can be relied on.
-        let is_known = sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
+        // The same where the belief points below all loads that it was asked of.
+        let is_held = joint.belief.reach(1.0 - self.confidence).low > 0.0;
+        let is_known = is_held && sure >= self.bounds.lowest * (1.0 - BOUND_SLACK);
         let outcome = if is_known || outcome != Outcome::Value {
             outcome
         } else {
@@ -204,6 +224,23 @@ impl Frame {
             ..Answer::bare(outcome, reason)
         }
     }
+}
+
+/// The share of violations at loads about this one is within the limit, and there are enough requests for one to be seen.
+fn is_met(evidence: &Evidence, gauge: usize, load: f64) -> bool {
+    let is_near = |dwell: &&Dwell| (ABOUT.0..=ABOUT.1).contains(&(dwell.load() / load));
+    let near = || evidence.dwells.iter().filter(is_near);
+    let values = |of: &dyn Fn(&Dwell) -> Vec<f64>| near().flat_map(of).collect::<Vec<f64>>();
+    let (all, limit, enough) = if let Some(share) = evidence.gauges[gauge].share {
+        let enough = (1.0 / share).clamp(ENOUGH_REQUESTS.0, ENOUGH_REQUESTS.1);
+        let all = values(&|dwell| evidence.violations(dwell, gauge));
+        (all, share, enough)
+    } else {
+        let all = values(&|dwell| evidence.values(dwell, gauge));
+        (all, 1.0, ENOUGH_REQUESTS.0)
+    };
+    let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+    all.len() as f64 >= enough && mean <= limit
 }
 
 /// How narrow a belief must be, as the standard deviation of the log load.
@@ -225,11 +262,13 @@ pub(super) struct Joint {
     pub(super) requests: usize,
     /// The binding criterion is a mean near saturation: what was seen of it says little of the long run.
     pub(super) is_unsteady: bool,
+    /// The highest load at which the criteria were seen to be met.
+    pub(super) seen: f64,
 }
 
 impl Joint {
     /// From the fits of each gauge; the binding one is that with the lowest median.
-    pub(super) fn of(evidence: &Evidence, fits: Vec<(usize, Fit)>) -> Option<Self> {
+    pub(super) fn of(frame: &Frame, evidence: &Evidence, fits: Vec<(usize, Fit)>) -> Option<Self> {
         let lowest = fits
             .iter()
             .min_by(|a, b| a.1.belief.median().total_cmp(&b.1.belief.median()))?;
@@ -250,6 +289,7 @@ impl Joint {
             phi,
             requests,
             is_unsteady,
+            seen: frame.highest_seen(evidence),
         })
     }
 }

@@ -278,7 +278,7 @@ impl Open {
                     Some((gauge, view.fit(grid)?))
                 })
                 .collect();
-            let Some(joint) = Joint::of(evidence, fits) else {
+            let Some(joint) = Joint::of(&self.frame, evidence, fits) else {
                 return;
             };
             let before = self.center;

@@ -16,10 +16,12 @@
 //!
 //! # Who has the next turn
 //!
-//! In the first turn a configuration is searched until there are bounds for each of its contests. From then on a turn lasts
-//! [`GROWTH`] times as long as the one before. A turn lasts at least [`STARTS`] times what it takes to start a server, since
-//! it costs a start. Turns are taken in rounds, in each the most promising one first: its lower bound is then known to the
-//! others, who may be out at their first look. Who has no rival left is searched to the end in one turn.
+//! In its first turn a configuration is searched until there is an upper bound for each of its contests. From then on load
+//! goes to whoever *leads* a contest: whose upper bound is the highest of those that are still searched. Either it turns out
+//! to be the best, and its lower bound puts others out, or its upper bound falls, and another one leads. Who never leads
+//! needs no more load. A turn ends when no contest is led any more. It costs the start of a server, so that it lasts at least
+//! [`STARTS`] times what a start takes, and at least [`GROWTH`] times as long as the least of the turn before: two that are
+//! equal do not take turns for ever.
 
 mod reach;
 mod turn;
@@ -32,8 +34,9 @@ pub use turn::{Seat, Slice};
 use super::answer::{Answer, Outcome};
 use crate::units::Nanos;
 
-/// A turn is so many times as long as the one before.
+/// The least length of a turn grows by this, from half of the first turn on.
 const GROWTH: f64 = 2.0;
+const FIRST: f64 = 0.5;
 /// A turn is at least so many times as long as the start of a server, so that starts are at most a fifth of the time.
 const STARTS: f64 = 4.0;
 
@@ -157,7 +160,12 @@ impl Race {
     /// Who comes next; `None` when every search has ended or is out.
     pub fn next(&self) -> Option<Turn> {
         let open = (0..self.lanes.len()).filter(|&lane| self.is_open(lane));
-        let lane = open.min_by_key(|&lane| (self.lanes[lane].turns, self.rank(lane), lane))?;
+        let lane = open.min_by_key(|&lane| {
+            let turns = self.lanes[lane].turns;
+            let contests = 0..self.lanes[lane].places.len();
+            let led = contests.filter(|&contest| self.leads(lane, contest));
+            (turns > 0, std::cmp::Reverse(led.count()), turns, lane)
+        })?;
         Some(Turn {
             lane,
             slice: self.slice(lane),
@@ -290,47 +298,24 @@ impl Race {
         places.any(|place| place.state == State::Open)
     }
 
-    /// Nobody else is searched on in its contests.
-    fn is_alone(&self, lane: usize) -> bool {
-        let others = || {
-            let others = self.lanes.iter().enumerate();
-            others.filter(move |(other, _)| *other != lane)
-        };
-        let own = self.lanes[lane].places.iter().enumerate();
-        own.filter(|(_, place)| place.state == State::Open)
-            .all(|(contest, _)| {
-                others().all(|(_, other)| other.places[contest].state != State::Open)
-            })
-    }
-
-    /// Its best rank among those who are still open in a contest, by upper bounds; 0 leads.
-    fn rank(&self, lane: usize) -> usize {
-        let own = self.lanes[lane].places.iter().enumerate();
-        let rank = |(contest, place): (usize, &Place)| {
-            let open = self.lanes.iter().map(|lane| &lane.places[contest]);
-            let open = open.filter(|other| other.state == State::Open);
-            open.filter(|other| other.reach.promises_more_than(&place.reach))
-                .count()
-        };
-        own.filter(|(_, place)| place.state == State::Open)
-            .map(rank)
-            .min()
-            .unwrap_or_default()
+    /// Its search goes on, and its upper bound is the highest of those whose searches go on.
+    fn leads(&self, lane: usize, contest: usize) -> bool {
+        let own = &self.lanes[lane].places[contest];
+        let open = self.lanes.iter().map(|lane| &lane.places[contest]);
+        let mut open = open.filter(|other| other.state == State::Open);
+        own.state == State::Open && !open.any(|other| other.reach.promises_more_than(&own.reach))
     }
 
     fn slice(&self, lane: usize) -> Slice {
-        if self.is_alone(lane) {
-            return Slice::Whole;
-        }
         let start = self.starting.as_secs_f64() / f64::from(self.starts.max(1));
         let least = STARTS * start;
         let lane = &self.lanes[lane];
         if lane.turns == 0 {
             return Slice::Scout(Nanos::from_secs_f64(least));
         }
-        let turns = i32::try_from(lane.turns).unwrap_or(i32::MAX);
-        let grown = lane.first.as_secs_f64() * GROWTH.powi(turns);
-        Slice::For(Nanos::from_secs_f64(grown.max(least)))
+        let turns = i32::try_from(lane.turns - 1).unwrap_or(i32::MAX);
+        let grown = FIRST * lane.first.as_secs_f64() * GROWTH.powi(turns);
+        Slice::Lead(Nanos::from_secs_f64(grown.max(least)))
     }
 }
 

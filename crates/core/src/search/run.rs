@@ -1,5 +1,7 @@
 //! The course of a search: warm-up, then each group's seeker in turn, all on the same evidence, within the budget.
 
+mod groups;
+
 use super::answer::{Answer, Outcome, Status};
 use super::closed::Closed;
 use super::evidence::{Dwell, Evidence, Span};
@@ -9,7 +11,6 @@ use super::gauge::Gauge;
 use super::open::Open;
 use super::peak::Peak;
 use super::question::{Question, Variable};
-use super::race::Reach;
 use super::seeker::{Next, Plan, Seeker, Stage};
 use super::{Abort, Change, Step};
 use crate::record::{InFlight, RequestRecord};
@@ -24,6 +25,8 @@ const HOPELESS_FAILURES: u64 = 5;
 const DEFAULT_BUDGET: [(u64, f64); 2] = [(12_000, 450.0), (25_000, 1250.0)];
 /// Loads whose logs differ by less are the same where the client was the bottleneck.
 const SAME_LOAD: f64 = 0.1;
+/// Latencies until an idle service is as busy as a load makes it.
+const IDLE: f64 = 2.6;
 /// Looks at a dwell in a latency, and the shortest time between two.
 const LOOKS: f64 = 16.0;
 const LOOK: Nanos = Nanos::from_millis(20);
@@ -43,6 +46,10 @@ pub struct Search {
     applied: bool,
     /// The group that is worked on, while it is open; else the first that is open.
     focus: Option<usize>,
+    /// Up to when, and to which number of requests, it is known what went into each group.
+    accounted: Option<(Nanos, u64)>,
+    /// The service has nothing to do, whatever earlier sessions applied.
+    is_idle: bool,
 }
 
 /// One group and its answer.
@@ -55,6 +62,8 @@ struct Ask {
     answer: Option<Answer>,
     /// The answer is what could be said when it was given up.
     is_given_up: bool,
+    /// What went into it: time, and requests sent.
+    spent: (Nanos, u64),
     /// Its turn has come.
     is_begun: bool,
 }
@@ -72,6 +81,7 @@ impl Search {
                 limited: None,
                 answer: None,
                 is_given_up: false,
+                spent: (Nanos::ZERO, 0),
                 is_begun: false,
             })
             .collect();
@@ -84,6 +94,8 @@ impl Search {
             voided: Vec::new(),
             applied: false,
             focus: None,
+            accounted: None,
+            is_idle: false,
         }
     }
 
@@ -92,11 +104,6 @@ impl Search {
     pub fn restore(&mut self, span: Span) {
         self.warm = true;
         self.evidence.restore(span);
-    }
-
-    /// Takes the answer that an earlier session came to, as [`Search::settled`] gave it.
-    pub fn restore_answer(&mut self, group: usize, answer: Answer) {
-        self.asks[group].answer.get_or_insert(answer);
     }
 
     /// A request has ended. The order among requests makes no difference.
@@ -131,11 +138,11 @@ impl Search {
     /// What to do at `now`, with these requests in flight.
     pub fn step(&mut self, now: Nanos, in_flight: &[InFlight]) -> Step {
         self.evidence.look(now, in_flight);
+        self.account();
         if let Some(why) = self.spent() {
             if self.question.budget == super::Budget::default() {
                 // The default is for each group: the next one has its own.
                 self.give_up_next(why);
-                self.plan = None;
             } else {
                 self.give_up(why);
             }
@@ -156,123 +163,9 @@ impl Search {
         self.advance()
     }
 
-    /// Stops here: every group that is open gets the answer that can be given.
-    pub fn give_up(&mut self, why: &str) {
-        while self.open().is_some() {
-            self.give_up_next(why);
-        }
-    }
-
-    fn give_up_next(&mut self, why: &str) {
-        let Some(open) = self.open() else {
-            return;
-        };
-        self.catch_up(open);
-        let ask = &mut self.asks[open];
-        if ask.answer.is_some() {
-            return;
-        }
-        let mut answer = ask.seeker.give_up(&self.evidence, why);
-        if ask.group.aim.is_some() && answer.best.is_none() {
-            // The limits are known at best; what is sought within them is not.
-            answer.outcome = Outcome::Inconclusive;
-        }
-        ask.answer = Some(answer);
-        ask.is_given_up = true;
-    }
-
-    /// A group whose turn has not come learns from what was seen for the others.
-    fn catch_up(&mut self, group: usize) {
-        if !self.warm || std::mem::replace(&mut self.asks[group].is_begun, true) {
-            return;
-        }
-        let mut last = None;
-        for _ in 0..self.evidence.dwells.len() + 64 {
-            let seeker = &mut self.asks[group].seeker;
-            let next = match last.take() {
-                Some(dwell) => seeker.after(&self.evidence, dwell),
-                None => seeker.begin(&self.evidence),
-            };
-            match next {
-                Next::Settled(answer) => return self.settle(group, *answer),
-                Next::Dwell(plan) => match self.shared(&plan, group) {
-                    Some(dwell) => last = Some(dwell),
-                    None => return,
-                },
-            }
-        }
-    }
-
-    /// Stops here with one group, which gets the answer that can be given; the others go on.
-    pub fn give_up_group(&mut self, group: usize, why: &str) {
-        self.stop_group(group, |seeker, evidence| seeker.give_up(evidence, why));
-    }
-
-    /// Stops one group, because another configuration is better; the others go on.
-    pub fn outpace(&mut self, group: usize, why: &str) {
-        self.stop_group(group, |seeker, evidence| {
-            seeker.give_up(evidence, why).outpaced(why)
-        });
-    }
-
-    fn stop_group(
-        &mut self,
-        group: usize,
-        answer: impl FnOnce(&mut dyn Seeker, &Evidence) -> Answer,
-    ) {
-        if self.asks[group].answer.is_some() {
-            return;
-        }
-        if self.open() == Some(group) {
-            self.plan = None;
-        }
-        let ask = &mut self.asks[group];
-        ask.answer = Some(answer(ask.seeker.as_mut(), &self.evidence));
-        ask.is_given_up = true;
-    }
-
-    /// Works on this group from now on, as long as it is open.
-    pub fn focus(&mut self, group: usize) {
-        let before = self.open();
-        self.focus = Some(group);
-        if self.open() != before {
-            self.plan = None;
-        }
-    }
-
-    /// The group that is worked on; `None` when all have their answers.
-    pub fn open(&self) -> Option<usize> {
-        let is_open = |group: &usize| self.asks[*group].answer.is_none();
-        self.focus
-            .filter(is_open)
-            .or_else(|| (0..self.asks.len()).find(is_open))
-    }
-
-    /// Between which loads the answer to a group lies, where the probability is `tail` for each bound that it is beyond.
-    /// Nothing is known of a group that seeks the best of a measure: its answers are not compared by load.
-    pub fn reach(&self, group: usize, tail: f64) -> Reach {
-        let ask = &self.asks[group];
-        if ask.group.aim.is_some() {
-            return Reach::UNKNOWN;
-        }
-        match &ask.answer {
-            None => ask.seeker.reach(tail),
-            Some(answer) => Reach::of(answer, tail),
-        }
-    }
-
-    /// The answers that groups came to by themselves, and that more load would not change.
-    pub fn settled(&self) -> impl Iterator<Item = (usize, &Answer)> {
-        let is_settled = |answer: &&Answer| match answer.outcome {
-            Outcome::Value | Outcome::NotReached => true,
-            // A service that answers nothing may be in order the next time.
-            Outcome::Infeasible => self.evidence.pace().is_some(),
-            Outcome::Inconclusive | Outcome::Void | Outcome::Outpaced => false,
-        };
-        let asks = self.asks.iter().enumerate();
-        asks.filter(|(_, ask)| !ask.is_given_up)
-            .filter_map(|(group, ask)| Some((group, ask.answer.as_ref()?)))
-            .filter(move |(_, answer)| is_settled(answer))
+    /// What is asked.
+    pub fn question(&self) -> &Question {
+        &self.question
     }
 
     /// How far the search is.
@@ -434,7 +327,10 @@ impl Search {
             let dwell = &self.evidence.dwells[place];
             let lasted = dwell.work().map_or(0.0, |work| work.seconds);
             let same = (dwell.load() / plan.load - 1.0).abs() < 0.001 && !dwell.void;
-            let enough = self.evidence.decided(dwell, gauges) >= plan.requests
+            // Requests of a dwell that was left early may have shown nothing of what this group asks.
+            let judged = |gauge: &usize| self.evidence.values(dwell, *gauge).len();
+            let is_judged = gauges.iter().all(|gauge| judged(gauge) >= plan.requests);
+            let enough = is_judged && self.evidence.decided(dwell, gauges) >= plan.requests
                 || self.asks[open]
                     .seeker
                     .has_seen_enough(&self.evidence, dwell);
@@ -443,7 +339,12 @@ impl Search {
     }
 
     /// Begins a dwell.
-    fn apply(&mut self, plan: Plan) -> Step {
+    fn apply(&mut self, mut plan: Plan) -> Step {
+        if let (true, Some(pace)) = (std::mem::take(&mut self.is_idle), self.evidence.pace()) {
+            plan.join = plan.join.max(pace.latency);
+            plan.settle = plan.settle.max(IDLE * pace.latency);
+            plan.abort = Abort::Nothing;
+        }
         let evidence = &mut self.evidence;
         let present = evidence.dwells.last().map(Dwell::load);
         let stays = self.applied && present == Some(plan.load) && plan.abort == Abort::Nothing;
@@ -516,13 +417,10 @@ impl Search {
                 Variable::Users => DEFAULT_BUDGET[0],
                 Variable::Rate => DEFAULT_BUDGET[1],
             };
-            self.open()?;
-            let done = self.asks.iter().filter(|ask| ask.answer.is_some());
-            let groups = done.count() as f64 + 1.0;
+            let (time, sent) = self.asks[self.open()?].spent;
             let latency = evidence.pace()?.latency;
-            let spent = evidence.sent as f64 >= groups * requests as f64
-                || time.as_secs_f64() >= groups * latencies * latency;
-            return spent.then_some("the default budget is used up");
+            let is_used = sent >= requests || time.as_secs_f64() >= latencies * latency;
+            return is_used.then_some("the default budget is used up");
         }
         let is = |used: bool, why| used.then_some(why);
         is(

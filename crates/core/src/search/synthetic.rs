@@ -4,6 +4,7 @@
 //! written as a formula. How engines batch is the simulator's part.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -129,9 +130,22 @@ pub(super) struct Course {
 
 /// Runs a search on a service until it ends.
 pub(super) fn course(question: &Question, service: &Service, seed: u64) -> Course {
-    let mut search = Search::new(question.clone());
+    watched(Search::new(question.clone()), service, seed, &mut |_, _| {
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same with someone who looks on, and may stop groups of it or all.
+pub(super) fn watched(
+    mut search: Search,
+    service: &Service,
+    seed: u64,
+    watch: &mut dyn FnMut(&mut Search, Nanos) -> ControlFlow<String>,
+) -> Course {
+    let question = search.question().clone();
     let mut session = Session::new(question.variable, service, seed);
     let mut changes = Vec::new();
+    let mut is_broken_off = false;
     for _ in 0..MOST_LOOKS {
         let ended = session.ended.len();
         match search.step(Nanos::from_secs_f64(session.now), &session.in_flight()) {
@@ -141,6 +155,9 @@ pub(super) fn course(question: &Question, service: &Service, seed: u64) -> Cours
                 session.change(change);
             }
             Step::Done => {
+                if !is_broken_off {
+                    drop(watch(&mut search, Nanos::from_secs_f64(session.now)));
+                }
                 return Course {
                     answers: search.answers().into_iter().flatten().cloned().collect(),
                     changes,
@@ -153,6 +170,10 @@ pub(super) fn course(question: &Question, service: &Service, seed: u64) -> Cours
         session.ended[ended..]
             .iter()
             .for_each(|record| search.ended(record));
+        if let ControlFlow::Break(why) = watch(&mut search, Nanos::from_secs_f64(session.now)) {
+            is_broken_off = true;
+            search.give_up(&why);
+        }
     }
     panic!("the search never ends");
 }

@@ -5,6 +5,7 @@
 //! docs/search-bench.md explains all.
 
 mod algorithm;
+mod bounds;
 mod live;
 mod pchip_table;
 mod plant;
@@ -54,6 +55,8 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// How often the bounds that a race goes by exclude the truth, at any look of a search.
+    Bounds(Options),
     /// Show what an engine does at fixed loads.
     Inspect {
         /// The scenario.
@@ -93,6 +96,7 @@ fn main() -> anyhow::Result<()> {
         Task::HeldOut(options) => options.run(&[Half::HeldOut]),
         Task::All(options) => options.run(&[Half::Tuning, Half::HeldOut]),
         Task::Live(options) => options.run(),
+        Task::Bounds(options) => bounds::run(&options.scenario, options.seeds),
         Task::Trace { name, seed } => {
             let table = TruthTable::load()?;
             let scenario = scenario(&table, &name)?;

@@ -13,7 +13,7 @@ use crate::truth::{Row, Truth};
 pub(crate) fn trace(scenario: &Scenario, truths: &[&Row], seed: u64) {
     let mut sent = 0_u64;
     let mut last = String::new();
-    let answered = search(scenario, seed, &mut |happening| match happening {
+    let answered = search(scenario, seed, &mut |_, happening| match happening {
         Happening::Record(_) => sent += 1,
         Happening::Changed { at, change, status } => {
             let how = format!(

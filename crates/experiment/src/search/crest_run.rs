@@ -78,7 +78,7 @@ pub(super) fn run(
         onlooker,
         answered: search.settled().map(|(group, _)| group).collect(),
         is_broken_off: false,
-        is_drained: true,
+        unended: 0,
         journal,
         writer,
         ledger,
@@ -233,7 +233,7 @@ impl Run<'_> {
                 };
                 self.drive(&mut search, &mut load, &mut desk)?;
                 load.close(self.patience(&desk), &mut |record| desk.record(record));
-                desk.is_drained = load.session.in_flight().is_empty();
+                desk.unended = load.session.in_flight().len();
                 // Of these, no record will say what arrived.
                 for flight in load.session.in_flight() {
                     if let Some(first) = flight.first_token {
@@ -266,7 +266,7 @@ impl Run<'_> {
                 let patience = self.patience(&desk);
                 load.close(patience, &mut |record| {
                     let failure = record.failure.as_ref().map(|failure| failure.kind);
-                    desk.is_drained &= failure != Some(FailureKind::Cancelled);
+                    desk.unended += usize::from(failure == Some(FailureKind::Cancelled));
                     desk.record(record);
                 })?;
             }
@@ -297,8 +297,10 @@ impl Run<'_> {
         let spent = desk.ledger.spent(session.now());
         let is_open = search.open().is_some();
         let may_go_on = is_open && spent.share_of(&desk.question.budget) < 1.0;
-        if let Some(back_to) = self.back_to.filter(|_| may_go_on) {
-            self.bring_back(back_to, search, session, desk)?;
+        match self.back_to {
+            Some(back_to) if may_go_on => self.bring_back(back_to, search, session, desk)?,
+            Some(_) => {}
+            None => search.begin_idle(),
         }
         drive(search, session, self.shape, &mut |search, happening| {
             desk.see(search, happening)
@@ -344,8 +346,8 @@ struct Desk<'a, 'w> {
     answered: BTreeSet<usize>,
     /// The search was ended before it was done.
     is_broken_off: bool,
-    /// All requests that were sent have ended.
-    is_drained: bool,
+    /// Requests that had not ended when the session was closed.
+    unended: usize,
     journal: Journal,
     writer: RunWriter,
     ledger: Ledger<'a>,
@@ -520,7 +522,7 @@ impl Desk<'_, '_> {
         if !interrupted {
             self.put_down(&Entry::End {
                 at: self.now,
-                drained: self.is_drained,
+                drained: self.unended == 0,
             });
         }
         self.watch.take(self.dials.health.take());

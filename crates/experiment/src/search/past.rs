@@ -37,7 +37,7 @@ pub(super) struct Past {
 pub(super) struct BackTo {
     /// Users, or requests a second.
     pub(super) load: f64,
-    /// How long that takes: users join over the longest latency that was seen at this load, and as long again they mix.
+    /// How long that takes: users join over the longest latency that counts, and as long again they mix.
     pub(super) settle: Nanos,
 }
 
@@ -77,17 +77,11 @@ impl Past {
             // on file and the slow ones are not, so they are no evidence.
             cut(&mut dwells, last.saturating_sub(longest(records.iter())));
         }
-        let back_to = dwells.last().map(|dwelt| {
-            let span = dwelt.span;
-            let is_of_it = |record: &&RequestRecord| {
-                record.sent >= span.applied && span.ended.is_none_or(|ended| record.sent < ended)
-            };
-            let own = longest(records.iter().filter(is_of_it));
-            let busy = Some(own).filter(|own| *own > Nanos::ZERO);
-            BackTo {
-                load: span.load,
-                settle: busy.unwrap_or_else(|| longest(records.iter())) * 2,
-            }
+        let slowest = longest(records.iter());
+        // A session that ended by itself is gone on with from an idle service; one that was cut off from where it was.
+        let back_to = dwells.last().filter(|_| !is_drained).map(|dwelt| BackTo {
+            load: dwelt.span.load,
+            settle: slowest * 2,
         });
         Ok(Self {
             first_item: known.unwrap_or_default().max(first_item) + SKIPPED_ITEMS,
@@ -241,6 +235,25 @@ mod tests {
             settle: Nanos::from_secs(6),
         };
         assert_eq!(past.back_to, Some(back_to));
+    }
+
+    #[test]
+    fn a_session_that_ended_by_itself_loses_nothing_and_begins_on_an_idle_service() {
+        let end = Entry::End {
+            at: Nanos::from_secs(20),
+            drained: true,
+        };
+        let entries = vec![
+            dwelt(1, 0, Some(8)),
+            dwelt(2, 8, Some(17)),
+            dwelt(3, 17, Some(20)),
+            end,
+        ];
+        let past = past(entries, 3, 7);
+        let ends: Vec<Option<Nanos>> = past.dwells.iter().map(|dwelt| dwelt.span.ended).collect();
+        let expected = [8, 17, 20].map(|second| Some(Nanos::from_secs(second)));
+        assert_eq!(ends, expected);
+        assert_eq!(past.back_to, None);
     }
 
     #[test]

@@ -186,49 +186,49 @@ mod tests {
         };
         refused(
             "vllm serve m",
-            expect![[r#"
+            expect![[r"
             error: --virtual-time needs a serve command that begins with `crestline sim`
               cause: it begins with `vllm serve`
-              hint: only the simulated engine has virtual time: --serve-cmd 'crestline sim --profile gpu-small'"#]],
+              hint: only the simulated engine has virtual time: --serve-cmd 'crestline sim --profile gpu-small'"]],
         );
         refused(
             "crestline demo",
-            expect![[r#"
+            expect![[r"
             error: --virtual-time needs a serve command that begins with `crestline sim`
               cause: it begins with `crestline demo`
-              hint: only the simulated engine has virtual time: --serve-cmd 'crestline sim --profile gpu-small'"#]],
+              hint: only the simulated engine has virtual time: --serve-cmd 'crestline sim --profile gpu-small'"]],
         );
         refused(
             "crestline sim --max-num-sequences 3",
-            expect![[r#"
+            expect![[r"
             error: --serve-cmd: unknown argument --max-num-sequences
-              hint: did you mean --max-num-seqs?"#]],
+              hint: did you mean --max-num-seqs?"]],
         );
         refused(
             "crestline sim --profile nope",
-            expect![[r#"
+            expect![[r"
             error: the simulated engine cannot be used
               cause: no profile `nope`; built-in profiles: a100-qwen2.5-0.5b, gpu-large, gpu-small, cpu, kv-bound, noisy, cold-start, speculative, prefix-cache, reject-429, natural-eos, demo, constant-10ms, constant-20ms, full-speed; or give the path of a TOML file
-              hint: `crestline sim --list` shows the built-in profiles"#]],
+              hint: `crestline sim --list` shows the built-in profiles"]],
         );
         refused(
             "crestline sim --max-num-seqs 0",
-            expect![[r#"
+            expect![[r"
             error: the simulated engine cannot be used
               cause: max_num_seqs must be at least 1
-              hint: `crestline sim --list` shows the built-in profiles"#]],
+              hint: `crestline sim --list` shows the built-in profiles"]],
         );
         refused(
             "crestline sim --fault http-500=1",
-            expect![[r#"
+            expect![[r"
             error: --fault is not possible in virtual time
-              hint: only a server that really listens has it: leave it out, or --virtual-time"#]],
+              hint: only a server that really listens has it: leave it out, or --virtual-time"]],
         );
         refused(
             "crestline sim --help",
-            expect![[r#"
+            expect![[r"
             error: --serve-cmd asks for help, not for a server
-              hint: leave out --help and --version"#]],
+              hint: leave out --help and --version"]],
         );
     }
 }

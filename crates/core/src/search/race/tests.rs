@@ -72,7 +72,7 @@ fn bounds_are_surer_the_more_there_are_that_could_be_wrong() {
 }
 
 #[test]
-fn each_has_a_first_turn_and_then_the_most_promising_comes_first() {
+fn each_has_a_first_turn_and_then_load_goes_to_the_leader() {
     let mut race = race(&[Reach::UNKNOWN; 3]);
     for (lane, bounds) in [reach(8.0, 20.0), reach(10.0, 30.0), reach(9.0, 25.0)]
         .into_iter()
@@ -83,15 +83,32 @@ fn each_has_a_first_turn_and_then_the_most_promising_comes_first() {
         race.lanes[lane].places[0].reach = bounds;
         race.turn_over(lane, Nanos::from_secs(10));
     }
-    for lane in [1, 2, 0] {
-        let turn = race.next().unwrap();
-        assert_eq!(
-            (turn.lane, turn.slice),
-            (lane, Slice::For(Nanos::from_secs(20)))
-        );
-        race.turn_over(lane, Nanos::from_secs(20));
+    let five = Slice::Lead(Nanos::from_secs(5));
+    let next = |race: &Race| race.next().map(|turn| (turn.lane, turn.slice)).unwrap();
+    assert_eq!(next(&race), (1, five));
+    race.lanes[1].places[0].reach = reach(11.0, 22.0);
+    race.turn_over(1, Nanos::from_secs(7));
+    assert_eq!(next(&race), (2, five), "its upper bound is the highest now");
+    race.lanes[2].places[0].reach = reach(10.0, 21.0);
+    race.turn_over(2, Nanos::from_secs(7));
+    assert_eq!(next(&race), (1, Slice::Lead(Nanos::from_secs(10))));
+    race.lanes[1].places[0].state = State::Done(Outcome::Value);
+    assert_eq!(next(&race).0, 2, "of those that are still searched");
+}
+
+#[test]
+fn whoever_leads_more_contests_comes_first() {
+    let mut race = Race::new(&vec![vec![true; 3]; 2], 0.9);
+    for (lane, highs) in [[10.0, 10.0, 30.0], [20.0, 20.0, 20.0]]
+        .into_iter()
+        .enumerate()
+    {
+        for (place, high) in race.lanes[lane].places.iter_mut().zip(highs) {
+            place.reach = reach(1.0, high);
+        }
+        race.turn_over(lane, Nanos::from_secs(1));
     }
-    assert_eq!(race.next().unwrap().slice, Slice::For(Nanos::from_secs(40)));
+    assert_eq!(race.next().unwrap().lane, 1);
 }
 
 #[test]
@@ -103,22 +120,15 @@ fn a_turn_is_worth_the_start_of_its_server() {
     assert_eq!(race.next().unwrap().slice, scout);
     race.turn_over(0, Nanos::from_secs(10));
     race.turn_over(1, Nanos::from_secs(10));
-    let later = Slice::For(Nanos::from_secs(160));
+    let later = Slice::Lead(Nanos::from_secs(160));
     assert_eq!(race.next().unwrap().slice, later);
 }
 
 #[test]
-fn who_has_no_rival_left_is_searched_to_the_end_in_one_turn() {
-    let mut race = race(&[reach(31.0, 40.0), reach(10.0, 14.0), reach(30.0, 38.0)]);
-    race.lanes[2].places[0].state = State::Done(Outcome::Value);
+fn a_race_is_over_when_nobody_is_searched_on() {
+    let mut race = race(&[reach(31.0, 40.0), reach(10.0, 14.0)]);
     race.turn_over(1, Nanos::from_secs(1));
-    assert_eq!(
-        race.next(),
-        Some(Turn {
-            lane: 0,
-            slice: Slice::Whole
-        })
-    );
+    assert_eq!(race.next().unwrap().lane, 0);
     race.lanes[0].places[0].state = State::Done(Outcome::Value);
     assert_eq!(race.next(), None);
 }
@@ -222,7 +232,7 @@ proptest! {
             prop_assert!(turns < 500);
             let (lane, truth) = (turn.lane, truths[turn.lane]);
             let taken = i32::try_from(race.lanes[lane].turns).unwrap() + 1;
-            let width = if turn.slice == Slice::Whole { 0.01 } else { pace.powi(taken) };
+            let width = pace.powi(taken);
             let place = &mut race.lanes[lane].places[0];
             place.reach = reach(truth * (1.0 - width), truth * (1.0 + width));
             if width < 0.02 {

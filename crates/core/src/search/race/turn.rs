@@ -9,12 +9,10 @@ use crate::units::Nanos;
 /// How long a search goes on in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slice {
-    /// Until there are bounds for each of its groups, and at least so long.
+    /// Until there is an upper bound for each of its groups, and at least so long.
     Scout(Nanos),
-    /// So long, and until there are bounds for the group that is worked on.
-    For(Nanos),
-    /// To its end.
-    Whole,
+    /// As long as one of its contests is led, and at least so long.
+    Lead(Nanos),
 }
 
 /// A search that has its turn.
@@ -64,32 +62,26 @@ impl Race {
         let Some(open) = search.open() else {
             return ControlFlow::Continue(());
         };
-        let slice = if self.is_alone(seat.lane) {
-            Slice::Whole
-        } else {
-            seat.slice
-        };
-        let places = &self.lanes[seat.lane].places[seat.contests.clone()];
-        let is_bounded = |group: usize| places[group].reach.is_bounded();
-        let is_over = match slice {
-            Slice::Whole => false,
-            Slice::For(time) => seat.lasted() >= time && is_bounded(open),
-            Slice::Scout(least) => {
-                let groups = 0..seat.contests.len();
-                let answers = search.answers();
-                let unknown = groups
-                    .filter(|&group| answers[group].is_none())
-                    .find(|&group| !is_bounded(group));
-                if let Some(unknown) = unknown.filter(|_| is_bounded(open)) {
-                    search.focus(unknown);
+        let answers = search.answers();
+        let is_wanted = |group: &usize| {
+            let contest = seat.contests.start + group;
+            let is_open = answers[*group].is_none();
+            is_open
+                && match seat.slice {
+                    Slice::Scout(_) => !self.lanes[seat.lane].places[contest].reach.is_bounded(),
+                    Slice::Lead(_) => self.leads(seat.lane, contest),
                 }
-                unknown.is_none() && seat.lasted() >= least
-            }
         };
-        if is_over {
-            ControlFlow::Break("its turn is over".to_owned())
-        } else {
-            ControlFlow::Continue(())
+        let (Slice::Scout(least) | Slice::Lead(least)) = seat.slice;
+        let wanted = (0..seat.contests.len()).find(is_wanted);
+        match wanted {
+            Some(_) if is_wanted(&open) => ControlFlow::Continue(()),
+            Some(wanted) => {
+                search.focus(wanted);
+                ControlFlow::Continue(())
+            }
+            None if seat.lasted() < least => ControlFlow::Continue(()),
+            None => ControlFlow::Break("its turn is over".to_owned()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::plant::session;
 use crate::scenario::Scenario;
 
 /// Sees every look at a session.
-pub(crate) type Observer<'a> = dyn FnMut(&Happening) + 'a;
+pub(crate) type Observer<'a> = dyn FnMut(&Search, &Happening) + 'a;
 
 /// A search with its answers in full.
 pub(crate) struct Answered {
@@ -29,14 +29,19 @@ pub(crate) fn search(scenario: &Scenario, seed: u64, observer: &mut Observer<'_>
         fixed_parallel: None,
     };
     let mut cost = Cost::default();
-    let driven = drive(&mut search, &mut session, shape, &mut |_, happening| {
-        observer(&happening);
-        if let Happening::Record(record) = &happening {
-            cost.requests += 1;
-            cost.tokens += u64::from(record.output_tokens.map_or(0, |tokens| tokens.count));
-        }
-        ControlFlow::Continue(())
-    });
+    let driven = drive(
+        &mut search,
+        &mut session,
+        shape,
+        &mut |search, happening| {
+            observer(search, &happening);
+            if let Happening::Record(record) = &happening {
+                cost.requests += 1;
+                cost.tokens += u64::from(record.output_tokens.map_or(0, |tokens| tokens.count));
+            }
+            ControlFlow::Continue(())
+        },
+    );
     match driven {
         Ok(()) => {}
         Err(never) => match never {},

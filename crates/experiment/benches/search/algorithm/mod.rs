@@ -76,7 +76,7 @@ impl Algorithm {
     /// One search, from an idle engine.
     pub(crate) fn search(self, scenario: &Scenario, seed: u64) -> Searched {
         match self {
-            Self::Crest => crest::search(scenario, seed, &mut |_| ()).searched,
+            Self::Crest => crest::search(scenario, seed, &mut |_, _| ()).searched,
             Self::Bisect => bursts::bisect(scenario, seed),
             Self::Pchip => bursts::pchip(scenario, seed),
         }

@@ -95,7 +95,7 @@ pub(crate) fn translate(args: &SweepSlaArgs) -> Result<SlaSweep, Problem> {
         variable: typed.sla_variable,
         bounds: bounds(typed, &method)?,
         method,
-        field: field(typed)?,
+        field: field(typed, sweep.bench.client)?,
         aliases: plan::aliases(&args.serve.parameters.serve_alias)?,
         notes,
         sweep,
@@ -231,7 +231,14 @@ fn check_variable(sweep: &Sweep, variable: SlaVariable) -> Result<(), Problem> {
     }
 }
 
-fn field(typed: &SlaArgs) -> Result<Field, Problem> {
+fn field(typed: &SlaArgs, client: Client) -> Result<Field, Problem> {
+    if typed.prune && client == Client::Program {
+        return Err(
+            Problem::usage("--prune needs a benchmark of crestline's own")
+                .cause("a search is stopped while it goes on, which whole runs of another program are not")
+                .hint("give --bench-cmd 'crestline bench serve ...', add --bench-native, or leave --prune out"),
+        );
+    }
     match (typed.prune, typed.sla_search) {
         (false, _) => Ok(Field::Each),
         (true, SlaSearch::Crest) => Ok(Field::Race),

@@ -167,7 +167,11 @@ impl<'a> SlaRace<'a> {
         for combined in &all[lane] {
             let contests = self.contests(combined);
             let places = &self.state.race.lanes()[lane].places[contests.clone()];
-            if !places.iter().any(|place| place.state == State::Open) {
+            let was_open: Vec<bool> = places
+                .iter()
+                .map(|place| place.state == State::Open)
+                .collect();
+            if !was_open.contains(&true) {
                 continue;
             }
             let mut seat = Seat::new(lane, contests.clone(), turn.slice);
@@ -182,7 +186,8 @@ impl<'a> SlaRace<'a> {
             times.push(seat.lasted().as_secs_f64());
             let bench = self.bench_place(combined);
             self.state.spent[lane][bench] = turned.spent;
-            for (contest, answer) in contests.zip(turned.answers) {
+            let new = contests.zip(turned.answers).zip(was_open);
+            for ((contest, answer), _) in new.filter(|(_, was_open)| *was_open) {
                 self.state.answers[lane][contest] = Some(answer);
             }
             console::say(&self.stands(lane, combined));

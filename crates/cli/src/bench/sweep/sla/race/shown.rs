@@ -25,9 +25,8 @@ impl SlaRace<'_> {
     /// The line before a turn.
     pub(super) fn turn_begins(&self, turn: Turn) -> String {
         let how_long = match turn.slice {
-            Slice::Scout(_) => "until there are bounds for each SLA".to_owned(),
-            Slice::For(time) => format!("for {} of load", seconds(time)),
-            Slice::Whole => "to the end: it has no rival left".to_owned(),
+            Slice::Scout(_) => "until there is an upper bound for each SLA",
+            Slice::Lead(_) => "as long as it may be the best for an SLA",
         };
         let number = self.state.race.lanes()[turn.lane].turns + 1;
         format!("[RACE] {}: turn {number}, {how_long}", self.name(turn.lane))
