@@ -43,6 +43,9 @@ const PROMPT: &str = "Hi";
 /// Runs the command until it is done or interrupted.
 pub(super) fn run(args: &StartupArgs) -> Result<Exit, Problem> {
     let plan = plan(args)?;
+    if let Some(path) = &args.output_json {
+        check_place(path)?;
+    }
     let stop = Stop::default();
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
@@ -57,6 +60,21 @@ pub(super) fn run(args: &StartupArgs) -> Result<Exit, Problem> {
         }
         None => Ok(Exit::Interrupted),
     }
+}
+
+/// Refuses a result that could not be written, before hours of starts.
+fn check_place(path: &Path) -> Result<(), Problem> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    let made = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    made.map(drop).map_err(|error| {
+        Problem::usage(format!(
+            "--output-json {}: cannot be written",
+            path.display()
+        ))
+        .because(&error)
+        .hint("name a file in a folder that may be written to")
+    })
 }
 
 /// What is done.

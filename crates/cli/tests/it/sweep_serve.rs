@@ -472,10 +472,10 @@ fn combinations_that_would_share_a_folder_or_show_a_key_are_refused() {
         ),
         (
             json!([{"max_num_seqs": 2, "api_key": "hidden"}]),
-            expect![[r#"
+            expect![[r"
                 error: --serve-params: the secret in api_key would stand in names of folders and in results
                   hint: write it into the command, where it is masked, or into the environment
-            "#]],
+            "]],
         ),
     ] {
         fs::write(sweep.place.path("serve.json"), parameters.to_string()).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Says what a run comes to; where its result belongs is for [`super::results`].
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -99,7 +100,8 @@ impl Bench {
             return Ok(notes);
         }
         let mut known = Vec::new();
-        for command in commands {
+        let mut seen = HashSet::new();
+        for command in commands.filter(|command| seen.insert(*command)) {
             let args = own_args(command, Path::new(""))?;
             let told = serve::check(&args, &mut known);
             for note in told.map_err(|problem| problem.within("--bench-cmd"))? {
@@ -133,18 +135,16 @@ impl Bench {
     /// The command of a run of this number. A prompt that was sent before may be answered from the service's prefix cache, so
     /// that each run of crestline's own has a seed of its own; other programs send the same again.
     pub(crate) fn command_of_turn(&self, command: &[String], number: i64) -> Vec<String> {
-        let mut command = command.to_vec();
-        let args = own_args(&command, Path::new(""));
-        if self.client == Client::Own
-            && let Ok(args) = args
-            && args.results.compat == Compat::None
-            && number != 0
-        {
-            let seed = args.load.seed.wrapping_add_signed(number);
-            let seed = Combination([("seed".to_owned(), seed.into())].into_iter().collect());
-            command = overrides::applied(&command, &seed, &[]);
+        with_seed(command, self.seed(command), number)
+    }
+
+    /// The seed of the first run of a command, where each run has one of its own.
+    pub(crate) fn seed(&self, command: &[String]) -> Option<u64> {
+        if self.client == Client::Program {
+            return None;
         }
-        command
+        let args = own_args(command, Path::new("")).ok()?;
+        (args.results.compat == Compat::None).then_some(args.load.seed)
     }
 
     /// Runs such a command.
@@ -174,6 +174,16 @@ pub(crate) fn command_of_run(command: &[String], folder: &Path) -> Vec<String> {
     ];
     let own = command.iter().cloned();
     own.chain(more.map(str::to_owned)).collect()
+}
+
+/// The command of a run of this number, where the first has this seed.
+pub(crate) fn with_seed(command: &[String], first: Option<u64>, number: i64) -> Vec<String> {
+    let Some(first) = first.filter(|_| number != 0) else {
+        return command.to_vec();
+    };
+    let seed = first.wrapping_add_signed(number);
+    let seed = Combination([("seed".to_owned(), seed.into())].into_iter().collect());
+    overrides::applied(command, &seed, &[])
 }
 
 /// One run.
@@ -285,7 +295,9 @@ pub(super) fn measured(document: Value, why: Option<&str>) -> Result<Ran, Proble
     if document["completed"].as_u64() != Some(0) {
         return Ok(Ran::Measured(document));
     }
-    let failed = Problem::failed("all requests of the run failed");
+    let failed = Problem::failed("all requests of the run failed").hint(
+        "check the address, --endpoint and --model of --bench-cmd; the server's log may say more",
+    );
     Err(match why {
         Some(why) => failed.cause(why),
         None => failed,

@@ -161,8 +161,8 @@ impl<'a> Course<'a> {
             &server.parameters,
             None,
         );
-        results::write(&file, &failure)?;
         console::say("[FAILED SERVER COMBINATION]");
+        put_down(&file, &failure, &problem)?;
         self.go_on(Kind::Server, problem, &file)
     }
 
@@ -238,8 +238,8 @@ impl<'a> Course<'a> {
             origin.serve,
             Some(origin.bench),
         );
-        results::write(&file, &failure)?;
         console::say("[FAILED BENCHMARK]");
+        put_down(&file, &failure, &problem)?;
         if kind == Kind::Server {
             return Err(Halt::Failed(kind, problem));
         }
@@ -305,6 +305,11 @@ pub(super) fn locked(experiment: &Path) -> Result<File, Problem> {
         .hint("wait for its end, or give this one another --experiment-name")),
         Err(TryLockError::Error(error)) => Err(failed(&error)),
     }
+}
+
+/// Writes a failure; where that cannot be, both are told.
+fn put_down(file: &Path, failure: &Value, problem: &Problem) -> Result<(), Problem> {
+    results::write(file, failure).inspect_err(|_| console::tell(&problem.to_string()))
 }
 
 /// Removes the record of a failure that is none any more.

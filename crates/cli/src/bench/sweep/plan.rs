@@ -2,6 +2,7 @@
 //!
 //! Starts nothing. Parameter files are read here, so that every refusal comes before the first start.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -184,14 +185,19 @@ fn servers(
 
 /// A benchmark that asks another port than its server's measures something else, unless requests are passed on.
 fn elsewhere(servers: &[ServerCells], settings: &ServerSettings, bench: &Bench) -> Option<String> {
-    let pairs = servers.iter().flat_map(|server| {
+    let mut ports = HashMap::new();
+    let mut pairs = servers.iter().flat_map(|server| {
         let listens = settings.port(&server.command);
-        let cells = server.cells.iter();
-        cells.filter_map(move |cell| Some((listens?, bench.port(&cell.command)?)))
+        server
+            .cells
+            .iter()
+            .map(move |cell| (listens, &cell.command))
     });
-    let (listens, asked) = pairs
-        .into_iter()
-        .find(|(listens, asked)| listens != asked)?;
+    let (listens, asked) = pairs.find_map(|(listens, command)| {
+        let asked = *ports.entry(command).or_insert_with(|| bench.port(command));
+        let pair = (listens?, asked?);
+        (pair.0 != pair.1).then_some(pair)
+    })?;
     Some(format!(
         "the server listens at port {listens}, and the benchmark asks port {asked}: unless something between them passes requests on, another service is measured"
     ))

@@ -1,8 +1,11 @@
 //! `crestline bench sweep serve`: each benchmark on each server, several times.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::args::SweepServeArgs;
+use super::bench_command::with_seed;
 use super::course::{Course, Halt, Task};
 use super::fingerprint::Fingerprint;
 use super::layout;
@@ -68,17 +71,21 @@ struct Job {
 
 impl<'a> Jobs<'a> {
     fn of(sweep: &'a Sweep) -> Self {
-        let servers = sweep.servers.iter().map(|server| ServerJobs {
-            server,
-            cells: server
-                .cells
-                .iter()
-                .map(|cell| CellJobs::of(sweep, server, cell))
-                .collect(),
-        });
-        Self {
-            servers: servers.collect(),
+        // The same benchmark is run on each server.
+        let mut seeds = HashMap::new();
+        let mut servers = Vec::new();
+        for server in &sweep.servers {
+            let cells = server.cells.iter().map(|cell| {
+                let seed = seeds.entry(&cell.command);
+                let seed = *seed.or_insert_with(|| sweep.bench.seed(&cell.command));
+                CellJobs::seeded(sweep, server, cell, seed)
+            });
+            servers.push(ServerJobs {
+                server,
+                cells: cells.collect(),
+            });
         }
+        Self { servers }
     }
 
     /// Writes and shows what is there of all runs, whichever command made them.
@@ -143,10 +150,14 @@ impl ServerJobs<'_> {
 
 impl<'a> CellJobs<'a> {
     pub(super) fn of(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell) -> Self {
+        Self::seeded(sweep, server, cell, sweep.bench.seed(&cell.command))
+    }
+
+    fn seeded(sweep: &Sweep, server: &'a ServerCells, cell: &'a Cell, seed: Option<u64>) -> Self {
         let runs = i64::from(sweep.runs);
         let job = |number| Job {
             number,
-            command: sweep.bench.command_of_turn(&cell.command, number),
+            command: with_seed(&cell.command, seed, number),
         };
         let warm_up = sweep.warmup_prompts.map(|prompts| {
             let prompts = Combination(

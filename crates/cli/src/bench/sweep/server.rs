@@ -69,7 +69,9 @@ impl ServerSettings {
     /// Refuses what can be refused of a server command wherever it is to be run.
     pub(crate) fn check(&self, command: &[String]) -> Result<(), Problem> {
         self.site(command)?;
-        self.reset(command).map(drop)
+        let reset = self.reset(command).map(drop);
+        // A name that is mistyped is no server whose caches nobody knows.
+        reset.map_err(|problem| check_program(command).err().unwrap_or(problem))
     }
 
     /// The port at which a command's server listens.

