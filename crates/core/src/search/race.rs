@@ -20,7 +20,7 @@
 //! goes to whoever *leads* a contest: whose upper bound is the highest of those that are still searched. Either it turns out
 //! to be the best, and its lower bound puts others out, or its upper bound falls, and another one leads. Who never leads
 //! needs no more load. A turn ends when no contest is led any more. It costs the start of a server, so that it lasts at least
-//! [`STARTS`] times what a start takes, and at least [`GROWTH`] times as long as the least of the turn before: two that are
+//! `STARTS` times what a start takes, and at least `GROWTH` times as long as the least of the turn before: two that are
 //! equal do not take turns for ever.
 
 mod reach;
