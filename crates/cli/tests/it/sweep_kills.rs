@@ -71,7 +71,10 @@ impl Stage {
 
     fn nothing_is_left(&self) {
         wait_until("the end of all processes", || self.left().is_empty());
-        drop(TcpListener::bind(("127.0.0.1", self.port)).expect("the port is free"));
+        // A process that ends is no longer in the list a moment before its sockets are closed.
+        wait_until("a free port", || {
+            TcpListener::bind(("127.0.0.1", self.port)).is_ok()
+        });
     }
 }
 
