@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// system cannot end a process at once, such as one that gives back the memory of a device.
 const TURN_PATIENCE: Nanos = Nanos::from_secs(60);
 
+/// How long the port of a server that is gone may still be taken.
+const PORT_PATIENCE: Nanos = Nanos::from_secs(1);
+
 /// The first line of the input.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,11 +200,24 @@ fn adopt_orphans() -> io::Result<()> {
 fn start(task: &Task, wishes: &Wishes) -> Result<(Family, Option<File>), Word> {
     let lock = task.lock.as_deref().map(|path| turn(path, wishes));
     let lock = lock.transpose()?;
-    if task.free.as_ref().is_some_and(Address::is_taken) {
-        return Err(Word::Taken);
+    if let Some(address) = &task.free {
+        free(address, wishes)?;
     }
     let server = launch::start(task).map_err(|error| Word::Failed(error.to_string()))?;
     Ok((Family::new(server, task.grace, wishes.clone()), lock))
+}
+
+/// Waits a moment for a port: a server that was killed is gone from the list of processes just before its sockets are.
+fn free(address: &Address, wishes: &Wishes) -> Result<(), Word> {
+    let began = clock::monotonic();
+    while address.is_taken() {
+        let waited = clock::monotonic().saturating_sub(began);
+        if waited > PORT_PATIENCE || wishes.is_at_least(Wish::End) {
+            return Err(Word::Taken);
+        }
+        clock::sleep(LOOK);
+    }
+    Ok(())
 }
 
 /// The file, locked.
