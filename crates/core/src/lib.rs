@@ -12,6 +12,7 @@ pub mod record;
 pub mod request;
 pub mod schedule;
 pub mod search;
+pub mod segments;
 pub mod serving;
 pub mod sla;
 pub mod stats;

@@ -99,7 +99,7 @@ impl Histogram {
                 below > k
             })
             .map_or(0, |(bucket, _)| bucket);
-        middle_of(bucket).clamp(self.min as f64, self.max as f64)
+        Self::middle_of(bucket).clamp(self.min as f64, self.max as f64)
     }
 
     fn include(&mut self, min: u64, max: u64, times: u64) {
@@ -119,8 +119,19 @@ impl Histogram {
         &mut self.pages[page].get_or_insert_with(|| Box::new([0; PAGE]))[bucket % PAGE]
     }
 
+    /// The value halfway between the lowest and the highest of a bucket.
+    pub(crate) fn middle_of(bucket: usize) -> f64 {
+        let bucket = bucket as u64;
+        if bucket < SMALL {
+            return bucket as f64;
+        }
+        let shift = bucket / OCTAVE - 1;
+        let lowest = (bucket - shift * OCTAVE) << shift;
+        lowest as f64 + ((1_u64 << shift) - 1) as f64 / 2.0
+    }
+
     /// Buckets that hold something, ascending, with their counts.
-    fn buckets(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         self.pages
             .iter()
             .enumerate()
@@ -137,17 +148,6 @@ fn bucket_of(value: u64) -> usize {
     }
     let shift = value.ilog2() + 1 - SMALL_BITS;
     (u64::from(shift) * OCTAVE + (value >> shift)) as usize
-}
-
-/// The value halfway between the lowest and the highest of a bucket.
-fn middle_of(bucket: usize) -> f64 {
-    let bucket = bucket as u64;
-    if bucket < SMALL {
-        return bucket as f64;
-    }
-    let shift = bucket / OCTAVE - 1;
-    let lowest = (bucket - shift * OCTAVE) << shift;
-    lowest as f64 + ((1_u64 << shift) - 1) as f64 / 2.0
 }
 
 /// As written: only buckets in use, and the sum as text, since it may not fit the numbers of a JSON reader.
