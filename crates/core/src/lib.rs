@@ -13,6 +13,7 @@ pub mod record;
 pub mod request;
 pub mod schedule;
 pub mod search;
+pub mod server_series;
 pub mod serving;
 pub mod sla;
 pub mod stats;
