@@ -29,6 +29,7 @@ use crestline_experiment::server::keeper;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use args::{BenchArgs, BenchCommand};
+pub(crate) use sweep::server_command::Program;
 
 /// Runs the command until it is done or interrupted.
 pub(crate) fn run(args: &BenchArgs) -> Result<Exit, Problem> {

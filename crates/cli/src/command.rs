@@ -7,13 +7,16 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crestline_core::nearest::nearest;
 
-use crate::bench::{self, args::BenchArgs};
+use crate::bench::{
+    self,
+    args::{BenchArgs, BenchCommand},
+};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
 use crate::problem::Problem;
 use crate::sim::{self, SimArgs};
-use crate::{argv, console};
+use crate::{argv, console, secrets};
 
 /// Finds the highest load an LLM service sustains, with numbers that can be trusted.
 #[derive(Debug, Parser)]
@@ -79,11 +82,19 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Problem> {
         Some(sub) if sub == "bench" => bench::dotted::merged(args),
         _ => args,
     };
+    let typed: Vec<String> = args
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let outcome = command
         .try_get_matches_from_mut(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match outcome {
-        Ok(cli) => Ok(Parsed::Command(cli.command)),
+        Ok(cli) => {
+            let mut sub = cli.command;
+            remember(&mut sub, &typed);
+            Ok(Parsed::Command(sub))
+        }
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Ok(Parsed::Text(error.render().to_string()))
@@ -96,6 +107,21 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Problem> {
             _ => Err(wrong_arguments(&error)),
         },
     }
+}
+
+/// Puts the command itself beside its flags, where runs are to say how they were made.
+fn remember(sub: &mut Sub, typed: &[String]) {
+    let command = match sub {
+        Sub::Perf(args) => &mut args.command,
+        Sub::Bench(args) => match &mut args.command {
+            BenchCommand::Serve(args) => &mut args.command,
+            BenchCommand::Startup(_) | BenchCommand::Sweep(_) => return,
+        },
+        Sub::Demo(_) | Sub::Sim(_) | Sub::KeepServer => return,
+    };
+    let program = std::iter::once("crestline".to_owned());
+    let words: Vec<String> = program.chain(typed.iter().skip(1).cloned()).collect();
+    *command = Some(secrets::line(&words));
 }
 
 /// clap's findings in crestline's words: which flag, what is wrong with it, what was probably meant.

@@ -22,6 +22,7 @@ mod problem;
 mod problems;
 mod progress;
 mod search_flags;
+mod secrets;
 mod signals;
 mod sim;
 mod values;

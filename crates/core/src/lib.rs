@@ -3,6 +3,7 @@
 //! Depends on no async runtime, opens nothing, reads no clock, and takes every seed as an argument.
 
 pub mod arrival;
+pub mod digest;
 pub mod follow_ups;
 pub mod health;
 pub mod metrics;
@@ -13,6 +14,7 @@ pub mod request;
 pub mod schedule;
 pub mod search;
 pub mod segments;
+pub mod server_series;
 pub mod serving;
 pub mod sla;
 pub mod stats;

@@ -157,6 +157,9 @@ pub struct OutputPlan {
     pub commit_rows: NonZeroUsize,
     /// Keep prompts and answers.
     pub keep_text: bool,
+    /// The command that asks for it, without its secrets: for whoever wants to do it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// Requests of a warm-up: a number from 1 on as it is, rounded down; below 1 that share of the counted requests, but at

@@ -2,6 +2,7 @@
 //!
 //! Prints nothing, opens nothing, and computes no metric: figures come from `crestline_core::summary`.
 
+pub mod facts;
 pub mod figures;
 pub mod html;
 pub mod load_tables;

@@ -43,6 +43,9 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Clone, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct ServeArgs {
+    /// The command as it was typed, without its secrets.
+    #[arg(skip)]
+    pub(crate) command: Option<String>,
     // First, since each of the others takes what is its own out of what was typed.
     #[command(flatten)]
     pub(crate) typed: Typed,

@@ -111,6 +111,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             folder: around.folder.clone(),
             commit_rows: COMMIT_ROWS,
             keep_text: true,
+            command: args.command.clone(),
         },
         model: args.connection.served_model_name.clone().unwrap_or(model),
         adapters: request::adapters(args, &address)?,

@@ -15,6 +15,9 @@ pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 #[derive(Debug, Clone, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct PerfArgs {
+    /// The command as it was typed, without its secrets.
+    #[arg(skip)]
+    pub(crate) command: Option<String>,
     #[command(flatten, next_help_heading = "Model and API")]
     pub(crate) model: ModelArgs,
     #[command(flatten, next_help_heading = "Connection")]

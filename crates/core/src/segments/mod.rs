@@ -4,7 +4,7 @@
 //! Requests that are in flight together share the service's iterations and its queue, so they say less than as many
 //! independent ones would. Stretches of several latencies are about independent of each other; where they are many,
 //! neighbours are drawn together (`resample`). Of what differs from one start of a server to the next a single run says
-//! nothing: [`Spread::of_runs`] takes several.
+//! nothing: [`resample()`] takes several.
 //!
 //! Memory is bounded however long a run is. Requests of the warm-up count nowhere.
 

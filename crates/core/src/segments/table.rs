@@ -166,7 +166,7 @@ impl Run {
 impl Values {
     fn new(cuts: &[Cut], metric: Metric) -> Self {
         let mut out = Self::default();
-        let mut cells: Vec<(usize, u32, u64)> = Vec::new();
+        let mut cells: Vec<(u64, u64, u32, u64)> = Vec::new();
         let segments = cuts.iter().flat_map(|cut| &cut.segments);
         let histograms: Vec<_> = segments.filter_map(|one| one.values(metric)).collect();
         let min = histograms.iter().filter_map(|one| one.min()).min();
@@ -177,14 +177,15 @@ impl Values {
         for (column, histogram) in (0..).zip(&histograms) {
             out.columns
                 .push((histogram.count(), histogram.sum() as f64));
-            let buckets = histogram.buckets();
-            cells.extend(buckets.map(|(bucket, count)| (bucket, column, count)));
+            let spans = histogram.spans();
+            cells.extend(spans.map(|(low, high, count)| (low, high, column, count)));
         }
         cells.sort_unstable();
         for row in cells.chunk_by(|one, other| one.0 == other.0) {
-            let middle = crate::stats::Histogram::middle_of(row[0].0);
+            let (low, high) = (row[0].0 as f64, row[0].1 as f64);
+            let middle = f64::midpoint(low, high);
             out.rows.push(middle.clamp(min as f64, max as f64));
-            out.cells.extend(row.iter().map(|cell| (cell.1, cell.2)));
+            out.cells.extend(row.iter().map(|cell| (cell.2, cell.3)));
             out.ends.push(out.cells.len());
         }
         out

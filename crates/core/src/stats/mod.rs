@@ -10,7 +10,7 @@ mod sample;
 mod student;
 mod wide;
 
-pub use histogram::{Histogram, HistogramError, RELATIVE_ERROR};
+pub use histogram::{CoarseHistogram, Histogram, HistogramError, LogLinear, RELATIVE_ERROR};
 pub use sample::Sample;
 pub use student::two_sided_t;
 

@@ -29,12 +29,17 @@ pub struct Part {
 }
 
 /// Colours of the page itself, by name, on light and on dark screens.
-const COLOURS: [(&str, Shades); 5] = [
+const COLOURS: [(&str, Shades); 10] = [
     ("ground", [0xff_ffff, 0x0d_1117]),
     ("grid", [0xdf_e4e9, 0x2a_313a]),
     ("text", [0x1f_2328, 0xe6_edf3]),
     ("quiet", [0x59_636e, 0x9a_a4ae]),
     ("failed", [0x1f_2328, 0xff_ffff]),
+    ("raised", [0xf6_f8fa, 0x16_1b22]),
+    ("accent", [0x05_50ae, 0x79_c0ff]),
+    ("good", [0x00_6b58, 0x35_c9a5]),
+    ("bad", [0xb0_3a08, 0xff_8a4c]),
+    ("warning", [0x85_5a00, 0xf0_b429]),
 ];
 
 impl Part {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::bench_command::Client;
 use super::layout::fnv;
 use super::program;
-use super::shown;
+use crate::secrets;
 
 /// The key of a run that holds it.
 pub(crate) const KEY: &str = "crestline_fingerprint";
@@ -96,7 +96,7 @@ impl fmt::Display for Part {
 }
 
 fn command(words: &[String]) -> String {
-    hexadecimal(&shown::masked(words).join("\0"))
+    hexadecimal(&secrets::masked(words).join("\0"))
 }
 
 /// A program by its file: another build has another length or another time.

@@ -14,11 +14,11 @@ use super::layout;
 use super::overrides::{self, Alias};
 use super::params::{self, Combination};
 use super::server::ServerSettings;
-use super::shown;
 use super::virtual_server::{self, VirtualServer};
 use crate::console;
 use crate::moment;
 use crate::problem::Problem;
+use crate::secrets;
 use crate::values;
 
 /// A whole experiment.
@@ -220,7 +220,7 @@ pub(super) fn combinations(flag: &str, path: Option<&Path>) -> Result<Vec<Combin
     let has_secret = |key: &str, value: &Value| {
         let fields = [(key.to_owned(), value.clone())];
         let words = overrides::applied(&[], &Combination(fields.into_iter().collect()), &[]);
-        shown::masked(&words) != words
+        secrets::masked(&words) != words
     };
     let secret = all
         .iter()

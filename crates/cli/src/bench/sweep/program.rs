@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::bench_command::{Output, Ran, Run, measured};
 use super::follow::Follower;
 use super::kept::{self, Done};
-use super::shown::Redaction;
 use crate::problem::Problem;
+use crate::secrets::Redaction;
 
 /// What a program printed, in the folder of its records.
 const LOG: &str = "output.log";

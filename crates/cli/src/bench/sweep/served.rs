@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::layout;
 use super::plan::ServerCells;
 use super::results;
-use super::shown;
 use crate::problem::Problem;
+use crate::secrets;
 
 /// Puts down the command of a server and the folders of what is run on it.
 pub(crate) fn write(experiment: &Path, server: &ServerCells) -> Result<(), Problem> {
@@ -20,7 +20,7 @@ pub(crate) fn write(experiment: &Path, server: &ServerCells) -> Result<(), Probl
         .iter()
         .map(|cell| relative(experiment, &cell.folder));
     let document = json!({
-        "command": shown::masked(&server.command),
+        "command": secrets::masked(&server.command),
         "folders": folders.collect::<Vec<_>>(),
     });
     results::write(

@@ -22,12 +22,13 @@ use super::params::{self, Combination};
 use super::plan::{self, Naming};
 use super::program;
 use super::results::{self, Found, Origin};
-use super::shown::{self, Redaction};
+use super::shown;
 use crate::bench::args::{BenchCommand, StartupArgs};
 use crate::bench::startup;
 use crate::command::{Cli, Parsed, Sub, parse};
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::secrets::{self, Redaction};
 use crate::{console, signals, values};
 
 /// The result of a run in the folder of its records.
@@ -138,10 +139,10 @@ impl Sweep {
                         let own = own_args(&command)?;
                         startup::plan(&own)?;
                         let server = plan::words("--serve-cmd", &own.serve_cmd)?;
-                        let shown = with_server(&command, &shown::masked(&server))?;
+                        let shown = with_server(&command, &secrets::masked(&server))?;
                         (server, shown)
                     }
-                    Client::Program => (command.clone(), shown::masked(&command)),
+                    Client::Program => (command.clone(), secrets::masked(&command)),
                 };
                 cells.push(Cell {
                     folder: layout::startup(&experiment, serve, startup),

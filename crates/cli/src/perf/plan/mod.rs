@@ -94,6 +94,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
             commit_rows: NonZeroUsize::new(args.tuning.db_commit_interval.try_into().unwrap_or(1))
                 .unwrap_or(NonZeroUsize::MIN),
             keep_text: !args.output.no_text,
+            command: args.command.clone(),
         },
         model,
         adapters: None,
