@@ -164,6 +164,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_for_stands_beside_what_was_got_in_the_same_bins() {
+        let mut them = of([(5, 10), (5, 20), (5, 30)].into_iter());
+        let asked = of([(5, 40), (5, 20), (5, 30)].into_iter());
+        them.asked = asked.output;
+        them.held.fewer = 1;
+        them.held.equal = 2;
+        let svg = lengths("m", &them).svg();
+        check(&svg);
+        for words in [
+            ">Output tokens asked for<",
+            ">Output tokens got<",
+            "m · 3 answers: 2 as long as asked for, 1 shorter<",
+        ] {
+            assert!(svg.contains(words), "{words}");
+        }
+        // Both axes go from the least of all lengths to the greatest.
+        for bars in ["fill-4", "fill-1"] {
+            assert_eq!(svg.matches(&format!(r#"<rect class="{bars}""#)).count(), 3);
+        }
+        assert_eq!(svg.matches(">40<").count(), 2, "{svg}");
+    }
+
+    #[test]
     fn no_text_leaves_the_figure_whatever_the_lengths() {
         for them in [vec![], vec![(0, 0)], vec![(u32::MAX, 1), (1, u32::MAX)]] {
             check(&lengths("", &of(them.into_iter())).svg());
