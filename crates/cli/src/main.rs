@@ -26,6 +26,7 @@ mod secrets;
 mod signals;
 mod sim;
 mod values;
+mod whole_file;
 
 use std::process::ExitCode;
 
