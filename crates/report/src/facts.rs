@@ -24,6 +24,8 @@ pub struct Facts {
     pub tables: Vec<PlainTable>,
     /// Parameters in which the runs differ, in the order of the user; empty where they differ in the load alone.
     pub parameters: Vec<String>,
+    /// What to try next, in sentences; empty where it is not known.
+    pub advice: Vec<String>,
     /// Files and runs that were left out, each with the reason.
     pub left_out: Vec<String>,
 }
@@ -89,6 +91,8 @@ pub struct Spread {
 /// What is known of a run whose requests are all known.
 #[derive(Debug, Clone)]
 pub struct Detail {
+    /// Over time, lengths, single requests, failures.
+    pub digest: crestline_core::digest::Digest,
     /// Prompts and answers of the requests of the digest, by index; empty unless they are wanted.
     pub texts: BTreeMap<u64, Texts>,
 }

@@ -103,6 +103,18 @@ pub struct Curve {
     pub dots: Vec<[f64; 2]>,
     /// Observations that do not count, drawn as crosses.
     pub voids: Vec<[f64; 2]>,
+    /// Whether its points have marks.
+    pub marks: Marks,
+}
+
+/// Whether the points of a curve have marks on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Marks {
+    /// Where there are few.
+    #[default]
+    Few,
+    /// None: its points are no observations of their own.
+    None,
 }
 
 /// In which order a curve goes through its points.

@@ -5,30 +5,39 @@
 
 mod axes;
 mod bars;
+mod course;
 mod curves;
 mod dataset_statistics;
 mod drawing;
 mod font;
 mod frontier;
 mod labels;
+mod lengths;
+mod percentiles;
 mod plots;
 mod png;
 mod scale;
+mod scatter;
 mod search_course;
 mod svg;
 mod text;
 mod theme;
+mod time;
 mod titles;
 #[cfg(test)]
 mod within;
 
+pub use course::{course_rates, course_times};
 pub use curves::{
-    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Order, PART_INCHES, Range, Sign,
-    Stroke, curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Marks, Order, PART_INCHES, Range,
+    Sign, Stroke, curves,
 };
 pub use dataset_statistics::{DatasetStatistics, dataset_statistics};
 pub use frontier::{Frontier, frontier};
+pub use lengths::lengths;
+pub use percentiles::{PercentileCurve, percentiles};
 pub use scale::Kind;
+pub use scatter::{RequestDot, Scatter, scatter};
 pub use search_course::{SearchCourse, Stretch, search_course};
 pub(crate) use svg::escaped;
 pub use theme::Theme;

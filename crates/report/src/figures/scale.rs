@@ -197,7 +197,7 @@ impl Scale {
             .collect()
     }
 
-    /// Powers of ten and their double and fivefold, or powers of ten alone, or every so many of them; where there are hardly
+    /// Powers of ten and their double and fivefold, or their threefold, or powers of ten alone, or every so many of them; where there are hardly
     /// any of these, even ticks.
     fn log_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log10);
@@ -221,6 +221,10 @@ impl Scale {
         }
         if fine.len() <= most as usize {
             return fine;
+        }
+        let middle = marks(&[1.0, 3.0], 1);
+        if middle.len() <= most as usize && middle.len() > 2 {
+            return middle;
         }
         (1..40)
             .map(|every| marks(&[1.0], every))

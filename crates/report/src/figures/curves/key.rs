@@ -41,6 +41,8 @@ pub struct KeyEntry {
 pub enum Sign {
     /// A curve with a mark.
     Curve(Stroke),
+    /// A curve without marks.
+    Line(Stroke),
     /// The dashes and the width of curves of any colour.
     Form(Stroke),
     /// A single observation.
@@ -185,6 +187,7 @@ impl Sign {
                 drawing.line(&stroke.class(), &line);
                 drawing.disc(&format!("fill-{}", stroke.colour()), middle, 3.4);
             }
+            Self::Line(stroke) => drawing.line(&stroke.class(), &line),
             Self::Form(stroke) => drawing.line(&stroke.neutral(), &line),
             Self::Dot => drawing.disc("dot-0", middle, 2.6),
             Self::Void => drawing.cross("void", middle, 3.0),

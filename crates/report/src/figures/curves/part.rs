@@ -4,7 +4,7 @@
 
 use super::ends::Ends;
 use super::limit;
-use super::{Curve, CurveAxis, CurvePart, Order, Stroke};
+use super::{Curve, CurveAxis, CurvePart, Marks, Order, Stroke};
 use crate::figures::axes::{Axis, Heading, Panel, panel};
 use crate::figures::drawing::{Anchor, Drawing, Follows, Frame, Point, point};
 use crate::figures::plots::{Part, Role, Series};
@@ -228,7 +228,7 @@ fn draw_curve(drawing: &mut Drawing, panel: &Panel, curve: &Curve, stroke: Strok
     if points.len() > 1 {
         drawing.line(&stroke.class(), &points);
     }
-    if points.len() <= MARKED {
+    if curve.marks == Marks::Few && points.len() <= MARKED {
         for middle in points {
             drawing.disc(&format!("fill-{colour}"), middle, 3.4);
         }
