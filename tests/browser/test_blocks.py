@@ -148,6 +148,7 @@ def test_files_of_the_page_come_out_as_they_went_in(opened, blocks):
         "values.json",
         '{"text":"</script> é"}\n',
     )
+    assert len(view.locator("pre").inner_text().splitlines()) == 2
     view.get_by_role("button", name="Copy").click()
     expect(view.get_by_role("button", name="Copied")).to_be_visible()
     view.get_by_text("More", exact=True).click()
