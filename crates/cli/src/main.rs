@@ -21,6 +21,8 @@ mod plan_lines;
 mod problem;
 mod problems;
 mod progress;
+mod python_json;
+mod report;
 mod search_flags;
 mod secrets;
 mod signals;

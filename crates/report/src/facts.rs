@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crestline_core::digest::Digest;
 use crestline_core::metrics::Metric;
 use crestline_core::search::Outcome;
 use serde_json::Value;
@@ -89,6 +90,8 @@ pub struct Spread {
 /// What is known of a run whose requests are all known.
 #[derive(Debug, Clone)]
 pub struct Detail {
+    /// Its course, its lengths, its requests, its failures.
+    pub digest: Digest,
     /// Prompts and answers of the requests of the digest, by index; empty unless they are wanted.
     pub texts: BTreeMap<u64, Texts>,
 }

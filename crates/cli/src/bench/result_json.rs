@@ -10,6 +10,9 @@ use super::run_figures::Run;
 use super::{beside, conversations};
 use crate::moment;
 
+/// The key under which a result says where its records are, from its own folder.
+pub(super) const RECORDS: &str = "crestline_records";
+
 /// Fields that are only kept in detail. vLLM keeps the last two always, which makes long summaries.
 const DETAILS: [&str; 7] = [
     "input_lens",

@@ -1,0 +1,3 @@
+//! `crestline report`: one page of one or many runs.
+
+pub(crate) mod sources;
