@@ -50,7 +50,7 @@ pub(crate) type Document = Map<String, Value>;
 /// Whether it is one.
 pub(crate) fn is_result(document: &Document) -> bool {
     let has = |key: &&str| document.get(*key).and_then(number).is_some();
-    OF_A_RESULT.iter().all(|key| has(key)) && THROUGHPUTS.iter().any(|key| has(key))
+    OF_A_RESULT.iter().all(has) && THROUGHPUTS.iter().any(has)
 }
 
 /// Everything that it says of the run as a whole.
@@ -58,7 +58,6 @@ pub(crate) fn load(document: &Document) -> LoadFacts {
     let finite = |key: &str| finite(document, key);
     let failed = finite("failed").unwrap_or(0.0);
     let requests = finite("completed").unwrap_or(0.0) + failed;
-    let is_complete = finite("num_prompts").is_none_or(|asked| requests >= asked);
     LoadFacts {
         applied: Applied {
             concurrency: finite("max_concurrency"),
@@ -66,14 +65,16 @@ pub(crate) fn load(document: &Document) -> LoadFacts {
         },
         figures: figures(document, requests, failed),
         client: client_health::read_back(document.get("crestline_client").unwrap_or(&Value::Null)),
-        origin: origin(document, is_complete),
+        origin: origin(document, requests),
         ..LoadFacts::default()
     }
 }
 
 /// Each request, where all are listed: of such a run more is known than its figures.
 pub(crate) fn requests(document: &Document) -> Option<Vec<RequestRecord>> {
-    let has_lists = ["start_times", "ttfts", "itls", "output_lens"].iter().all(|key| document.contains_key(*key));
+    let has_lists = ["start_times", "ttfts", "itls", "output_lens"]
+        .iter()
+        .all(|key| document.contains_key(*key));
     let records = has_lists.then(|| detailed::records(&Value::Object(document.clone())).ok())??;
     (!records.is_empty()).then_some(records)
 }
@@ -83,7 +84,7 @@ pub(crate) fn database(document: &Document) -> Option<&str> {
     document.get(result_json::RECORDS)?.as_str()
 }
 
-fn origin(document: &Document, is_complete: bool) -> Origin {
+fn origin(document: &Document, requests: f64) -> Origin {
     let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
     let mut settings = document.clone();
     settings.retain(|key, _| !LISTS.contains(&key.as_str()));
@@ -95,7 +96,7 @@ fn origin(document: &Document, is_complete: bool) -> Origin {
         model: text("model_id"),
         seed: document.get("seed").and_then(Value::as_u64),
         settings: Some(settings.into()),
-        is_complete,
+        is_complete: finite(document, "num_prompts").is_none_or(|asked| requests >= asked),
         ..Origin::default()
     }
 }
@@ -119,7 +120,9 @@ fn figures(document: &Document, requests: f64, failed: f64) -> Figures {
             (requests > 0.0).then(|| (requests - failed) / requests),
         ),
     ];
-    let known = totals.into_iter().filter_map(|(metric, value)| Some((metric, value?)));
+    let known = totals
+        .into_iter()
+        .filter_map(|(metric, value)| Some((metric, value?)));
     out.totals.extend(known);
     // Where nothing was answered, all times are 0 and mean nothing.
     if requests > failed {
@@ -130,7 +133,9 @@ fn figures(document: &Document, requests: f64, failed: f64) -> Figures {
 
 /// Failures by kind, where they are told apart.
 fn failures(document: &Document) -> BTreeMap<String, u64> {
-    let kinds = document.get("crestline_failures").and_then(Value::as_object);
+    let kinds = document
+        .get("crestline_failures")
+        .and_then(Value::as_object);
     let kinds = kinds.into_iter().flatten();
     kinds
         .filter_map(|(kind, count)| Some((kind.clone(), count.as_u64()?)))
@@ -161,16 +166,25 @@ fn spread(document: &Document, prefix: &str, key: &str) -> Spread {
     let of = |name: &str| Some(finite(document, &format!("{prefix}{name}_{key}_ms"))? / 1e3);
     let end = format!("_{key}_ms");
     let percentiles = document.iter().filter_map(|(name, value)| {
-        let percent = name.strip_prefix(prefix)?.strip_prefix('p')?.strip_suffix(&end)?;
+        let percent = name
+            .strip_prefix(prefix)?
+            .strip_prefix('p')?
+            .strip_suffix(&end)?;
         let percent: f64 = percent.parse().ok()?;
         let value = number(value).filter(|value| value.is_finite())?;
         (0.0..=100.0)
             .contains(&percent)
             .then_some((percent / 100.0, value / 1e3))
     });
-    let mut quantiles: Vec<(f64, f64)> = of("median").map(|median| (0.5, median)).into_iter().collect();
+    let mut quantiles: Vec<(f64, f64)> = of("median")
+        .map(|median| (0.5, median))
+        .into_iter()
+        .collect();
     for (share, value) in percentiles {
-        if quantiles.iter().all(|(known, _)| (known - share).abs() > 1e-9) {
+        if quantiles
+            .iter()
+            .all(|(known, _)| (known - share).abs() > 1e-9)
+        {
             quantiles.push((share, value));
         }
     }
@@ -185,11 +199,15 @@ fn spread(document: &Document, prefix: &str, key: &str) -> Spread {
 
 /// A number that is one.
 fn finite(document: &Document, key: &str) -> Option<f64> {
-    document.get(key).and_then(number).filter(|value| value.is_finite())
+    document
+        .get(key)
+        .and_then(number)
+        .filter(|value| value.is_finite())
 }
 
 #[cfg(test)]
 mod tests {
+    use crestline_core::units::Nanos;
     use serde_json::json;
 
     use super::*;
@@ -213,23 +231,36 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_in_base_units_and_what_is_not_there_is_unknown() {
+    fn figures_are_in_base_units() {
+        let figures = load(&result()).figures;
+        assert_eq!((figures.requests, figures.failed), (4, 1));
+        assert_eq!(figures.totals.get(&Metric::OutputThroughput), Some(&7.5));
+        assert_eq!(figures.totals.get(&Metric::SuccessRate), Some(&0.75));
+        let ttft = &figures.spreads[&Metric::Ttft];
+        assert_eq!((ttft.mean, ttft.deviation), (Some(0.02), Some(0.002)));
+        let expected = [(0.5, 0.018), (0.99, 0.03), (0.999, 0.031)];
+        let are_near = |one: &(f64, f64), other: &(f64, f64)| {
+            (one.0 - other.0).abs() < 1e-12 && (one.1 - other.1).abs() < 1e-12
+        };
+        let pairs = ttft.quantiles.iter().zip(&expected);
+        assert_eq!(ttft.quantiles.len(), 3, "the median is there once");
+        assert!(
+            pairs.into_iter().all(|(one, other)| are_near(one, other)),
+            "{ttft:?}"
+        );
+        let due = &figures.spreads[&Metric::TtftFromDue];
+        assert_eq!(due.quantiles, [(0.99, 0.04)]);
+        assert_eq!(figures.spreads[&Metric::InputTokens].mean, Some(10.0));
+    }
+
+    #[test]
+    fn what_a_result_does_not_say_is_unknown() {
         let run = load(&result());
         assert_eq!(run.applied.concurrency, Some(2.0));
         assert_eq!(run.applied.rate, None, "inf is no rate");
-        let figures = &run.figures;
-        assert_eq!((figures.requests, figures.failed), (4, 1));
-        assert_eq!(figures.totals[&Metric::OutputThroughput], 7.5);
-        assert_eq!(figures.totals[&Metric::SuccessRate], 0.75);
-        let ttft = &figures.spreads[&Metric::Ttft];
-        assert_eq!((ttft.mean, ttft.deviation), (Some(0.02), Some(0.002)));
-        let at: Vec<f64> = ttft.quantiles.iter().map(|(share, _)| *share).collect();
-        assert_eq!(at.len(), 3, "the median is there once: {at:?}");
-        assert!((at[2] - 0.999).abs() < 1e-12 && (ttft.quantiles[2].1 - 0.031).abs() < 1e-12);
-        assert_eq!(figures.spreads[&Metric::TtftFromDue].quantiles, [(0.99, 0.04)]);
-        assert_eq!(figures.spreads[&Metric::InputTokens].mean, Some(10.0));
-        assert!(!figures.spreads.contains_key(&Metric::Tpot), "NaN is no value");
-        assert!(!figures.spreads.contains_key(&Metric::Latency));
+        let spreads = &run.figures.spreads;
+        assert!(!spreads.contains_key(&Metric::Tpot), "NaN is no value");
+        assert!(!spreads.contains_key(&Metric::Latency));
         assert_eq!(run.origin.tool, "vllm bench serve");
         assert!(run.origin.is_complete);
         assert!(run.origin.settings.unwrap().get("ttfts").is_none());
@@ -253,18 +284,24 @@ mod tests {
             other.remove(key);
             assert!(!is_result(&other), "{key}");
         }
-        assert!(!is_result(&document(json!({"duration": 1, "completed": 1}))));
+        assert!(!is_result(&document(
+            json!({"duration": 1, "completed": 1})
+        )));
     }
 
     #[test]
     fn requests_are_known_where_all_are_listed() {
         assert_eq!(requests(&result()), None);
         let mut document = result();
-        for (key, list) in [("ttfts", json!([0.5])), ("start_times", json!([7.0])), ("output_lens", json!([2]))] {
+        for (key, list) in [
+            ("ttfts", json!([0.5])),
+            ("start_times", json!([7.0])),
+            ("output_lens", json!([2])),
+        ] {
             document.insert(key.to_owned(), list);
         }
         document.insert("itls".to_owned(), json!([[0.25]]));
         let requests = requests(&document).unwrap();
-        assert_eq!(requests[0].latency().as_secs_f64(), 0.75);
+        assert_eq!(requests[0].latency(), Nanos::from_millis(750));
     }
 }

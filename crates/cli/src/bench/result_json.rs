@@ -1,5 +1,7 @@
 //! The JSON of a run: vLLM's keys by name and in order, and behind them crestline's own.
 
+use std::path::{self, Path};
+
 use crestline_core::serving::{Quantity, Row, Spread};
 use serde_json::{Map, Value, json};
 
@@ -229,6 +231,17 @@ fn spread<'a>(
             percentiles.map(|(percentile, (_, value))| (format!("p{}", percentile.text), *value)),
         )
         .map(move |(name, value)| (format!("{prefix}{name}_{key}_ms"), json!(value)))
+}
+
+/// Where the records of a run are, for whoever reads its result in `file`.
+pub(super) fn records(file: &Path, database: &Path) -> (String, Value) {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let inner = database.strip_prefix(folder);
+    let shown = match inner {
+        Ok(inner) => inner.to_owned(),
+        Err(_) => path::absolute(database).unwrap_or_else(|_| database.to_owned()),
+    };
+    (RECORDS.to_owned(), shown.to_string_lossy().into())
 }
 
 /// What vLLM does not have.

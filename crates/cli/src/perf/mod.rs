@@ -9,7 +9,6 @@ mod session;
 
 pub(crate) use files::read_back;
 
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -38,15 +38,33 @@ const TOTALS: [(&str, Metric); 4] = [
 const OWN: [(&str, Metric, f64); 6] = [
     ("crestline_latency_from_due_s", Metric::LatencyFromDue, 1.0),
     ("crestline_ttft_from_due_ms", Metric::TtftFromDue, 1e3),
-    ("crestline_time_to_first_byte_ms", Metric::TimeToFirstByte, 1e3),
-    ("crestline_time_to_first_reasoning_ms", Metric::TimeToFirstReasoning, 1e3),
-    ("crestline_time_to_first_answer_ms", Metric::TimeToFirstAnswer, 1e3),
-    ("crestline_chunks_per_request", Metric::ChunksPerRequest, 1.0),
+    (
+        "crestline_time_to_first_byte_ms",
+        Metric::TimeToFirstByte,
+        1e3,
+    ),
+    (
+        "crestline_time_to_first_reasoning_ms",
+        Metric::TimeToFirstReasoning,
+        1e3,
+    ),
+    (
+        "crestline_time_to_first_answer_ms",
+        Metric::TimeToFirstAnswer,
+        1e3,
+    ),
+    (
+        "crestline_chunks_per_request",
+        Metric::ChunksPerRequest,
+        1.0,
+    ),
 ];
 
 /// Whether a value is what stands in [`SUMMARY`].
 pub(crate) fn is_summary(value: &Value) -> bool {
-    ["Total Requests", "Success Requests"].iter().all(|key| known(&value[*key]).is_some())
+    ["Total Requests", "Success Requests"]
+        .iter()
+        .all(|key| known(&value[*key]).is_some())
 }
 
 /// Everything that the files say of a load. `arguments` may be null.
@@ -61,7 +79,17 @@ pub(crate) fn load(summary: &Value, percentiles: &[Row], arguments: &Value) -> L
     for row in percentiles {
         row.put_into(&mut run.figures.spreads);
     }
-    if run.origin.url.as_deref().is_some_and(|url| url.starts_with("sim:")) {
+    for spread in run.figures.spreads.values_mut() {
+        spread.ends = spread
+            .ends
+            .filter(|ends| ends.iter().all(|end| !end.is_nan()));
+    }
+    if run
+        .origin
+        .url
+        .as_deref()
+        .is_some_and(|url| url.starts_with("sim:"))
+    {
         run.client = Client::Virtual;
     }
     run
@@ -107,7 +135,9 @@ fn figures(summary: &Value) -> Figures {
         failures: failures(summary, failed as u64),
         ..Figures::default()
     };
-    let totals = TOTALS.iter().filter_map(|(key, metric)| Some((*metric, of(key)?)));
+    let totals = TOTALS
+        .iter()
+        .filter_map(|(key, metric)| Some((*metric, of(key)?)));
     out.totals.extend(totals);
     if requests > 0.0 {
         out.totals.insert(Metric::SuccessRate, good / requests);
@@ -140,7 +170,9 @@ fn spreads(summary: &Value) -> BTreeMap<Metric, Spread> {
     let own = OWN.iter().filter_map(|(key, metric, scale)| {
         let at = |name: &str| Some(known(&summary[*key][name])? / scale);
         let quantiles = [(0.5, at("p50")), (0.99, at("p99")), (1.0, at("max"))];
-        let quantiles = quantiles.into_iter().filter_map(|(share, value)| Some((share, value?)));
+        let quantiles = quantiles
+            .into_iter()
+            .filter_map(|(share, value)| Some((share, value?)));
         let spread = Spread {
             mean: Some(at("mean")?),
             quantiles: quantiles.collect(),
@@ -162,15 +194,19 @@ pub(crate) struct Row {
 impl Row {
     fn put_into(&self, spreads: &mut BTreeMap<Metric, Spread>) {
         for (metric, value) in &self.values {
-            // Without a mean nothing was measured; a rate of single requests has none.
             let spread = spreads.entry(*metric).or_default();
-            if spread.quantiles.iter().all(|(known, _)| *known != self.share) {
-                spread.quantiles.push((self.share, *value));
-                spread.quantiles.sort_by(|one, other| one.0.total_cmp(&other.0));
-            }
-            if self.share == 0.0 || self.share == 1.0 {
-                let ends = spread.ends.get_or_insert([*value; 2]);
-                ends[usize::from(self.share == 1.0)] = *value;
+            spread
+                .quantiles
+                .retain(|(share, _)| share.total_cmp(&self.share).is_ne());
+            spread.quantiles.push((self.share, *value));
+            spread
+                .quantiles
+                .sort_by(|one, other| one.0.total_cmp(&other.0));
+            let [least, most] = spread.ends.get_or_insert([f64::NAN; 2]);
+            if self.share <= 0.0 {
+                *least = *value;
+            } else if self.share >= 1.0 {
+                *most = *value;
             }
         }
     }
@@ -183,28 +219,13 @@ pub(crate) fn percentiles(value: &Value) -> Option<Vec<Row>> {
 
 fn row(value: &Value) -> Option<Row> {
     let share = share(value["Percentiles"].as_str()?)?;
-    let values = super::percentiles::COLUMNS.iter().filter_map(|(key, metric, scale)| {
-        Some((*metric, known(&value[*key])? / scale))
-    });
+    let values = super::percentiles::COLUMNS
+        .iter()
+        .filter_map(|(key, metric, scale)| Some((*metric, known(&value[*key])? / scale)));
     Some(Row {
         share,
         values: values.collect(),
     })
-}
-
-/// The same of columns, as a search of evalscope writes them.
-pub(crate) fn percentile_columns(value: &Value) -> Vec<Row> {
-    let labels = value["Percentiles"].as_array().into_iter().flatten();
-    let rows = labels.enumerate().filter_map(|(place, label)| {
-        let values = super::percentiles::COLUMNS.iter().filter_map(|(key, metric, scale)| {
-            Some((*metric, known(&value[*key][place])? / scale))
-        });
-        Some(Row {
-            share: share(label.as_str()?)?,
-            values: values.collect(),
-        })
-    });
-    rows.collect()
 }
 
 /// `min`, `99%` and `max` as shares.
@@ -221,7 +242,7 @@ fn share(label: &str) -> Option<f64> {
 
 /// A number that is known.
 fn known(value: &Value) -> Option<f64> {
-    number(value).filter(|value| value.is_finite() && *value != super::NOT_APPLICABLE)
+    number(value).filter(|value| value.is_finite() && *value > super::NOT_APPLICABLE)
 }
 
 #[cfg(test)]
@@ -246,34 +267,45 @@ mod tests {
             {"Percentiles": "max", "TTFT (ms)": 95.0},
         ]);
         let rows = percentiles(&rows).unwrap();
-        let run = load(&summary(), &rows, &json!({"model": "m", "url": "http://h", "seed": 3}));
-        assert_eq!(run.applied, Applied { concurrency: Some(2.0), rate: None });
+        let run = load(
+            &summary(),
+            &rows,
+            &json!({"model": "m", "url": "http://h", "seed": 3}),
+        );
+        assert_eq!(
+            run.applied,
+            Applied {
+                concurrency: Some(2.0),
+                rate: None
+            }
+        );
         assert_eq!((run.figures.requests, run.figures.failed), (5, 1));
-        assert_eq!(run.figures.totals[&Metric::SuccessRate], 0.8);
+        assert_eq!(run.figures.totals.get(&Metric::SuccessRate), Some(&0.8));
         let ttft = &run.figures.spreads[&Metric::Ttft];
         assert_eq!(ttft.mean, Some(0.07));
         assert_eq!(ttft.ends, Some([0.05, 0.095]));
         assert_eq!(ttft.quantiles, [(0.0, 0.05), (0.99, 0.09), (1.0, 0.095)]);
         assert!(!run.figures.spreads.contains_key(&Metric::Tpot));
-        assert_eq!(run.figures.spreads[&Metric::DecodeRate].quantiles, [(0.0, 10.0)]);
+        assert_eq!(
+            run.figures.spreads[&Metric::DecodeRate].quantiles,
+            [(0.0, 10.0)]
+        );
         assert_eq!(run.figures.failures["unknown"], 1);
         assert_eq!(run.origin.tool, "evalscope perf");
-        assert_eq!((run.origin.model.as_deref(), run.origin.seed), (Some("m"), Some(3)));
+        assert_eq!(
+            (run.origin.model.as_deref(), run.origin.seed),
+            (Some("m"), Some(3))
+        );
         assert_eq!(run.client, Client::Unknown);
     }
 
     #[test]
-    fn columns_of_percentiles_say_the_same_as_rows() {
-        let rows = json!([{"Percentiles": "50%", "TTFT (ms)": 5.0}, {"Percentiles": "max", "TTFT (ms)": 7.0}]);
-        let columns = json!({"Percentiles": ["50%", "max"], "TTFT (ms)": [5.0, 7.0]});
-        assert_eq!(percentile_columns(&columns), percentiles(&rows).unwrap());
-        assert_eq!(percentiles(&json!([{"TTFT (ms)": 1}])), None);
-        assert!(percentile_columns(&Value::Null).is_empty());
-    }
-
-    #[test]
     fn a_virtual_service_had_no_client() {
-        let run = load(&summary(), &[], &json!({"url": "sim:x", "crestline_version": "1.2"}));
+        let run = load(
+            &summary(),
+            &[],
+            &json!({"url": "sim:x", "crestline_version": "1.2"}),
+        );
         assert_eq!(run.client, Client::Virtual);
         assert_eq!(run.origin.tool, "crestline 1.2");
         assert!(is_summary(&summary()) && !is_summary(&json!({"Total Requests": 1})));

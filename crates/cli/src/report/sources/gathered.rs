@@ -67,7 +67,11 @@ impl<'a> Gathered<'a> {
         let loads = self.loads.iter().map(|(_, load)| load);
         let sessions = self.searches.iter();
         let sessions = sessions.filter_map(|(_, search)| search.session.as_deref());
-        loads.chain(sessions).filter(|load| load.detail.is_some()).count() < DETAILS
+        loads
+            .chain(sessions)
+            .filter(|load| load.detail.is_some())
+            .count()
+            < DETAILS
     }
 
     pub(super) fn add_load(&mut self, group: &Path, load: LoadFacts) {
@@ -91,7 +95,11 @@ impl<'a> Gathered<'a> {
         let searches = self.searches.into_iter().map(|(_, search)| search);
         let searches: Vec<SearchFacts> = searches.collect();
         let sessions = searches.iter().filter_map(|it| it.session.as_deref());
-        let origins: Vec<_> = loads.iter().chain(sessions).map(|load| &load.origin).collect();
+        let origins: Vec<_> = loads
+            .iter()
+            .chain(sessions)
+            .map(|load| &load.origin)
+            .collect();
         let models = origins.iter().filter_map(|origin| origin.model.clone());
         self.names.extend(models);
         let urls = origins.iter().filter_map(|origin| origin.url.clone());
@@ -151,7 +159,10 @@ impl<'a> Gathered<'a> {
         let searches = self.searches.iter().map(|(group, search)| {
             let criteria = search.answers.iter().map(|answer| answer.criteria.as_str());
             let criteria: Vec<&str> = criteria.collect();
-            let key = format!("search {:?} {criteria:?} {}", search.parameters, search.unit);
+            let key = format!(
+                "search {:?} {criteria:?} {}",
+                search.parameters, search.unit
+            );
             (key, group)
         });
         let mut seen: BTreeMap<String, &PathBuf> = BTreeMap::new();
@@ -171,7 +182,9 @@ fn in_order(mut loads: Vec<LoadFacts>) -> Vec<LoadFacts> {
         };
         let ([users, rate], [others, other_rate]) = (number(one), number(other));
         let by_place = place(one).cmp(&place(other));
-        by_place.then(users.total_cmp(&others)).then(rate.total_cmp(&other_rate))
+        by_place
+            .then(users.total_cmp(&others))
+            .then(rate.total_cmp(&other_rate))
     });
     for place in 1..loads.len() {
         let [before, load] = [&loads[place - 1], &loads[place]];
@@ -208,8 +221,10 @@ fn name(path: &Path) -> String {
 /// Paths without what all begin and end with.
 fn short(paths: &[PathBuf]) -> Vec<String> {
     let part = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().into_owned();
-    let parts: Vec<Vec<String>> =
-        paths.iter().map(|path| path.components().map(part).collect()).collect();
+    let parts: Vec<Vec<String>> = paths
+        .iter()
+        .map(|path| path.components().map(part).collect())
+        .collect();
     let shortest = parts.iter().map(Vec::len).min().unwrap_or_default();
     let begin = (0..shortest)
         .take_while(|place| distinct(parts.iter().map(|path| &path[*place])).len() == 1)
@@ -218,9 +233,17 @@ fn short(paths: &[PathBuf]) -> Vec<String> {
     let end = (0..shortest - begin)
         .take_while(|place| distinct(parts.iter().map(|path| from_end(path, *place))).len() == 1)
         .count();
-    let names = parts.iter().map(|path| path[begin..path.len() - end].join("/"));
+    let names = parts
+        .iter()
+        .map(|path| path[begin..path.len() - end].join("/"));
     names
-        .map(|name| if name.is_empty() { ".".to_owned() } else { name })
+        .map(|name| {
+            if name.is_empty() {
+                ".".to_owned()
+            } else {
+                name
+            }
+        })
         .collect()
 }
 

@@ -49,7 +49,9 @@ impl Place {
 
     /// It holds one load.
     pub(super) fn is_load(&self) -> bool {
-        self.files.iter().any(|name| loads::is_file_of_one(name.as_ref()))
+        self.files
+            .iter()
+            .any(|name| loads::is_file_of_one(name.as_ref()))
     }
 
     /// Its folders, those whose names begin with a point left out.
@@ -83,5 +85,9 @@ pub(super) fn kind(path: &Path) -> io::Result<Kind> {
     let mut begin = Vec::new();
     let file = File::open(path)?;
     file.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
-    Ok(if begin == MAGIC { Kind::Database } else { Kind::Other })
+    Ok(if begin == MAGIC {
+        Kind::Database
+    } else {
+        Kind::Other
+    })
 }

@@ -24,14 +24,18 @@ const FILES: [&str; 3] = [
 
 /// Whether a file of this name is of a load whose folder it lies in.
 pub(super) fn is_file_of_one(name: &OsStr) -> bool {
-    [DATABASE, read_back::SUMMARY].iter().any(|known| name == *known)
+    [DATABASE, read_back::SUMMARY]
+        .iter()
+        .any(|known| name == *known)
 }
 
 /// Reads a load; its run is what the folder lies in.
 pub(super) fn read(place: &Place, gathered: &mut Gathered<'_>) {
     let files = files(place, gathered);
     let database = place.path.join(DATABASE);
-    let stored = place.has(DATABASE).then(|| database_of(&database, gathered));
+    let stored = place
+        .has(DATABASE)
+        .then(|| database_of(&database, gathered));
     let load = match (stored.flatten(), files) {
         (Some(load), Some(files)) => completed(load, files),
         (Some(load), None) | (None, Some(load)) => load,

@@ -57,7 +57,9 @@ pub(super) fn read_file(path: &Path, gathered: &mut Gathered<'_>) {
                 gathered.add_load(path, load);
             }
             other => {
-                let why = other.err().unwrap_or_else(|| "it is no run of a benchmark".to_owned());
+                let why = other
+                    .err()
+                    .unwrap_or_else(|| "it is no run of a benchmark".to_owned());
                 let entry = format!("entry {}: ", place + 1);
                 let entry = if are_many { entry.as_str() } else { "" };
                 gathered.leave_out(path, format!("{entry}{why}"));
@@ -91,7 +93,9 @@ fn lines(path: &Path) -> Option<Vec<Result<Document, String>>> {
     let text = fs::read(path).ok()?;
     let lines = text.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
-    let all: Vec<_> = lines.map(|line| python_json::parse(line).and_then(object)).collect();
+    let all: Vec<_> = lines
+        .map(|line| python_json::parse(line).and_then(object))
+        .collect();
     all.first().is_some_and(Result::is_ok).then_some(all)
 }
 

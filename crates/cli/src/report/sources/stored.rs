@@ -12,6 +12,7 @@ use crestline_core::metrics::{Metric, Over};
 use crestline_core::record::RequestRecord;
 use crestline_core::request::{Load, LoadPoint};
 use crestline_core::summary::RunSummary;
+use crestline_core::units::Rate;
 use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_experiment::run::point_folders;
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
@@ -69,7 +70,9 @@ pub(super) fn why(error: &StoreError) -> String {
             format!("it has format version {version}: read it with a newer crestline")
         }
         StoreError::Damaged { place, .. } => format!("it is damaged: {place} cannot be understood"),
-        other => other.source().map_or_else(|| other.to_string(), ToString::to_string),
+        other => other
+            .source()
+            .map_or_else(|| other.to_string(), ToString::to_string),
     }
 }
 
@@ -87,7 +90,7 @@ fn point(plan: &Plan, path: &Path) -> Option<LoadPoint> {
 fn applied(point: &LoadPoint) -> Applied {
     Applied {
         concurrency: point.load.concurrency.map(|limit| f64::from(limit.get())),
-        rate: point.load.rate().map(|rate| rate.value()),
+        rate: point.load.rate().map(Rate::value),
     }
 }
 
@@ -123,7 +126,9 @@ pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted, depth: Dept
         warmup: 0,
         duration: None,
     });
-    records.iter().for_each(|record| summary.add(record));
+    for record in records {
+        summary.add(record);
+    }
     summary.sort();
     LoadFacts {
         figures: figures(&summary),
@@ -138,11 +143,17 @@ fn detail(records: &[RequestRecord], wanted: &Wanted) -> Detail {
     let (sent, end) = (sent.unwrap_or_default(), end.unwrap_or_default());
     let window = Window::of(sent, end, records.len() as u64);
     let mut digest = Digest::new(window, wanted.limits);
-    records.iter().for_each(|record| digest.add(record));
+    for record in records {
+        digest.add(record);
+    }
     let shown: BTreeSet<u64> = digest.requests.rows().iter().map(|row| row.index).collect();
-    let texts = records.iter().filter(|record| shown.contains(&record.index));
+    let texts = records
+        .iter()
+        .filter(|record| shown.contains(&record.index));
     Detail {
-        texts: texts.filter_map(|record| Some((record.index, self::texts(record)?))).collect(),
+        texts: texts
+            .filter_map(|record| Some((record.index, self::texts(record)?)))
+            .collect(),
         digest,
     }
 }
