@@ -28,6 +28,7 @@ mod secrets;
 mod signals;
 mod sim;
 mod values;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,8 @@ pub mod record;
 pub mod request;
 pub mod schedule;
 pub mod search;
+pub mod segments;
+pub mod server_series;
 pub mod serving;
 pub mod sla;
 pub mod stats;

@@ -50,6 +50,9 @@ pub struct RequestRecord {
     pub streamed: bool,
     /// Input length.
     pub prompt_tokens: Option<TokenCount>,
+    /// Longest answer that was asked for, of each choice, in tokens; `None` where the request left it to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_output: Option<u32>,
     /// Output length, all choices together.
     pub output_tokens: Option<TokenCount>,
     /// Prompt tokens that the server took from its prefix cache, where it says so.
@@ -91,6 +94,7 @@ impl RequestRecord {
             bare_events: Vec::new(),
             streamed: false,
             prompt_tokens: None,
+            asked_output: None,
             output_tokens: None,
             cached_tokens: None,
             status: None,

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use crestline_core::digest::Digest;
 use crestline_core::metrics::Metric;
 use crestline_core::search::Outcome;
 use serde_json::Value;
@@ -25,6 +24,8 @@ pub struct Facts {
     pub tables: Vec<PlainTable>,
     /// Parameters in which the runs differ, in the order of the user; empty where they differ in the load alone.
     pub parameters: Vec<String>,
+    /// What to try next, in sentences; empty where it is not known.
+    pub advice: Vec<String>,
     /// Files and runs that were left out, each with the reason.
     pub left_out: Vec<String>,
 }
@@ -90,8 +91,12 @@ pub struct Spread {
 /// What is known of a run whose requests are all known.
 #[derive(Debug, Clone)]
 pub struct Detail {
-    /// Its course, its lengths, its requests, its failures.
-    pub digest: Digest,
+    /// Over time, lengths, single requests, failures.
+    pub digest: crestline_core::digest::Digest,
+    /// For intervals of its figures.
+    pub segments: Option<crestline_core::segments::Segments>,
+    /// What the service said of itself meanwhile; empty where it was not asked.
+    pub server: Vec<crestline_core::server_series::Course>,
     /// Prompts and answers of the requests of the digest, by index; empty unless they are wanted.
     pub texts: BTreeMap<u64, Texts>,
 }

@@ -36,12 +36,21 @@
 //! | `chunk_tokens` | JSON list of the tokens that each chunk brought, where the server says so; NULL elsewhere. Since version 2 |
 //! | `bare_events_ns` | JSON list of the offsets of events that had a choice without content; NULL where there were none. Since version 3 |
 //! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has where none fails; NULL for a request that stands alone. Since version 4 |
+//! | `asked_output_tokens` | longest answer that was asked for, of each choice; NULL where the request left it to the server. Since version 5 |
+//!
+//! # What the server says of itself
+//!
+//! Since version 5, and empty where the server was not read. `server_page` has a row for each time that it was: `at_ns`
+//! is when the answer was whole, and `missed` is NULL; or when it was given up, and `missed` says why. `server_series` has
+//! a row for each series: its name, its labels as a JSON list of pairs, and its kind (`counter`, `gauge`, `unknown`).
+//! `server_sample` has a row only where a value changed: it holds at every read from `at_ns` until the next row of its
+//! series. A value of NULL says that the series was not there from then on.
 
 /// Version of the format that this build writes. A reader takes this one and all before it.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// Columns of `result` with their types, in order.
-pub const RESULT_COLUMNS: [(&str, &str); 41] = [
+pub const RESULT_COLUMNS: [(&str, &str); 42] = [
     ("request", "TEXT"),
     ("start_time", "REAL"),
     ("inter_token_latencies", "TEXT"),
@@ -83,6 +92,7 @@ pub const RESULT_COLUMNS: [(&str, &str); 41] = [
     ("conversation", "INTEGER"),
     ("turn", "INTEGER"),
     ("turns", "INTEGER"),
+    ("asked_output_tokens", "INTEGER"),
 ];
 
 /// The statement that makes `result`.
@@ -98,6 +108,23 @@ pub fn create_result() -> String {
 pub const CREATE_META: &str =
     "CREATE TABLE meta (\n    key TEXT PRIMARY KEY,\n    value TEXT NOT NULL\n)";
 
+/// The statements that make the tables of what the server says of itself, where they are not there yet.
+pub const CREATE_SERVER: &str = "CREATE TABLE IF NOT EXISTS server_page (
+    at_ns INTEGER NOT NULL,
+    missed TEXT
+);
+CREATE TABLE IF NOT EXISTS server_series (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    kind TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS server_sample (
+    series INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL,
+    value REAL
+)";
+
 /// The statement that adds a row to `result`: a parameter for each column, in order.
 pub(crate) fn insert_result() -> String {
     let places = vec!["?"; RESULT_COLUMNS.len()].join(", ");
@@ -112,7 +139,7 @@ mod tests {
     #[test]
     fn the_schema_changes_only_on_purpose() {
         expect![[r"
-            version 4
+            version 5
             CREATE TABLE result (
                 request TEXT,
                 start_time REAL,
@@ -154,7 +181,8 @@ mod tests {
                 bare_events_ns TEXT,
                 conversation INTEGER,
                 turn INTEGER,
-                turns INTEGER
+                turns INTEGER,
+                asked_output_tokens INTEGER
             );
             CREATE TABLE meta (
                 key TEXT PRIMARY KEY,
@@ -165,5 +193,27 @@ mod tests {
             "version {FORMAT_VERSION}\n{};\n{CREATE_META};\n",
             create_result()
         ));
+    }
+
+    #[test]
+    fn the_schema_of_what_a_server_says_changes_only_on_purpose() {
+        expect![[r"
+            CREATE TABLE IF NOT EXISTS server_page (
+                at_ns INTEGER NOT NULL,
+                missed TEXT
+            );
+            CREATE TABLE IF NOT EXISTS server_series (
+                id INTEGER PRIMARY KEY,
+                name TEXT NOT NULL,
+                labels TEXT NOT NULL,
+                kind TEXT NOT NULL
+            );
+            CREATE TABLE IF NOT EXISTS server_sample (
+                series INTEGER NOT NULL,
+                at_ns INTEGER NOT NULL,
+                value REAL
+            );
+        "]]
+        .assert_eq(&format!("{CREATE_SERVER};\n"));
     }
 }

@@ -36,7 +36,7 @@ pub struct LengthCounts(Histogram);
 
 impl Lengths {
     pub(super) fn add(&mut self, record: &RequestRecord) {
-        let asked = asked(record);
+        let asked = record.asked_output.map(u64::from);
         if let Some(asked) = asked {
             self.asked.0.add(asked);
         }
@@ -66,11 +66,6 @@ impl Lengths {
         self.held.equal += other.held.equal;
         self.held.more += other.held.more;
     }
-}
-
-/// Tokens that the answer was asked to have.
-fn asked(_record: &RequestRecord) -> Option<u64> {
-    None
 }
 
 impl LengthCounts {

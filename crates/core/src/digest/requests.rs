@@ -96,6 +96,8 @@ pub struct RequestRow {
     pub input_tokens: Option<u32>,
     /// Tokens of the answer.
     pub output_tokens: Option<u32>,
+    /// Tokens that the answer was asked to have.
+    pub asked_output: Option<u32>,
     /// HTTP status.
     pub status: Option<u16>,
     /// Why it failed; `None` is success.
@@ -130,6 +132,7 @@ impl From<&RequestRecord> for RequestRow {
             longest_gap: longest_gap(record),
             input_tokens: record.prompt_tokens.map(|tokens| tokens.count),
             output_tokens: record.output_tokens.map(|tokens| tokens.count),
+            asked_output: record.asked_output,
             status: record.status,
             failure: record.failure.as_ref().map(|failure| failure.kind),
             turn: record.turn,

@@ -183,8 +183,15 @@ fn lengths_got_are_those_of_successes() {
     let mut records: Vec<RequestRecord> = (0..10).map(success).collect();
     records.push(failed(10, ""));
     records[3].output_tokens = Some(tokens(7));
+    for (index, asked) in [(0, 4), (1, 3), (2, 8), (10, 9)] {
+        records[index].asked_output = Some(asked);
+    }
     let lengths = digest(&records, window_of(&records), FEW).lengths;
     assert_eq!((lengths.input.count(), lengths.output.count()), (10, 10));
+    // What a failed request was asked for counts, and cannot be compared.
+    assert_eq!(lengths.asked.ends(), Some([3, 9]));
+    let Held { fewer, equal, more } = lengths.held;
+    assert_eq!((fewer, equal, more), (1, 1, 1));
     assert_eq!(lengths.output.ends(), Some([4, 7]));
     let bins = lengths.output.bins(30);
     assert_eq!((bins.low, bins.high), (3.5, 7.5));

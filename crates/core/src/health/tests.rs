@@ -47,6 +47,7 @@ fn record(due_ms: u64, lag_ms: u64) -> RequestRecord {
         bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: None,
+        asked_output: None,
         output_tokens: None,
         cached_tokens: None,
         status: Some(200),

@@ -136,8 +136,8 @@ impl Belief {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::normal::normal_cdf;
     use super::*;
+    use crate::stats::normal::normal_cdf;
 
     fn normal(center: f64, sd: f64) -> Belief {
         Belief::new(Grid::between(10.0, 1000.0), |log| {

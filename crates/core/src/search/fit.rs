@@ -10,7 +10,7 @@ use super::counts::{CLOSED_EFFECT, View};
 use super::design_effect::{Series, by_blocks};
 use super::evidence::{Dwell, Evidence};
 use super::gauge::Kind;
-use super::normal::normal_cdf;
+use crate::stats::normal::normal_cdf;
 
 /// Width of the window of loads in log load: the weight of a dwell falls with its distance as a normal density does.
 const WIDTH: f64 = 0.09;

@@ -56,7 +56,6 @@ mod fit;
 mod floor;
 mod frame;
 mod gauge;
-mod normal;
 mod open;
 mod over;
 pub mod pchip;

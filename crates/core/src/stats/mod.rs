@@ -5,6 +5,7 @@
 //! nothing of metrics or units.
 
 mod histogram;
+pub(crate) mod normal;
 mod sample;
 mod student;
 mod wide;

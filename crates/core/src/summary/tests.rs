@@ -48,6 +48,7 @@ fn record(due_ms: u64, tokens: u32) -> RequestRecord {
             count: 50,
             source: TokenSource::Tokenizer,
         }),
+        asked_output: None,
         output_tokens: Some(TokenCount {
             count: tokens,
             source: TokenSource::Usage,

@@ -81,6 +81,7 @@ impl EngineView {
         VirtualRequest {
             prompt_tokens,
             answers: self.answers(item, longest, choices.unwrap_or(1).max(1)),
+            asked_output: self.named_length(item),
             is_forced: self.is_forced(item),
             hashes: tokens
                 .zip(self.block_size)

@@ -26,6 +26,8 @@ pub struct VirtualRequest {
     pub prompt_tokens: u32,
     /// Length of each answer, `n` of them, at least one.
     pub answers: Vec<u32>,
+    /// Longest answer that it asks for, of each choice; `None` leaves it to the service.
+    pub asked_output: Option<u32>,
     /// The request itself forces these lengths, so that a client knows them before.
     pub is_forced: bool,
     /// Names of the prompt's full blocks, for engines with a prefix cache.

@@ -455,6 +455,7 @@ impl VirtualSession {
         record.slot_wait = self.now.saturating_sub(due);
         record.sent = self.now;
         record.exchange = request.exchange;
+        record.asked_output = request.asked_output;
         record.prompt_tokens = Some(TokenCount {
             count: request.prompt_tokens,
             source: TokenSource::Usage,

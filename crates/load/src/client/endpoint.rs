@@ -162,6 +162,15 @@ impl Body {
     }
 }
 
+/// The longest answer that a body asks for, of each choice, in tokens.
+pub(crate) fn asked_output(body: &Map<String, Value>) -> Option<u32> {
+    let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
+    let lengths = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
+    let named = lengths.into_iter().find_map(|name| number(body.get(name)?));
+    // Text Generation Inference has its settings in an object of their own.
+    named.or_else(|| number(body.get("parameters")?.get("max_new_tokens")?))
+}
+
 /// Puts the user's extra field in its place; a `null` takes the field away.
 fn set(body: &mut Map<String, Value>, name: &str, value: &Value) {
     if value.is_null() {

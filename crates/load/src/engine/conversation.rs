@@ -171,6 +171,7 @@ mod tests {
         let written = Written {
             body,
             prompt_tokens: None,
+            asked_output: None,
             expected_tokens: None,
         };
         Later {

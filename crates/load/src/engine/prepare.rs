@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::conversation::{Later, Own, Thread};
 use super::setup::{Setup, Share};
+use crate::client::endpoint::asked_output;
 
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
@@ -36,6 +37,8 @@ pub(crate) struct Written {
     pub(crate) body: Bytes,
     /// Input length by the client's tokenizer.
     pub(crate) prompt_tokens: Option<u32>,
+    /// Longest answer that the body asks for, of each choice.
+    pub(crate) asked_output: Option<u32>,
     /// Output length of all choices together, where the body forces it.
     pub(crate) expected_tokens: Option<u32>,
 }
@@ -142,6 +145,7 @@ impl Writer<'_> {
             // A copy of exactly its size: thousands of bodies are held at once.
             body: Bytes::copy_from_slice(&self.text),
             prompt_tokens,
+            asked_output: asked_output(&body.fields),
             expected_tokens,
         };
         (written, body.fields)
@@ -172,8 +176,7 @@ impl Writer<'_> {
 /// Output length of all choices together, where the body names one and forbids to end before it.
 fn forced_tokens(body: &Map<String, Value>) -> Option<u32> {
     let number = |name| u32::try_from(body.get(name)?.as_u64()?).ok();
-    let lengths = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
-    let most = lengths.into_iter().find_map(number)?;
+    let most = asked_output(body)?;
     let ignores_end = body.get("ignore_eos") == Some(&Value::Bool(true));
     let has_stops = body.contains_key("stop") || body.contains_key("stop_token_ids");
     let is_forced = !has_stops && (ignores_end || number("min_tokens") >= Some(most));

@@ -456,8 +456,14 @@ impl Worker {
     }
 
     /// Writes a request to an idle connection, or lets it open one.
-    fn send(self: &Rc<Self>, record: RequestRecord, written: Written, thread: Option<Box<Thread>>) {
+    fn send(
+        self: &Rc<Self>,
+        mut record: RequestRecord,
+        written: Written,
+        thread: Option<Box<Thread>>,
+    ) {
         self.live.sent.fetch_add(1, Relaxed);
+        record.asked_output = written.asked_output;
         let track = self.track(&record, written.expected_tokens);
         let mut flight = Flight::new(Rc::clone(self), record, written.body);
         flight.prompt_tokens = written.prompt_tokens;

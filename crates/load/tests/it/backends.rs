@@ -39,6 +39,7 @@ fn servers_that_generate_are_read_as_they_answer() {
     ] {
         for record in run(sim.setup(endpoint, path)) {
             assert_eq!((record.chunks, record.streamed), (4, true), "{endpoint:?}");
+            assert_eq!(record.asked_output, Some(4), "{endpoint:?}");
             let text = &record.exchange.unwrap().answer;
             assert_eq!(text.split(' ').count(), 5, "{endpoint:?}: {text:?}");
             if endpoint != Endpoint::TensorRtGenerate {

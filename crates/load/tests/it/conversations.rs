@@ -95,6 +95,15 @@ fn messages(body: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A record knows the length that its body asks for.
+fn check_asked_output(record: &RequestRecord) {
+    let exchange = record.exchange.as_deref().unwrap();
+    let body: serde_json::Value = serde_json::from_str(&exchange.request).unwrap();
+    let asked = body["max_tokens"].as_u64();
+    assert_eq!(record.asked_output.map(u64::from), asked);
+    assert!(asked > Some(0));
+}
+
 #[test]
 fn each_turn_is_sent_after_the_answer_before_with_all_that_was_said() {
     // Each request is answered with another text.
@@ -116,6 +125,7 @@ fn each_turn_is_sent_after_the_answer_before_with_all_that_was_said() {
                 assert!(record.sent >= before.end && record.slot_wait == Nanos::ZERO);
             }
             let exchange = record.exchange.as_deref().unwrap();
+            check_asked_output(record);
             let sent = messages(&exchange.request);
             assert_eq!(sent[..said.len()], said, "conversation {conversation}");
             assert_eq!(sent.len(), said.len() + 1);

@@ -85,6 +85,16 @@ impl Scale {
         first + share.clamp(0.0, 1.0) * (last - first)
     }
 
+    /// How values are laid out.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The values at both ends.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        self.values
+    }
+
     /// Whether a value lies between the ends.
     pub(super) fn holds(&self, value: f64) -> bool {
         (self.values[0]..=self.values[1]).contains(&value)
@@ -187,7 +197,7 @@ impl Scale {
             .collect()
     }
 
-    /// Powers of ten and their double and fivefold, or powers of ten alone, or every so many of them; where there are hardly
+    /// Powers of ten and their double and fivefold, or their threefold, or powers of ten alone, or every so many of them; where there are hardly
     /// any of these, even ticks.
     fn log_ticks(&self, most: u32, least: f64) -> Vec<Tick> {
         let [low, high] = self.values.map(f64::log10);
@@ -211,6 +221,10 @@ impl Scale {
         }
         if fine.len() <= most as usize {
             return fine;
+        }
+        let middle = marks(&[1.0, 3.0], 1);
+        if middle.len() <= most as usize && middle.len() > 2 {
+            return middle;
         }
         (1..40)
             .map(|every| marks(&[1.0], every))

@@ -49,6 +49,7 @@ fn record(due_ms: u64, latency_ms: u64, tokens: u32) -> RequestRecord {
         bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: count(1024, TokenSource::Usage),
+        asked_output: None,
         output_tokens: count(tokens, TokenSource::Usage),
         cached_tokens: None,
         status: Some(200),

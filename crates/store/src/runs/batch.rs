@@ -1,4 +1,4 @@
-//! The thread that writes rows: takes records from a channel, commits them in batches, closes the file.
+//! The thread that writes rows: takes records and pages from a channel, commits them in batches, closes the file.
 //!
 //! Never panics over a disk: what cannot be written is counted, and the next batch is tried afresh.
 
@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crestline_core::record::RequestRecord;
+use crestline_core::server_series::PageRead;
 use rusqlite::{Connection, Statement, params_from_iter};
 
 use super::row::{self, RowContext};
+use super::server_pages::PageCoder;
 use super::writer::WriteStatus;
 use crate::schema;
 
@@ -40,11 +42,7 @@ pub(super) fn lock(status: &Mutex<WriteStatus>) -> MutexGuard<'_, WriteStatus> {
 }
 
 /// The thread: rows in, commits out, until the sender is gone.
-pub(super) fn drain(
-    connection: Connection,
-    receiver: &Receiver<RequestRecord>,
-    plan: BatchPlan,
-) -> Ending {
+pub(super) fn drain(connection: Connection, receiver: &Receiver<Entry>, plan: BatchPlan) -> Ending {
     step_back();
     let error = match connection.prepare(&schema::insert_result()) {
         Ok(insert) => Batch::new(&connection, insert, plan).run(receiver),
@@ -52,8 +50,12 @@ pub(super) fn drain(
             let mut status = lock(&plan.status);
             status.error = Some(error.to_string());
             drop(status);
-            for _ in receiver {
-                lock(&plan.status).lost += 1;
+            for entry in receiver {
+                match entry {
+                    Entry::Row(_) => lock(&plan.status).lost += 1,
+                    Entry::Page(_) => lock(&plan.status).pages_lost += 1,
+                    Entry::End => break,
+                }
             }
             Some(error)
         }
@@ -68,24 +70,36 @@ fn step_back() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
+/// What the thread is sent.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Row(Box<RequestRecord>),
+    Page(Box<PageRead>),
+    /// Nothing that is sent after this is written.
+    End,
+}
+
 /// What the thread does next.
 pub(super) enum Step {
     Row(Box<RequestRecord>),
+    Page(Box<PageRead>),
     Commit,
 }
 
-/// The next record, or the time to commit; `None` at the end.
-fn next_step(receiver: &Receiver<RequestRecord>, commit_by: Option<Instant>) -> Option<Step> {
-    let Some(deadline) = commit_by else {
-        return receiver
-            .recv()
-            .ok()
-            .map(|record| Step::Row(Box::new(record)));
+/// The next record or page, or the time to commit; `None` at the end.
+fn next_step(receiver: &Receiver<Entry>, commit_by: Option<Instant>) -> Option<Step> {
+    let entry = match commit_by {
+        None => receiver.recv().ok()?,
+        Some(deadline) => match receiver.recv_timeout(deadline.saturating_duration_since(now())) {
+            Ok(entry) => entry,
+            Err(RecvTimeoutError::Timeout) => return Some(Step::Commit),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        },
     };
-    match receiver.recv_timeout(deadline.saturating_duration_since(now())) {
-        Ok(record) => Some(Step::Row(Box::new(record))),
-        Err(RecvTimeoutError::Timeout) => Some(Step::Commit),
-        Err(RecvTimeoutError::Disconnected) => None,
+    match entry {
+        Entry::Row(record) => Some(Step::Row(record)),
+        Entry::Page(page) => Some(Step::Page(page)),
+        Entry::End => None,
     }
 }
 
@@ -102,7 +116,10 @@ pub(super) struct Batch<'a> {
     connection: &'a Connection,
     insert: Statement<'a>,
     plan: BatchPlan,
+    /// Of what the server said before; `None` where that is to be read from the file.
+    coder: Option<PageCoder>,
     pending: u64,
+    pending_pages: u64,
     commit_by: Option<Instant>,
     error: Option<rusqlite::Error>,
 }
@@ -113,24 +130,28 @@ impl<'a> Batch<'a> {
             connection,
             insert,
             plan,
+            coder: None,
             pending: 0,
+            pending_pages: 0,
             commit_by: None,
             error: None,
         }
     }
 
     /// Writes until the sender is gone, and returns the first error.
-    fn run(mut self, receiver: &Receiver<RequestRecord>) -> Option<rusqlite::Error> {
+    fn run(mut self, receiver: &Receiver<Entry>) -> Option<rusqlite::Error> {
         while let Some(step) = next_step(receiver, self.commit_by) {
-            self.take(&step);
+            self.take(step);
         }
         self.commit();
         self.error
     }
 
-    pub(super) fn take(&mut self, step: &Step) {
-        if let Step::Row(record) = step {
-            self.add(record);
+    pub(super) fn take(&mut self, step: Step) {
+        match step {
+            Step::Row(record) => self.add(&record),
+            Step::Page(page) => self.add_page(*page),
+            Step::Commit => {}
         }
         let late = self.commit_by.is_some_and(|deadline| deadline <= now());
         if late || self.pending >= self.plan.rows {
@@ -146,22 +167,44 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn insert_row(&mut self, values: Vec<rusqlite::types::Value>) -> rusqlite::Result<()> {
+    fn add_page(&mut self, page: PageRead) {
+        self.pending_pages += 1;
+        if let Err(error) = self.insert_page(page) {
+            self.give_up(error);
+        }
+    }
+
+    fn begin(&mut self) -> rusqlite::Result<()> {
         if self.commit_by.is_none() {
             self.connection.execute_batch("BEGIN")?;
             self.commit_by = Some(now() + COMMIT_AFTER);
         }
+        Ok(())
+    }
+
+    fn insert_row(&mut self, values: Vec<rusqlite::types::Value>) -> rusqlite::Result<()> {
+        self.begin()?;
         self.insert.execute(params_from_iter(values)).map(drop)
     }
 
+    fn insert_page(&mut self, page: PageRead) -> rusqlite::Result<()> {
+        self.begin()?;
+        let coder = match &mut self.coder {
+            Some(coder) => coder,
+            none => none.insert(PageCoder::open(self.connection)?),
+        };
+        coder.write(self.connection, page)
+    }
+
     fn commit(&mut self) {
-        if self.pending == 0 {
+        if self.commit_by.is_none() {
             return;
         }
         match self.connection.execute_batch("COMMIT") {
             Ok(()) => {
                 lock(&self.plan.status).written += self.pending;
                 self.pending = 0;
+                self.pending_pages = 0;
                 self.commit_by = None;
             }
             Err(error) => self.give_up(error),
@@ -176,9 +219,12 @@ impl<'a> Batch<'a> {
         }
         let mut status = lock(&self.plan.status);
         status.lost += self.pending;
+        status.pages_lost += self.pending_pages;
         status.error.get_or_insert_with(|| error.to_string());
         self.error.get_or_insert(error);
+        self.coder = None;
         self.pending = 0;
+        self.pending_pages = 0;
         self.commit_by = None;
     }
 }

@@ -48,6 +48,18 @@ pub enum StoreError {
         /// The first thing that SQLite said.
         source: rusqlite::Error,
     },
+    /// All rows are written, but not all that the server said of itself.
+    #[error(
+        "{lost} readings of the server's metrics are missing from `{path}`: check the free space of its disk"
+    )]
+    PagesLost {
+        /// The run's file.
+        path: PathBuf,
+        /// Pages that are not in it.
+        lost: u64,
+        /// The first thing that SQLite said.
+        source: rusqlite::Error,
+    },
     /// All rows are written, but the file could not be closed in good order.
     #[error(
         "all rows are in `{path}`, but it could not be closed: keep the files beside it, whose names begin alike"

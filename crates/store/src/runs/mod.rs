@@ -11,9 +11,12 @@ mod error;
 mod exchange;
 mod reader;
 mod row;
+mod server_pages;
 mod spans;
 mod writer;
 
 pub use error::StoreError;
 pub use reader::{Records, RunMeta, RunReader};
-pub use writer::{RunHeader, RunWriter, Stored, WriteOptions, WriteReport, WriteStatus};
+pub use writer::{
+    PageWriter, RunHeader, RunWriter, Stored, WriteOptions, WriteReport, WriteStatus,
+};

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use crestline_core::record::RequestRecord;
+use crestline_core::server_series::ServerSeries;
 use crestline_core::units::Nanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::error::StoreError;
 use super::row::{self, RowError};
+use super::server_pages::{self, PagesError};
 use super::writer::RunHeader;
 use crate::schema::FORMAT_VERSION;
 
@@ -77,6 +79,21 @@ impl RunReader {
             last_row: 0,
             ended: false,
         }
+    }
+
+    /// What the server said of itself; nothing in a file of version 4 or before.
+    pub fn server_series(&self) -> Result<ServerSeries, StoreError> {
+        let has_pages = has_table(&self.connection, "server_sample");
+        if !has_pages.map_err(|source| self.read_error(source))? {
+            return Ok(ServerSeries::default());
+        }
+        server_pages::read(&self.connection).map_err(|error| match error {
+            PagesError::Sql(source) => self.read_error(source),
+            PagesError::Damaged(table) => StoreError::Damaged {
+                path: self.path.clone(),
+                place: format!("a row of `{table}`"),
+            },
+        })
     }
 
     fn read_page(&self, after: i64) -> Result<VecDeque<(i64, RequestRecord)>, StoreError> {

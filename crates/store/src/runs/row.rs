@@ -85,6 +85,7 @@ fn push_facts(values: &mut Vec<Value>, record: &RequestRecord, context: RowConte
         text(list(&record.bare_events)),
     ]);
     push_turn(values, record.turn);
+    push_asked(values, record);
 }
 
 /// The columns of conversations.
@@ -95,6 +96,11 @@ fn push_turn(values: &mut Vec<Value>, turn: Option<TurnPlace>) {
         integer(turn.map(|turn| turn.turn)),
         integer(turn.map(|turn| turn.turns)),
     ]);
+}
+
+/// The columns of what was asked for.
+fn push_asked(values: &mut Vec<Value>, record: &RequestRecord) {
+    values.push(integer(record.asked_output));
 }
 
 fn text(value: Option<String>) -> Value {
@@ -170,6 +176,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
         bare_events: cells.list("bare_events_ns")?,
         streamed: cells.get("is_stream")?,
         prompt_tokens: cells.tokens("input_tokens", "input_tokens_source")?,
+        asked_output: cells.known("asked_output_tokens")?,
         output_tokens: cells.tokens("output_tokens", "output_tokens_source")?,
         cached_tokens: cells.get("cached_tokens")?,
         status: cells.get("status")?,
@@ -222,6 +229,14 @@ impl Cells<'_> {
         };
         let source = self.named(source)?.ok_or(RowError::Column(source))?;
         Ok(Some(TokenCount { count, source }))
+    }
+
+    /// None also in a file of an earlier version, which has no such column.
+    fn known<T: FromSql>(&self, column: &'static str) -> Result<Option<T>, RowError> {
+        if self.0.as_ref().column_index(column).is_err() {
+            return Ok(None);
+        }
+        self.get(column)
     }
 
     /// Empty in a file of an earlier version, which has no such column.

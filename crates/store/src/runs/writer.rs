@@ -21,10 +21,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crestline_core::record::{Phase, RequestRecord};
+use crestline_core::server_series::PageRead;
 use crestline_core::units::Nanos;
 use rusqlite::Connection;
 
-use super::batch::{BatchPlan, Ending, drain, journal_mode, lock};
+use super::batch::{BatchPlan, Ending, Entry, drain, journal_mode, lock};
 use super::error::StoreError;
 use super::reader::RunReader;
 use super::row::RowContext;
@@ -63,6 +64,8 @@ pub struct WriteStatus {
     pub written: u64,
     /// Rows that could not be written.
     pub lost: u64,
+    /// Pages of the server's metrics that could not be written.
+    pub pages_lost: u64,
     /// What went wrong first, in the words of SQLite.
     pub error: Option<String>,
 }
@@ -87,11 +90,25 @@ pub struct Stored {
     pub last: Nanos,
 }
 
+/// Writes pages of the server's metrics into a run, from any thread.
+#[derive(Debug, Clone)]
+pub struct PageWriter {
+    sender: SyncSender<Entry>,
+}
+
+impl PageWriter {
+    /// Hands a page over. Waits only where thousands of rows are unwritten; after the run's end nothing is written.
+    pub fn write(&self, page: PageRead) {
+        // The thread is gone where the run has ended.
+        let _ = self.sender.send(Entry::Page(Box::new(page)));
+    }
+}
+
 /// Writes a run. Dropped without [`RunWriter::finish`] it still commits what it was given.
 #[derive(Debug)]
 pub struct RunWriter {
     path: PathBuf,
-    sender: Option<SyncSender<RequestRecord>>,
+    sender: SyncSender<Entry>,
     thread: Option<JoinHandle<Ending>>,
     status: Arc<Mutex<WriteStatus>>,
 }
@@ -152,7 +169,7 @@ impl RunWriter {
             })?;
         Ok(Self {
             path: path.to_owned(),
-            sender: Some(sender),
+            sender,
             thread: Some(thread),
             status,
         })
@@ -165,9 +182,15 @@ impl RunWriter {
         if record.phase == Phase::Warmup {
             return;
         }
-        let Some(sender) = &self.sender else { return };
-        if sender.send(record).is_err() {
+        if self.sender.send(Entry::Row(Box::new(record))).is_err() {
             lock(&self.status).lost += 1;
+        }
+    }
+
+    /// For whoever reads the server's metrics meanwhile.
+    pub fn pages(&self) -> PageWriter {
+        PageWriter {
+            sender: self.sender.clone(),
         }
     }
 
@@ -188,6 +211,11 @@ impl RunWriter {
                 rows: status.written,
                 single_file: ending.single_file,
             }),
+            (Some(source), _) if status.lost == 0 => Err(StoreError::PagesLost {
+                path: path(),
+                lost: status.pages_lost,
+                source,
+            }),
             (Some(source), _) => Err(StoreError::RowsLost {
                 path: path(),
                 written: status.written,
@@ -202,18 +230,26 @@ impl RunWriter {
     }
 
     fn stop(&mut self) -> Option<Ending> {
-        drop(self.sender.take());
-        self.thread
-            .take()?
+        let thread = self.thread.take()?;
+        self.end();
+        thread
             .join()
             .map_or_else(|panic| std::panic::resume_unwind(panic), Some)
     }
 }
 
+impl RunWriter {
+    /// The thread ends after what it was given so far, whoever else could still send to it.
+    fn end(&self) {
+        // It may have ended by itself.
+        let _ = self.sender.send(Entry::End);
+    }
+}
+
 impl Drop for RunWriter {
     fn drop(&mut self) {
-        drop(self.sender.take());
         if let Some(thread) = self.thread.take() {
+            self.end();
             // A panic there is already reported by its own message; a second one here would abort.
             drop(thread.join());
         }
@@ -273,6 +309,7 @@ fn bring_up_to_date(connection: &Connection) -> rusqlite::Result<()> {
     for (name, kind) in missing {
         connection.execute(&format!("ALTER TABLE result ADD COLUMN {name} {kind}"), [])?;
     }
+    connection.execute_batch(schema::CREATE_SERVER)?;
     let version = "UPDATE meta SET value = ?1 WHERE key = 'format_version'";
     connection.execute(version, [schema::FORMAT_VERSION.to_string()])?;
     Ok(())
@@ -281,9 +318,10 @@ fn bring_up_to_date(connection: &Connection) -> rusqlite::Result<()> {
 fn set_up(path: &Path, header: &RunHeader) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     connection.execute_batch(&format!(
-        "BEGIN; {}; {};",
+        "BEGIN; {}; {}; {};",
         schema::create_result(),
-        schema::CREATE_META
+        schema::CREATE_META,
+        schema::CREATE_SERVER
     ))?;
     let entries = [
         ("format_version", schema::FORMAT_VERSION.to_string()),

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crestline_core::record::{
-    Exchange, Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource,
+    Exchange, Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource, TurnPlace,
 };
+use crestline_core::server_series::{Missed, Point, SeriesKind, ServerSeries};
 use crestline_core::units::Nanos;
 use crestline_store::runs::{RunHeader, RunReader};
 use rusqlite::Connection;
@@ -113,4 +114,60 @@ fn version_3_is_read() {
     };
     let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records, [with_role, refused()]);
+    assert_eq!(reader.server_series().unwrap(), ServerSeries::default());
+}
+
+/// The answered request as versions from 4 on know it.
+fn first_turn() -> RequestRecord {
+    RequestRecord {
+        chunk_tokens: vec![1, 1, 1],
+        bare_events: vec![Nanos(1_040_000_001), Nanos(6_065_000_002)],
+        turn: Some(TurnPlace {
+            conversation: 3,
+            turn: 1,
+            turns: 2,
+        }),
+        ..answered()
+    }
+}
+
+#[test]
+fn version_4_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = read(&folder.path().join("run.db"), include_str!("version-4.sql"));
+    assert_eq!(reader.meta().format_version, 4);
+    let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records, [first_turn(), refused()]);
+    assert!(reader.server_series().unwrap().is_empty());
+}
+
+#[test]
+fn version_5_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = read(&folder.path().join("run.db"), include_str!("version-5.sql"));
+    assert_eq!(reader.meta().format_version, 5);
+    let asked = RequestRecord {
+        asked_output: Some(16),
+        ..first_turn()
+    };
+    let records: Vec<RequestRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records, [asked, refused()]);
+    let server = reader.server_series().unwrap();
+    assert_eq!(server.read_at, [1, 2].map(Nanos::from_secs));
+    let missed = Missed {
+        at: Nanos::from_secs(3),
+        why: "no whole answer within 1.0 s".to_owned(),
+    };
+    assert_eq!(server.missed, [missed]);
+    let [running, generated] = &server.series[..] else {
+        panic!("{:?}", server.series);
+    };
+    assert_eq!(running.name, "vllm:num_requests_running");
+    assert_eq!(running.label("engine"), Some("0"));
+    assert_eq!(generated.kind, SeriesKind::Counter);
+    let grown = [(1, 3.0), (2, 7.0)].map(|(at, value)| Point {
+        at: Nanos::from_secs(at),
+        value: Some(value),
+    });
+    assert_eq!(generated.changes, grown);
 }

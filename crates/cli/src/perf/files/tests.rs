@@ -39,6 +39,7 @@ fn record(sent_ms: u64, end_ms: u64) -> RequestRecord {
         bare_events: Vec::new(),
         streamed: true,
         prompt_tokens: tokens(64),
+        asked_output: None,
         output_tokens: tokens(24),
         cached_tokens: None,
         status: Some(200),

@@ -115,6 +115,7 @@ impl<'a> Gathered<'a> {
             tables: self.tables,
             parameters: self.parameters,
             left_out: self.left_out,
+            ..Facts::default()
         }
     }
 

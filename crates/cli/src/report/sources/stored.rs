@@ -11,6 +11,7 @@ use crestline_core::digest::{Digest, Window, quantile_curve};
 use crestline_core::metrics::{Metric, Over};
 use crestline_core::record::RequestRecord;
 use crestline_core::request::{Load, LoadPoint};
+use crestline_core::segments::Segments;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Rate;
 use crestline_experiment::plan::{Plan, SubjectPlan};
@@ -143,8 +144,10 @@ fn detail(records: &[RequestRecord], wanted: &Wanted) -> Detail {
     let (sent, end) = (sent.unwrap_or_default(), end.unwrap_or_default());
     let window = Window::of(sent, end, records.len() as u64);
     let mut digest = Digest::new(window, wanted.limits);
+    let mut segments = Segments::default();
     for record in records {
         digest.add(record);
+        segments.add(record);
     }
     let shown: BTreeSet<u64> = digest.requests.rows().iter().map(|row| row.index).collect();
     let texts = records
@@ -155,6 +158,8 @@ fn detail(records: &[RequestRecord], wanted: &Wanted) -> Detail {
             .filter_map(|record| Some((record.index, self::texts(record)?)))
             .collect(),
         digest,
+        segments: Some(segments),
+        server: Vec::new(),
     }
 }
 

@@ -1,3 +1,5 @@
+//! Folders as users have them, and what is read of them.
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;

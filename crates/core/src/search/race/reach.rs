@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::answer::{Answer, Outcome};
-use super::super::normal::normal_quantile;
+use crate::stats::normal::normal_quantile;
 
 /// Between which loads the highest load within the criteria lies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -162,6 +162,7 @@ impl Workload {
         VirtualRequest {
             prompt_tokens: own + self.prefixes.map_or(0, |prefixes| prefixes.tokens),
             answers: vec![output],
+            asked_output: Some(output),
             is_forced: self.known_lengths,
             hashes,
             exchange: None,

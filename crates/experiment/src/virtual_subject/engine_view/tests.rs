@@ -79,6 +79,11 @@ fn an_answer_has_the_length_that_is_asked_for() {
         max_tokens: Some(9),
         ..item(prompt)
     };
+    let length = |generation: Generation, item: Item| {
+        view("gpu-small", &generation).request(&item).asked_output
+    };
+    assert_eq!(length(plain(), asked(text("a"))), Some(9));
+    assert_eq!(length(plain(), item(text("a"))), None);
     check(plain(), asked(text("a")), &[9]);
     check(plain(), item(text("a")), &[16]);
     let default = profile("gpu-small").default_max_tokens;

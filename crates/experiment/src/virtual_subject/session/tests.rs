@@ -413,9 +413,10 @@ fn cached_prompt_tokens_are_told_where_there_is_a_prefix_cache() {
 }
 
 #[test]
-fn texts_are_those_of_the_source() {
+fn texts_and_asked_lengths_are_those_of_the_source() {
     let source: Source = Box::new(|item| VirtualRequest {
         prompt_tokens: 5,
+        asked_output: Some(40 + item as u32),
         answers: vec![2],
         exchange: Some(Box::new(Exchange {
             request: format!("item {item}"),
@@ -429,6 +430,7 @@ fn texts_are_those_of_the_source() {
             record.exchange.unwrap().request,
             format!("item {}", record.index)
         );
+        assert_eq!(record.asked_output, Some(40 + record.index as u32));
     }
 }
 

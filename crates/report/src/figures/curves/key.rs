@@ -5,6 +5,7 @@
 use super::part::upright;
 use super::{LINE, Stroke};
 use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::plots::Entry;
 use crate::figures::theme::{STRONG, TEXT};
 
 /// What stands beside the parts of a figure.
@@ -40,6 +41,8 @@ pub struct KeyEntry {
 pub enum Sign {
     /// A curve with a mark.
     Curve(Stroke),
+    /// A curve without marks.
+    Line(Stroke),
     /// The dashes and the width of curves of any colour.
     Form(Stroke),
     /// A single observation.
@@ -151,7 +154,19 @@ impl Laid {
                 y += LINE;
             }
             for (sign, lines) in &group.entries {
+                let first = drawing.shapes.len();
                 sign.draw(drawing, point(from.x, y + 8.0));
+                drawing.marks.key.push(Entry {
+                    group: group.title.join(" "),
+                    words: lines.join(" "),
+                    sign: first..drawing.shapes.len(),
+                    frame: Frame {
+                        left: from.x,
+                        top: y,
+                        right: from.x + SIGN,
+                        bottom: y + 16.0,
+                    },
+                });
                 for line in lines {
                     let at = point(from.x + SIGN + GAP, y + 8.0 + TEXT.size * 0.36);
                     drawing.text("", at, Anchor::Start, line);
@@ -172,6 +187,7 @@ impl Sign {
                 drawing.line(&stroke.class(), &line);
                 drawing.disc(&format!("fill-{}", stroke.colour()), middle, 3.4);
             }
+            Self::Line(stroke) => drawing.line(&stroke.class(), &line),
             Self::Form(stroke) => drawing.line(&stroke.neutral(), &line),
             Self::Dot => drawing.disc("dot-0", middle, 2.6),
             Self::Void => drawing.cross("void", middle, 3.0),

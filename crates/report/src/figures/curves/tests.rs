@@ -342,7 +342,7 @@ proptest! {
             title: name.clone(),
             x: axis(&subject, kinds[0]),
             y: axis(&title, kinds[1]),
-            curves: vec![Curve { name, points: points.clone(), band, dots: points.clone(), voids: points, stroke: None, order: if limit > 1.0 { Order::Rising } else { Order::AsGiven } }],
+            curves: vec![Curve { name, points: points.clone(), band, dots: points.clone(), voids: points, stroke: None, order: if limit > 1.0 { Order::Rising } else { Order::AsGiven }, marks: Marks::Few }],
             limits: vec![(limit, title.clone())],
             limits_x: vec![(limit, title.clone())],
         };

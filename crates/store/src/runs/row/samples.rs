@@ -36,6 +36,7 @@ pub(crate) fn success(index: u64) -> RequestRecord {
             count: 7,
             source: TokenSource::Tokenizer,
         }),
+        asked_output: None,
         output_tokens: Some(TokenCount {
             count: 5,
             source: TokenSource::Usage,
@@ -66,6 +67,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = RequestRecord> {
             index: counts.index,
             chunks: counts.chunks,
             prompt_tokens: counts.prompt_tokens,
+            asked_output: counts.asked_output,
             output_tokens: counts.output_tokens,
             cached_tokens: counts.cached_tokens,
             reconnects: counts.reconnects,
@@ -110,6 +112,7 @@ struct Counts {
     index: u64,
     chunks: u32,
     prompt_tokens: Option<TokenCount>,
+    asked_output: Option<u32>,
     output_tokens: Option<TokenCount>,
     cached_tokens: Option<u32>,
     reconnects: u32,
@@ -127,16 +130,18 @@ fn any_counts() -> impl Strategy<Value = Counts> {
         any::<u32>(),
         tokens(),
         tokens(),
-        any::<Option<u32>>(),
+        any::<(Option<u32>, Option<u32>)>(),
         any::<u32>(),
         any::<Option<(u64, u32, u32)>>(),
     )
         .prop_map(
-            |(index, chunks, prompt_tokens, output_tokens, cached_tokens, reconnects, turn)| {
+            |(index, chunks, prompt_tokens, output_tokens, lengths, reconnects, turn)| {
+                let (asked_output, cached_tokens) = lengths;
                 Counts {
                     index,
                     chunks,
                     prompt_tokens,
+                    asked_output,
                     output_tokens,
                     cached_tokens,
                     reconnects,

@@ -5,6 +5,7 @@ use crate::runs::RunReader;
 use crate::runs::batch::{Batch, Step};
 use crate::runs::row::samples;
 use crestline_core::record::TurnPlace;
+use crestline_core::server_series::{Reading, SeriesKind};
 
 fn options(commit_rows: usize) -> WriteOptions {
     WriteOptions {
@@ -160,14 +161,14 @@ fn space_that_comes_back_is_used() {
         .pragma_update(None, "max_page_count", pages)
         .unwrap();
     for index in 0..20 {
-        batch.take(&Step::Row(Box::new(samples::success(index))));
+        batch.take(Step::Row(Box::new(samples::success(index))));
     }
     let full = lock(&status).clone();
     assert!(full.lost > 0 && full.error.is_some(), "{full:?}");
     connection
         .pragma_update(None, "max_page_count", 1_000_000)
         .unwrap();
-    batch.take(&Step::Row(Box::new(samples::success(20))));
+    batch.take(Step::Row(Box::new(samples::success(20))));
     assert_eq!(lock(&status).written, full.written + 1);
 }
 
@@ -249,13 +250,14 @@ fn only_a_run_can_be_taken_up() {
 #[test]
 fn a_file_of_an_earlier_version_is_read_and_goes_on() {
     let added = [
+        ("asked_output_tokens", 5),
         ("turns", 4),
         ("turn", 4),
         ("conversation", 4),
         ("bare_events_ns", 3),
         ("chunk_tokens", 2),
     ];
-    for version in [1, 2, 3] {
+    for version in [1, 2, 3, 4] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.db");
         let writer = RunWriter::create(&path, options(1), &header()).unwrap();
@@ -266,7 +268,7 @@ fn a_file_of_an_earlier_version_is_read_and_goes_on() {
             .filter(|(_, since)| *since > version)
             .map(|(column, _)| format!("ALTER TABLE result DROP COLUMN {column};"));
         let before = format!(
-            "{} UPDATE meta SET value = '{version}' WHERE key = 'format_version'",
+            "{} DROP TABLE server_page; DROP TABLE server_series; DROP TABLE server_sample; UPDATE meta SET value = '{version}' WHERE key = 'format_version'",
             drops.collect::<String>()
         );
         Connection::open(&path)
@@ -277,6 +279,7 @@ fn a_file_of_an_earlier_version_is_read_and_goes_on() {
         let (writer, stored) = RunWriter::append(&path, options(1), header().start).unwrap();
         assert_eq!(stored.rows, 1);
         let known = RequestRecord {
+            asked_output: Some(5),
             chunk_tokens: vec![2, 2, 1],
             turn: Some(TurnPlace {
                 conversation: 4,
@@ -292,4 +295,69 @@ fn a_file_of_an_earlier_version_is_read_and_goes_on() {
         let reader = RunReader::open(&path).unwrap();
         assert_eq!(reader.meta().format_version, schema::FORMAT_VERSION);
     }
+}
+
+fn page(at: u64, value: f64) -> PageRead {
+    let reading = Reading {
+        name: "running".to_owned(),
+        labels: vec![],
+        kind: SeriesKind::Gauge,
+        value,
+    };
+    PageRead {
+        at: Nanos(at),
+        content: Ok(vec![reading]),
+    }
+}
+
+#[test]
+fn pages_are_written_beside_rows_and_those_after_the_end_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let writer = RunWriter::create(&path, options(1000), &header()).unwrap();
+    let pages = writer.pages();
+    pages.write(page(5, 1.0));
+    writer.write(samples::success(0));
+    pages.write(page(10, 2.0));
+    assert_eq!(writer.finish().unwrap().rows, 1);
+    pages.write(page(15, 3.0));
+    let reader = RunReader::open(&path).unwrap();
+    let server = reader.server_series().unwrap();
+    assert_eq!(server.read_at, [5, 10].map(Nanos));
+    assert_eq!(server.series[0].changes.len(), 2);
+    assert!(reader.meta().complete);
+}
+
+#[test]
+fn pages_alone_are_committed_within_half_a_second_or_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let writer = RunWriter::create(&path, options(1000), &header()).unwrap();
+    writer.pages().write(page(5, 1.0));
+    let reader = RunReader::open(&path).unwrap();
+    while reader.server_series().unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+    assert!(!reader.meta().complete);
+    drop(writer);
+}
+
+#[test]
+fn pages_that_find_no_space_are_told_apart_from_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let connection = set_up(&path, &header()).unwrap();
+    let size: i64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    connection
+        .pragma_update(None, "max_page_count", size)
+        .unwrap();
+    let writer = RunWriter::start(&path, connection, options(1), Nanos::ZERO).unwrap();
+    for at in 0..5000 {
+        writer.pages().write(page(at, at as f64));
+    }
+    let error = writer.finish().unwrap_err();
+    assert!(matches!(error, StoreError::PagesLost { lost, .. } if lost > 0));
+    assert!(error.to_string().contains("free space"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! The normal distribution.
 
 /// `P(Z <= z)` for a standard normal `Z`, within 1e-7 (Abramowitz and Stegun 26.2.17).
-pub(super) fn normal_cdf(z: f64) -> f64 {
+pub(crate) fn normal_cdf(z: f64) -> f64 {
     const P: f64 = 0.231_641_9;
     const B: [f64; 5] = [
         0.319_381_530,
@@ -17,7 +17,7 @@ pub(super) fn normal_cdf(z: f64) -> f64 {
 }
 
 /// The `z` with `P(Z <= z) = p`, for `p` in 1e-6..1 - 1e-6; beyond these it is that of the nearer one. Found by halving.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     let (mut low, mut high) = (-4.8, 4.8);
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
