@@ -1,69 +1,12 @@
-//! What the client observed of itself, as it is written into JSON files, and read back.
+//! What the client observed of itself, as files have it, in words for a page.
+//!
+//! Judges nothing: the verdict stands in the file.
 
-use crestline_core::health::{ClientHealth, HealthVerdict};
-use crestline_core::summary::RunSummary;
 use crestline_report::facts::Client;
 use crestline_report::number::significant;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-/// The value of `crestline_client`: the verdict first, then the figures behind it.
-pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
-    let reasons: Vec<String> = match health.verdict(run) {
-        HealthVerdict::Sound => Vec::new(),
-        HealthVerdict::Void(reasons) => reasons.iter().map(ToString::to_string).collect(),
-    };
-    let lag = |q| {
-        health
-            .send_lag
-            .quantile(q)
-            .map(|nanos| rounded(nanos / 1e6, 4))
-    };
-    let read = |q| {
-        health
-            .read_lag
-            .quantile(q)
-            .map(|nanos| rounded(nanos / 1e6, 4))
-    };
-    let turn = |q| {
-        health
-            .loop_lag
-            .quantile(q)
-            .map(|nanos| rounded(nanos / 1e6, 4))
-    };
-    let paced = run.point().load.rate().is_some();
-    let mut out = Map::new();
-    for (key, value) in [
-        ("void", json!(!reasons.is_empty())),
-        ("reasons", json!(reasons)),
-        ("send_lag_ms", spread(lag)),
-        ("read_lag_ms", spread(read)),
-        ("loop_lag_ms", spread(turn)),
-        (
-            "events_per_read",
-            json!(health.events_per_read().map(|events| rounded(events, 4))),
-        ),
-        (
-            "busiest_worker_share",
-            json!(health.busiest().map(|worker| rounded(worker.share(), 4))),
-        ),
-        (
-            "asked_rate",
-            json!(paced.then(|| health.pace.asked().map(|rate| rounded(rate, 4)))),
-        ),
-        (
-            "achieved_rate",
-            json!(paced.then(|| health.pace.achieved().map(|rate| rounded(rate, 4)))),
-        ),
-        ("starved_sends", json!(health.starved.sends)),
-    ] {
-        if !value.is_null() {
-            out.insert(key.to_owned(), value);
-        }
-    }
-    out.into()
-}
-
-/// What such a value says; nothing where it is none.
+/// What a file says of the client; nothing where it is none.
 pub(crate) fn read_back(value: &Value) -> Client {
     let Some(is_void) = value["void"].as_bool() else {
         return Client::Unknown;
@@ -109,22 +52,10 @@ fn shown(key: &str, value: &Value) -> Option<String> {
     }
 }
 
-/// Median, p99 and maximum; null where nothing was observed.
-fn spread(at: impl Fn(f64) -> Option<f64>) -> Value {
-    match (at(0.5), at(0.99), at(1.0)) {
-        (Some(p50), Some(p99), Some(max)) => json!({"p50": p50, "p99": p99, "max": max}),
-        _ => Value::Null,
-    }
-}
-
-/// A number with so many decimals.
-fn rounded(value: f64, decimals: i32) -> f64 {
-    let scale = 10_f64.powi(decimals);
-    (value * scale).round() / scale
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
