@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::result_json;
 use super::sweep::sla::detailed;
+use crate::client_health;
 use crate::python_json::number;
-use crate::report::client;
 
 /// Of these a result has all.
 const OF_A_RESULT: [&str; 2] = ["duration", "completed"];
@@ -64,7 +64,7 @@ pub(crate) fn load(document: &Document) -> LoadFacts {
             rate: finite("request_rate"),
         },
         figures: figures(document, requests, failed),
-        client: client::read_back(document.get("crestline_client").unwrap_or(&Value::Null)),
+        client: client_health::read_back(document.get("crestline_client").unwrap_or(&Value::Null)),
         origin: origin(document, requests),
         ..LoadFacts::default()
     }

@@ -8,8 +8,8 @@ use crestline_core::metrics::Metric;
 use crestline_report::facts::{Applied, Client, Figures, LoadFacts, Origin, Spread};
 use serde_json::Value;
 
+use crate::client_health;
 use crate::python_json::number;
-use crate::report::client;
 
 /// Figures of the whole run.
 pub(crate) const SUMMARY: &str = "benchmark_summary.json";
@@ -72,7 +72,7 @@ pub(crate) fn load(summary: &Value, percentiles: &[Row], arguments: &Value) -> L
     let mut run = LoadFacts {
         applied: applied(summary),
         figures: figures(summary),
-        client: client::read_back(&summary["crestline_client"]),
+        client: client_health::read_back(&summary["crestline_client"]),
         origin: origin(arguments, summary),
         ..LoadFacts::default()
     };

@@ -23,7 +23,7 @@ use crestline_store::runs::{RunMeta, RunReader, StoreError};
 use serde_json::Value;
 
 use super::{Texts, Wanted};
-use crate::report::client;
+use crate::client_health;
 
 /// Quantiles of tables, which a curve may pass by.
 const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFac
         detail,
         client: match plan.as_ref().map(|plan| &plan.subject) {
             Some(SubjectPlan::Virtual(_)) => Client::Virtual,
-            _ => client::read_back(&noted(CLIENT).unwrap_or_default()),
+            _ => client_health::read_back(&noted(CLIENT).unwrap_or_default()),
         },
         origin: Origin {
             files: vec![path.display().to_string()],

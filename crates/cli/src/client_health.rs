@@ -1,12 +1,10 @@
-//! What the client observed of itself, as files have it, in words for a page.
-//!
-//! Judges nothing: the verdict stands in the file.
+//! What the client observed of itself, read back from files for a report. Written by [`crestline_experiment::client_health`].
 
 use crestline_report::facts::Client;
 use crestline_report::number::significant;
 use serde_json::Value;
 
-/// What a file says of the client; nothing where it is none.
+/// What such a value says; nothing where it is none.
 pub(crate) fn read_back(value: &Value) -> Client {
     let Some(is_void) = value["void"].as_bool() else {
         return Client::Unknown;
