@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::gathered::Gathered;
 use super::listing::Place;
 use super::loads;
-use super::stored::{self, Depth};
+use super::stored;
 use crate::bench::read_back::{self, Document};
 use crate::python_json;
 
@@ -109,7 +109,8 @@ pub(super) fn load(path: &Path, document: &Document, gathered: &mut Gathered<'_>
     if gathered.has_room()
         && let Some(records) = read_back::requests(document)
     {
-        load.detail = stored::of_records(&records, gathered.wanted, Depth::Requests).detail;
+        let (_, detail) = stored::of_records(&records, gathered.wanted);
+        load.detail = Some(Box::new(detail));
     }
     load
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows no other file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -14,12 +14,16 @@ use crestline_core::request::{Load, LoadPoint};
 use crestline_core::segments::Segments;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Rate;
+use crestline_experiment::digest;
 use crestline_experiment::plan::{Plan, SubjectPlan};
-use crestline_experiment::run::point_folders;
+use crestline_experiment::run::{CLIENT, INTERRUPTED, POINT};
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
 use crestline_store::runs::{RunMeta, RunReader, StoreError};
 
+use serde_json::Value;
+
 use super::{Texts, Wanted};
+use crate::client_health;
 
 /// Quantiles of tables, which a curve may pass by.
 const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
@@ -31,34 +35,48 @@ pub(super) enum Depth {
     Requests,
 }
 
-/// Reads a database of a load.
+/// Reads a database of a load, or of the session of a search.
 pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFacts, String> {
-    let reader = RunReader::open(path).map_err(|error| why(&error))?;
-    let meta = reader.meta();
-    let plan: Option<Plan> = serde_json::from_value(meta.header.plan.clone()).ok();
-    let point = plan.as_ref().and_then(|plan| point(plan, path));
-    let mut records = Vec::new();
-    for record in reader.records() {
-        let mut record = record.map_err(|error| why(&error))?;
-        if wanted.texts == Texts::LeftOut {
-            record.exchange = None;
-        }
-        records.push(record);
-    }
-    if records.is_empty() {
+    let why = |error: StoreError| why(&error);
+    let run = digest::read(path, wanted.limits).map_err(why)?;
+    if run.summary.total() == 0 {
         return Err("it holds no requests: none had ended when it was last written".to_owned());
     }
-    let mut load = of_records(&records, wanted, depth);
-    let asked = point.filter(|point| point.duration.is_none());
-    let is_whole = asked.is_none_or(|point| records.len() as u64 >= point.requests);
-    load.applied = point.map(|point| applied(&point)).unwrap_or_default();
-    load.client = client(plan.as_ref());
-    load.origin = Origin {
-        files: vec![path.display().to_string()],
-        is_complete: meta.complete && is_whole,
-        ..origin(meta, plan.as_ref())
+    let reader = RunReader::open(path).map_err(why)?;
+    let plan: Option<Plan> = serde_json::from_value(run.meta.header.plan.clone()).ok();
+    let detail = match depth {
+        Depth::Figures => None,
+        Depth::Requests => Some(Box::new(Detail {
+            texts: match wanted.texts {
+                Texts::LeftOut => BTreeMap::new(),
+                Texts::Included => texts(&reader, &run.digest).map_err(why)?,
+            },
+            server: Vec::new(),
+            digest: run.digest,
+            segments: Some(run.segments),
+        })),
     };
-    Ok(load)
+    let noted = |name: &str| reader.note(name).ok().flatten();
+    let noted_point = noted(POINT).and_then(|point| serde_json::from_value(point).ok());
+    let point: Option<LoadPoint> = noted_point.or(run.point);
+    let asked = point.filter(|point| point.duration.is_none());
+    let is_whole = asked.is_none_or(|point| run.summary.total() >= point.requests)
+        && noted(INTERRUPTED) != Some(Value::Bool(true));
+    Ok(LoadFacts {
+        applied: point.map(|point| applied(&point)).unwrap_or_default(),
+        figures: figures(&run.summary),
+        detail,
+        client: match plan.as_ref().map(|plan| &plan.subject) {
+            Some(SubjectPlan::Virtual(_)) => Client::Virtual,
+            _ => client_health::read_back(&noted(CLIENT).unwrap_or_default()),
+        },
+        origin: Origin {
+            files: vec![path.display().to_string()],
+            is_complete: run.meta.complete && is_whole,
+            ..origin(&run.meta, plan.as_ref())
+        },
+        ..LoadFacts::default()
+    })
 }
 
 /// Why a database cannot be read, without its path.
@@ -77,28 +95,10 @@ pub(super) fn why(error: &StoreError) -> String {
     }
 }
 
-/// The load that a database is of: the folder that it lies in says which of the plan.
-fn point(plan: &Plan, path: &Path) -> Option<LoadPoint> {
-    if let [only] = plan.points[..] {
-        return Some(only);
-    }
-    let folder = path.parent()?.file_name()?.to_string_lossy().into_owned();
-    let names = point_folders(&plan.points);
-    let place = names.iter().position(|name| *name == folder)?;
-    plan.points.get(place).copied()
-}
-
 fn applied(point: &LoadPoint) -> Applied {
     Applied {
         concurrency: point.load.concurrency.map(|limit| f64::from(limit.get())),
         rate: point.load.rate().map(Rate::value),
-    }
-}
-
-fn client(plan: Option<&Plan>) -> Client {
-    match plan.map(|plan| &plan.subject) {
-        Some(SubjectPlan::Virtual(_)) => Client::Virtual,
-        _ => Client::Unknown,
     }
 }
 
@@ -118,8 +118,8 @@ pub(super) fn origin(meta: &RunMeta, plan: Option<&Plan>) -> Origin {
     }
 }
 
-/// What some requests come to.
-pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted, depth: Depth) -> LoadFacts {
+/// What requests come to that are known from elsewhere.
+pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted) -> (Figures, Detail) {
     // Which load was applied has no part in the figures.
     let mut summary = RunSummary::new(LoadPoint {
         load: Load::closed(NonZeroU32::MIN),
@@ -127,18 +127,6 @@ pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted, depth: Dept
         warmup: 0,
         duration: None,
     });
-    for record in records {
-        summary.add(record);
-    }
-    summary.sort();
-    LoadFacts {
-        figures: figures(&summary),
-        detail: (depth == Depth::Requests).then(|| Box::new(detail(records, wanted))),
-        ..LoadFacts::default()
-    }
-}
-
-fn detail(records: &[RequestRecord], wanted: &Wanted) -> Detail {
     let sent = records.iter().map(|record| record.sent).min();
     let end = records.iter().map(|record| record.end).max();
     let (sent, end) = (sent.unwrap_or_default(), end.unwrap_or_default());
@@ -146,24 +134,35 @@ fn detail(records: &[RequestRecord], wanted: &Wanted) -> Detail {
     let mut digest = Digest::new(window, wanted.limits);
     let mut segments = Segments::default();
     for record in records {
+        summary.add(record);
         digest.add(record);
         segments.add(record);
     }
-    let shown: BTreeSet<u64> = digest.requests.rows().iter().map(|row| row.index).collect();
-    let texts = records
-        .iter()
-        .filter(|record| shown.contains(&record.index));
-    Detail {
-        texts: texts
-            .filter_map(|record| Some((record.index, self::texts(record)?)))
-            .collect(),
+    summary.sort();
+    let detail = Detail {
         digest,
         segments: Some(segments),
         server: Vec::new(),
-    }
+        texts: BTreeMap::new(),
+    };
+    (figures(&summary), detail)
 }
 
-fn texts(record: &RequestRecord) -> Option<facts::Texts> {
+/// Prompts and answers of the requests that are shown.
+fn texts(reader: &RunReader, digest: &Digest) -> Result<BTreeMap<u64, facts::Texts>, StoreError> {
+    let rows = digest.requests.rows();
+    let shown: BTreeSet<u64> = rows.iter().map(|row| row.index).collect();
+    let mut all = BTreeMap::new();
+    for record in reader.records() {
+        let record = record?;
+        if let Some(texts) = texts_of(&record).filter(|_| shown.contains(&record.index)) {
+            all.insert(record.index, texts);
+        }
+    }
+    Ok(all)
+}
+
+fn texts_of(record: &RequestRecord) -> Option<facts::Texts> {
     let exchange = record.exchange.as_ref()?;
     let parts = [&exchange.reasoning, &exchange.answer, &exchange.tool_calls];
     let parts = parts.into_iter().filter(|part| !part.is_empty());
