@@ -157,7 +157,7 @@ const LONG: usize = 30;
 /// From so many rows on, rows are data.
 const DATA: usize = 60;
 /// From so many rows on, rows can be searched.
-const SEARCHED: usize = 12;
+const SEARCHED: usize = 20;
 
 impl Table {
     pub(super) fn markup(&self) -> String {
