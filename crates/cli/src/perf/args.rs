@@ -7,6 +7,8 @@ mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::report::PageArgs;
+
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
@@ -284,9 +286,8 @@ pub(crate) struct OutputArgs {
     /// Keep prompts and answers out of the database.
     #[arg(long)]
     pub(crate) no_text: bool,
-    /// Write no page of the results, `perf_report.html`.
-    #[arg(long)]
-    pub(crate) no_html: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Write `progress.json` while running.
     #[arg(long)]
     pub(crate) enable_progress_tracker: bool,
