@@ -23,6 +23,7 @@ mod problems;
 mod progress;
 mod search_flags;
 mod secrets;
+mod server_metrics;
 mod signals;
 mod sim;
 mod values;

@@ -7,6 +7,8 @@ mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::server_metrics::MetricsArgs;
+
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
@@ -32,6 +34,8 @@ pub(crate) struct PerfArgs {
     pub(crate) generation: GenerationArgs,
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
