@@ -6,7 +6,6 @@
 mod amounts;
 mod argv;
 mod bench;
-mod client_health;
 mod command;
 mod console;
 mod demo;
