@@ -136,33 +136,33 @@ mod tests {
         refuses(
             &args(Some(When::Off), url),
             &live(),
-            &expect![[r#"
+            &expect![[r"
             error: --server-metrics off reads no page
-              hint: leave out --server-metrics-url, or --server-metrics"#]],
+              hint: leave out --server-metrics-url, or --server-metrics"]],
         );
         refuses(
             &args(None, Some("metrics")),
             &live(),
-            &expect![[r#"
+            &expect![[r"
             error: --server-metrics-url is no place that can be read
               cause: `metrics` is not a URL such as http://127.0.0.1:8000/v1/chat/completions
-              hint: give a whole URL, such as http://127.0.0.1:8000/metrics"#]],
+              hint: give a whole URL, such as http://127.0.0.1:8000/metrics"]],
         );
         refuses(
             &args(Some(When::On), None),
             &engine(),
-            &expect![[r#"
+            &expect![[r"
             error: --server-metrics on needs a service
               cause: in virtual time nothing is asked beside the load
-              hint: start crestline sim, and give its address with --url"#]],
+              hint: start crestline sim, and give its address with --url"]],
         );
         refuses(
             &args(Some(When::Auto), url),
             &engine(),
-            &expect![[r#"
+            &expect![[r"
             error: --server-metrics-url needs a service
               cause: in virtual time nothing is asked beside the load
-              hint: start crestline sim, and give its address with --url"#]],
+              hint: start crestline sim, and give its address with --url"]],
         );
         assert!(plan(&args(Some(When::Auto), None), &engine(), "--url").is_ok());
     }
