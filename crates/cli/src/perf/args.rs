@@ -8,6 +8,7 @@ mod sla;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::report::PageArgs;
+use crate::server_metrics::MetricsArgs;
 
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
@@ -34,6 +35,8 @@ pub(crate) struct PerfArgs {
     pub(crate) generation: GenerationArgs,
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
