@@ -6,6 +6,7 @@
 mod amounts;
 mod argv;
 mod bench;
+mod client_health;
 mod command;
 mod console;
 mod demo;
@@ -20,6 +21,8 @@ mod plan_lines;
 mod problem;
 mod problems;
 mod progress;
+mod python_json;
+mod report;
 mod search_flags;
 mod secrets;
 mod server_metrics;

@@ -7,6 +7,7 @@ mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::report::PageArgs;
 use crate::server_metrics::MetricsArgs;
 
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
@@ -288,6 +289,8 @@ pub(crate) struct OutputArgs {
     /// Keep prompts and answers out of the database.
     #[arg(long)]
     pub(crate) no_text: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Write `progress.json` while running.
     #[arg(long)]
     pub(crate) enable_progress_tracker: bool,
