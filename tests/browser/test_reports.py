@@ -57,7 +57,7 @@ def search() -> list[str]:
 def sweep() -> list[str]:
     serve = f"crestline sim --profile demo --port {free_port()}"
     bench = f"crestline {SERVE} --base-url sim:demo --num-prompts 60"
-    rest = "-o out --experiment-name w --workload-iters 3 --num-runs 2"
+    rest = "-o out --experiment-name w --workload-iters 2 --num-runs 2"
     return ["bench", "sweep", "serve_workload", "--serve-cmd", serve, "--bench-cmd", bench, *rest.split()]
 
 
@@ -121,10 +121,12 @@ def test_the_answer_comes_first(opened, report, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_table_can_be_sorted_and_taken_away(opened, report, kind):
     page = opened(report(kind))
-    tables = 0
+    seen = set()
     for view in every_view(page):
         for table in visible(page, ".table"):
-            tables += 1
+            if table.get_attribute("data-name") in seen:
+                continue
+            seen.add(table.get_attribute("data-name"))
             rows = seen_rows(table)
             name, text = saved(page, table.get_by_role("button", name="CSV"))
             head, *found = csv_rows(text)
@@ -140,7 +142,7 @@ def test_every_table_can_be_sorted_and_taken_away(opened, report, kind):
                 expect(table.locator("th").last).to_have_attribute("aria-sort", order)
             button.click()
             assert seen_rows(table) == rows, view
-    assert tables > 0, kind
+    assert seen, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
