@@ -44,6 +44,32 @@ pub(crate) struct ReportArgs {
     include_text: bool,
 }
 
+/// Whether a measurement ends with a page.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PageArgs {
+    /// Write no page of the results. It is `perf_report.html` in the folder of `perf`, `NAME.report.html` beside the JSON of
+    /// `bench serve`, and `crestline/report.html` in the folder of a sweep.
+    #[arg(long)]
+    no_html: bool,
+}
+
+/// Whether a page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    Written,
+    LeftOut,
+}
+
+impl PageArgs {
+    pub(crate) fn page(&self) -> Page {
+        if self.no_html {
+            Page::LeftOut
+        } else {
+            Page::Written
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Problem> {
     check(&args.output)?;

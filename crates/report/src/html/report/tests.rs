@@ -131,7 +131,11 @@ fn the_answer_of_several_runs_is_the_best_that_is_not_void() {
     let best = "Most throughput of 3 runs: 1,024 output tokens a second with 8 users";
     assert!(html.contains(best), "{html}");
     assert!(html.contains("64 users: sends were late"), "{html}");
-    for figure in ["throughput-against-load", "ttft-against-load"] {
+    for figure in [
+        "throughput-against-load",
+        "ttft-against-load",
+        "latency-against-load",
+    ] {
         assert!(
             html.contains(&format!("data-name=\"{figure}\"")),
             "{figure}"
