@@ -14,6 +14,7 @@ mod harness;
 mod interruption;
 mod perf_live;
 mod perf_virtual;
+mod report;
 mod server_life;
 mod server_metrics;
 mod sim;
