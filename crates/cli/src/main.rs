@@ -6,7 +6,6 @@
 mod amounts;
 mod argv;
 mod bench;
-mod client_health;
 mod command;
 mod console;
 mod demo;
@@ -26,6 +25,7 @@ mod secrets;
 mod signals;
 mod sim;
 mod values;
+mod whole_file;
 
 use std::process::ExitCode;
 

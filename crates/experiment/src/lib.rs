@@ -1,5 +1,6 @@
 //! Run, search, sweep: what the user asked for, start to end.
 
+pub mod client_health;
 pub mod error;
 pub mod event;
 pub mod plan;

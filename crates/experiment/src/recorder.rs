@@ -14,7 +14,10 @@ use crestline_store::runs::RunWriter;
 use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
 
+use crate::client_health;
 use crate::event::{Event, Progress};
+use crate::run::{CLIENT, INTERRUPTED, POINT};
+use crate::subject::Applied;
 
 /// Shortest time between two reports of progress.
 const REPORT_EVERY: Nanos = Nanos::from_millis(250);
@@ -41,6 +44,8 @@ impl<'a> Recorder<'a> {
         each: &'a mut dyn FnMut(Event),
     ) -> Self {
         let last_item = first_item.saturating_add(point.warmup + point.requests);
+        let shown = serde_json::to_value(point).expect("a load has a JSON form");
+        writer.note(POINT, &shown);
         Self {
             summary: RunSummary::new(point),
             writer,
@@ -109,9 +114,12 @@ impl<'a> Recorder<'a> {
     }
 
     /// Closes the store. Tells in words what it could not write.
-    pub(crate) fn finish(self) -> (RunSummary, Option<String>) {
+    pub(crate) fn finish(self, applied: &Applied) -> (RunSummary, Option<String>) {
         let mut summary = self.summary;
         summary.sort();
+        let client = client_health::health(&applied.health, &summary);
+        self.writer.note(CLIENT, &client);
+        self.writer.note(INTERRUPTED, &applied.interrupted.into());
         (
             summary,
             self.writer.finish().err().map(|error| error.to_string()),

@@ -24,6 +24,13 @@ use crate::subject::{Subject, wait};
 /// The name of the database in each load's folder.
 pub const DATABASE: &str = "benchmark_data.db";
 
+/// What is noted in it of the client: see [`crate::client_health`].
+pub const CLIENT: &str = "client";
+/// What is noted in it of the load: a [`LoadPoint`]. A search has none.
+pub const POINT: &str = "point";
+/// Whether it is noted in it that the load was ended early.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// How often a service that is not ready yet is asked again.
 const ASK_EVERY: Nanos = Nanos::from_secs(5);
 
@@ -177,7 +184,7 @@ pub(crate) fn measure(
     let workload = subject.workload();
     let mut recorder = Recorder::new(*what.point, what.first_item, writer, workload, each);
     let applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
-    let (summary, loss) = recorder.finish();
+    let (summary, loss) = recorder.finish(&applied);
     Ok(PointResult {
         summary,
         health: applied.health,

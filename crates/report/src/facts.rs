@@ -93,6 +93,10 @@ pub struct Spread {
 pub struct Detail {
     /// Over time, lengths, single requests, failures.
     pub digest: crestline_core::digest::Digest,
+    /// For intervals of its figures.
+    pub segments: Option<crestline_core::segments::Segments>,
+    /// What the service said of itself meanwhile; empty where it was not asked.
+    pub server: Vec<crestline_core::server_series::Course>,
     /// Prompts and answers of the requests of the digest, by index; empty unless they are wanted.
     pub texts: BTreeMap<u64, Texts>,
 }

@@ -38,6 +38,11 @@
 //! | `conversation`, `turn`, `turns` | position of the conversation in the workload, number of the turn in it (from 1), turns that it has where none fails; NULL for a request that stands alone. Since version 4 |
 //! | `asked_output_tokens` | longest answer that was asked for, of each choice; NULL where the request left it to the server. Since version 5 |
 //!
+//! # What is noted of a run
+//!
+//! `meta` may have, since version 5: `point`, the load that was applied; `client`, what the client observed of itself
+//! ([`ClientHealth`](crestline_core::health::ClientHealth)); `interrupted`, whether the load was ended early. Each is JSON.
+//!
 //! # What the server says of itself
 //!
 //! Since version 5, and empty where the server was not read. `server_page` has a row for each time that it was: `at_ns`

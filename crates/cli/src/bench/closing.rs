@@ -21,9 +21,9 @@ use super::probes::Probes;
 use super::run_figures::{Run, Sent, Stored};
 use super::runs::Turn;
 use super::{beside, pictures, result_json, table};
-use crate::client_health::health;
 use crate::problem::Problem;
 use crate::{console, moment};
+use crestline_experiment::client_health::health;
 
 /// Failures that are shown, one line each.
 const FAILURES_SHOWN: usize = 10;

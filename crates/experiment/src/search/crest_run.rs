@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crestline_core::health::ClientHealth;
 use crestline_core::record::{FailureKind, RequestRecord};
 use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status, Variable};
 use crestline_core::units::Nanos;
@@ -14,19 +15,21 @@ use crestline_load::engine::{SessionPlan, Stop};
 use crestline_load::files::{make_room_for, most_connections};
 use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
+use serde_json::Value;
 
 use super::Watch;
 use super::client_watch::ClientWatch;
 use super::drive::{Happening, LoadSession, Shape, drive};
 use super::journal::{Answered, Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
-use super::outcome::SearchOutcome;
+use super::outcome::{SearchOutcome, Tried};
 use super::past::{BackTo, Past};
 use super::sessions::{Dials, LiveLoad, VirtualLoad, queue_abort};
+use crate::client_health;
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
 use crate::plan::{Plan, Resume, SearchPlan, SubjectPlan};
-use crate::run::{DATABASE, is_there, make_folder};
+use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
 use crate::subject::Subject;
 use crate::virtual_subject::Until;
 
@@ -528,6 +531,12 @@ impl Desk<'_, '_> {
         self.watch.take(self.dials.health.take());
         let answers = search.answers().into_iter();
         let answers = answers.map(|answer| answer.cloned().unwrap_or_else(open_answer));
+        let tried = self.ledger.tried(self.now);
+        let health = self.watch.total();
+        if let Some(client) = client(&tried, &health) {
+            self.writer.note(CLIENT, &client);
+        }
+        self.writer.note(INTERRUPTED, &interrupted.into());
         let database_loss = self
             .writer
             .finish()
@@ -537,15 +546,25 @@ impl Desk<'_, '_> {
             answers: answers
                 .map(|answer| as_asked(answer, self.question, self.asked))
                 .collect(),
-            tried: self.ledger.tried(self.now),
+            tried,
             dwells: self.ledger.dwells(self.now),
             began: self.ledger.began(),
             spent: self.ledger.spent(self.now),
-            health: self.watch.total(),
+            health,
             interrupted,
             loss: self.journal_loss.or(database_loss),
         }
     }
+}
+
+/// What the client observed of itself, over all loads.
+fn client(tried: &[Tried], health: &ClientHealth) -> Option<Value> {
+    let runs = tried.iter().flat_map(|tried| &tried.runs).cloned();
+    let all = runs.reduce(|mut all, run| {
+        all.merge(run);
+        all
+    })?;
+    Some(client_health::health(health, &all))
 }
 
 /// What was met up to the highest load that this machine can drive was not met up to the asked bound: how far it would be

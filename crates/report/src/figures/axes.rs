@@ -3,6 +3,7 @@
 //! What stands between the axes is drawn by others, with the scales that come back.
 
 use super::drawing::{Anchor, Drawing, Frame, point};
+use super::plots::{Part, Plot, PlotAxis};
 use super::scale::{Kind, Scale, Tick};
 use super::theme::{STRONG, TEXT};
 
@@ -41,6 +42,8 @@ pub(super) struct Panel {
     pub(super) frame: Frame,
     pub(super) x: Scale,
     pub(super) y: Scale,
+    /// Its place among the plots of the drawing.
+    pub(super) plot: usize,
 }
 
 /// Draws everything around a part.
@@ -74,7 +77,15 @@ pub(super) fn panel(
         },
         x: x.scale([left, (room.right - 16.0).max(left)]),
         y: rows,
+        plot: drawing.marks.plots.len(),
     };
+    drawing.marks.plots.push(Plot {
+        title: heading.title.to_owned(),
+        frame: panel.frame,
+        x: x.plotted(panel.x),
+        y: y.plotted(panel.y),
+        series: Vec::new(),
+    });
     drawing.rect("plot", panel.frame);
     write_heading(drawing, panel.frame, room, heading);
     left_axis(drawing, &panel, room, (y, &ticks));
@@ -85,6 +96,17 @@ pub(super) fn panel(
 impl Axis<'_> {
     fn scale(&self, places: [f64; 2]) -> Scale {
         Scale::of(self.kind, self.values, places)
+    }
+
+    /// As those know it who enlarge.
+    fn plotted(&self, scale: Scale) -> PlotAxis {
+        PlotAxis {
+            label: self.words(scale),
+            kind: scale.kind(),
+            ends: scale.ends(),
+            least_step: self.least_step,
+            names: self.names.to_vec(),
+        }
     }
 
     /// What is marked, no more than so many values.
@@ -131,12 +153,14 @@ fn left_axis(
     (axis, ticks): (&Axis<'_>, &[Tick]),
 ) {
     let frame = panel.frame;
+    let from = drawing.shapes.len();
     for tick in ticks {
         let y = panel.y.at(tick.value);
         drawing.line("grid", &[point(frame.left, y), point(frame.right, y)]);
         let place = point(frame.left - GAP, y + TEXT.size * 0.36);
         drawing.text("quiet", place, Anchor::End, &tick.text);
     }
+    drawing.mark(Part::TicksUp(panel.plot), from);
     let words = TEXT.fitted(&axis.words(panel.y), room.height());
     let half = TEXT.width(&words) / 2.0;
     let middle = f64::midpoint(frame.top, frame.bottom)
@@ -154,6 +178,7 @@ fn bottom_axis(drawing: &mut Drawing, panel: &Panel, room: Frame, axis: &Axis<'_
             point(frame.right, frame.bottom),
         ],
     );
+    let from = drawing.shapes.len();
     for tick in apart(panel.x, frame.width(), axis) {
         let x = panel.x.at(tick.value);
         let mark = [point(x, frame.bottom), point(x, frame.bottom + 4.0)];
@@ -163,6 +188,7 @@ fn bottom_axis(drawing: &mut Drawing, panel: &Panel, room: Frame, axis: &Axis<'_
         let place = point(middle, frame.bottom + LINE);
         drawing.text("quiet", place, Anchor::Middle, &tick.text);
     }
+    drawing.mark(Part::TicksAcross(panel.plot), from);
     let words = TEXT.fitted(&axis.words(panel.x), room.width());
     let half = TEXT.width(&words) / 2.0;
     let middle = f64::midpoint(frame.left, frame.right)

@@ -1,7 +1,8 @@
 //! Bars between two axes: histograms, and bars of several parts.
 
 use super::axes::{Axis, Heading, Panel, panel};
-use super::drawing::{Anchor, Drawing, Frame, point};
+use super::drawing::{Anchor, Drawing, Follows, Frame, point};
+use super::plots::{Part, Role, Series};
 use super::scale::Kind;
 use super::theme::TEXT;
 use crestline_core::serving::Bins;
@@ -37,6 +38,7 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
     };
     let y = counts_axis(it.counted, most as f64);
     let panel = panel(drawing, room, it.heading, [&x, &y]);
+    let from = drawing.shapes.len();
     for (bin, &count) in bins
         .counts
         .iter()
@@ -54,6 +56,13 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
     if bins.counts.iter().any(|count| *count > 0) {
         mark(drawing, &panel, bins.mean);
     }
+    drawing.mark(Part::Inside(panel.plot), from);
+    let counts = bins.counts.iter().enumerate();
+    let rows = counts.map(|(bin, count)| {
+        let (low, high) = bins.edges(bin);
+        vec![low, high, *count as f64]
+    });
+    drawing.add_series(panel.plot, Series::new(it.counted, Role::Bar, rows));
 }
 
 /// Ends of the axis: a few bins do not fill it, and nothing is less than 0.
@@ -114,7 +123,9 @@ fn mark(drawing: &mut Drawing, panel: &Panel, mean: f64) {
         bottom: frame.top + TEXT.size + 7.0,
     };
     drawing.rect("plot", behind);
+    drawing.last_follows(Follows::Across);
     drawing.text("", place, anchor, &words);
+    drawing.last_follows(Follows::Across);
 }
 
 /// Bars of several parts that stand on each other.
@@ -151,6 +162,7 @@ pub(super) fn stack(drawing: &mut Drawing, room: Frame, it: &Stack<'_>) {
     // Above the highest bar there is room for the key.
     let y = counts_axis(it.amount, most * 1.12);
     let panel = panel(drawing, room, it.heading, [&x, &y]);
+    let from = drawing.shapes.len();
     for (place, parts) in it.places.iter().zip(it.heights) {
         let mut from = 0.0;
         for (part, height) in parts.iter().enumerate() {
@@ -158,6 +170,15 @@ pub(super) fn stack(drawing: &mut Drawing, room: Frame, it: &Stack<'_>) {
             bar(drawing, &class, &panel, (*place, [from, from + height]));
             from += height;
         }
+    }
+    drawing.mark(Part::Inside(panel.plot), from);
+    for (part, name) in it.parts.iter().enumerate() {
+        let bars = it.places.iter().zip(it.heights);
+        let rows = bars.map(|([low, high], parts)| {
+            let height = parts.get(part).copied().unwrap_or_default();
+            vec![*low, *high, height]
+        });
+        drawing.add_series(panel.plot, Series::new(name, Role::Bar, rows));
     }
     key(drawing, panel.frame, it.parts);
 }

@@ -10,7 +10,8 @@ mod part;
 mod stroke;
 
 use super::Picture;
-use super::drawing::{Drawing, Frame, point};
+use super::drawing::{Drawing, Frame, Point, point};
+use super::plots::{Core, Part};
 use super::scale::Kind;
 use super::theme::STRONG;
 use super::titles::{EDGE, LEAST_INCHES, Titles, UNITS};
@@ -173,6 +174,10 @@ pub fn curves(it: &Curves) -> Picture {
     let size = point(2.0 * EDGE + room, head + grid[1].max(key.height()) + EDGE);
     let mut drawing = Drawing::new(size, &it.title, &description(it));
     titles.draw(&mut drawing);
+    drawing.marks.core = Some(Core {
+        frame: core(point(EDGE, head), grid),
+        subject: it.subject.clone(),
+    });
     let heading = heading_height(it, width);
     for (place, (part, ends)) in it.parts.iter().zip(&ends).enumerate() {
         let left = EDGE + (place % columns) as f64 * (width + GAP);
@@ -188,8 +193,20 @@ pub fn curves(it: &Curves) -> Picture {
             part::draw(&mut drawing, room, (part, ends), &names);
         }
     }
+    let from = drawing.shapes.len();
     key.draw(&mut drawing, point(EDGE + grid[0] + GAP, head + heading));
+    drawing.mark(Part::Words, from);
     Picture(drawing)
+}
+
+/// What pages show: parts from a place on, with some room around them.
+pub(super) fn core(from: Point, [width, height]: [f64; 2]) -> Frame {
+    Frame {
+        left: from.x - 8.0,
+        top: from.y - 4.0,
+        right: from.x + width + 8.0,
+        bottom: from.y + height + 6.0,
+    }
 }
 
 /// Room for the titles of parts: that of the one with most lines.

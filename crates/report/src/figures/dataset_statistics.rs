@@ -10,6 +10,7 @@ use super::Picture;
 use super::axes::Heading;
 use super::bars::{Histogram, Stack, histogram, stack};
 use super::drawing::{Anchor, Drawing, Frame, point};
+use super::plots::{Core, Part};
 use super::theme::{TEXT, TITLE};
 use crate::number::{counted, grouped, significant};
 
@@ -76,6 +77,7 @@ pub fn dataset_statistics(it: &DatasetStatistics<'_>) -> Picture {
 }
 
 fn head(drawing: &mut Drawing, it: &DatasetStatistics<'_>) {
+    let from = drawing.shapes.len();
     let room = SIZE[0] - 2.0 * EDGE;
     let place = |line: f64| point(EDGE, EDGE + line);
     drawing.text(
@@ -84,8 +86,19 @@ fn head(drawing: &mut Drawing, it: &DatasetStatistics<'_>) {
         Anchor::Start,
         "Tokens of prompts and answers",
     );
-    let words = TEXT.fitted(&words(it), room);
+    let line = words(it);
+    let words = TEXT.fitted(&line, room);
     drawing.text("quiet", place(TITLE.size + 20.0), Anchor::Start, &words);
+    drawing.mark(Part::Words, from);
+    drawing.marks.core = Some(Core {
+        frame: Frame {
+            left: EDGE / 2.0,
+            top: TOP - 6.0,
+            right: SIZE[0] - EDGE / 2.0,
+            bottom: SIZE[1] - EDGE / 2.0,
+        },
+        subject: line,
+    });
 }
 
 /// What is shown, in one line.

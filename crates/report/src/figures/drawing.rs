@@ -2,6 +2,10 @@
 //!
 //! Written as SVG by [`super::svg`] and as pixels by [`super::png`]; what a class looks like is [`super::theme`]'s. Knows
 //! nothing of what is shown.
+//!
+//! What a reader of a page may enlarge is marked by [`super::plots`]; files have nothing of it.
+
+use super::plots::Marks;
 
 /// A place; y grows downwards. The unit is a 96th of an inch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +51,22 @@ pub(super) struct Shape {
     /// What it is; may be empty for a text.
     pub(super) class: String,
     pub(super) form: Form,
+    /// What becomes of it when the plot it is in is enlarged.
+    pub(super) follows: Follows,
+}
+
+/// How a shape follows when the plot it is in is enlarged. Discs and texts always keep their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Follows {
+    /// Every place of it for itself.
+    #[default]
+    Places,
+    /// Its middle, with the size that it has.
+    Middle,
+    /// The same from left to right alone.
+    Across,
+    /// The same up and down alone.
+    Up,
 }
 
 /// Forms of shapes.
@@ -76,6 +96,8 @@ pub(super) struct Drawing {
     pub(super) title: String,
     pub(super) description: String,
     pub(super) shapes: Vec<Shape>,
+    /// What a page makes of it.
+    pub(super) marks: Marks,
 }
 
 impl Frame {
@@ -104,6 +126,7 @@ impl Drawing {
             title: title.to_owned(),
             description: description.to_owned(),
             shapes: Vec::new(),
+            marks: Marks::default(),
         };
         let whole = Frame {
             left: 0.0,
@@ -119,7 +142,15 @@ impl Drawing {
         self.shapes.push(Shape {
             class: class.to_owned(),
             form,
+            follows: Follows::Places,
         });
+    }
+
+    /// Says how the shape that was drawn last follows.
+    pub(super) fn last_follows(&mut self, follows: Follows) {
+        if let Some(shape) = self.shapes.last_mut() {
+            shape.follows = follows;
+        }
     }
 
     pub(super) fn rect(&mut self, class: &str, frame: Frame) {
@@ -148,6 +179,7 @@ impl Drawing {
                 class,
                 &[point(x - side, y - radius), point(x + side, y + radius)],
             );
+            self.last_follows(Follows::Middle);
         }
     }
 

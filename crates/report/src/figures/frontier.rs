@@ -5,9 +5,10 @@
 
 use super::Picture;
 use super::axes::{Axis, Heading, panel};
-use super::curves::{Key, KeyEntry, KeyGroup, Sign, Stroke, laid};
+use super::curves::{Key, KeyEntry, KeyGroup, Sign, Stroke, core, laid};
 use super::drawing::{Anchor, Drawing, Frame, Point, point};
 use super::labels::{Obstacles, Placed};
+use super::plots::{Core, Part, Role, Series};
 use super::scale::Kind;
 use super::theme::TEXT;
 use super::titles::{EDGE, LEAST_INCHES, Titles, UNITS};
@@ -31,6 +32,12 @@ pub struct Frontier {
     pub frontier: Vec<([f64; 2], String)>,
 }
 
+/// All that was measured.
+const ALL: &str = "All runs";
+/// What does not count.
+const VOID: &str = "Void runs";
+/// What is best.
+const BEST: &str = "Pareto frontier";
 const GAP: f64 = 24.0;
 /// Height of a line of a label.
 const LABEL_LINE: f64 = 15.0;
@@ -63,9 +70,14 @@ pub fn frontier(it: &Frontier) -> Picture {
     );
     let mut drawing = Drawing::new(size, &it.title, &description);
     titles.draw(&mut drawing);
-    // The first shape is the ground.
-    drawing.shapes.extend(inside.shapes.drain(1..));
+    drawing.add_all(inside);
+    drawing.marks.core = Some(Core {
+        frame: core(point(room.left, room.top), [room.width(), room.height()]),
+        subject: it.subject.clone(),
+    });
+    let from = drawing.shapes.len();
     key.draw(&mut drawing, point(room.right + GAP, head));
+    drawing.mark(Part::Words, from);
     Picture(drawing)
 }
 
@@ -88,6 +100,7 @@ fn draw_points(drawing: &mut Drawing, room: Frame, it: &Frontier) -> Vec<(usize,
     };
     let panel = panel(drawing, room, heading, [&axis(0), &axis(1)]);
     let place = |[x, y]: &[f64; 2]| point(panel.x.at(*x), panel.y.at(*y));
+    let from = drawing.shapes.len();
     for at in &it.points {
         drawing.disc("others", place(at), 3.4);
     }
@@ -112,7 +125,23 @@ fn draw_points(drawing: &mut Drawing, room: Frame, it: &Frontier) -> Vec<(usize,
         write_label(drawing, &mut obstacles, *at, &number.to_string());
         numbered.push((number, label.replace('\n', ", ")));
     }
+    drawing.mark(Part::Inside(panel.plot), from);
+    note_values(drawing, panel.plot, it);
     numbered
+}
+
+/// The values, for pages.
+fn note_values(drawing: &mut Drawing, plot: usize, it: &Frontier) {
+    let best = it.frontier.iter();
+    let best = best.map(|(at, label)| (at.to_vec(), label.replace('\n', ", ")));
+    let rows = |points: &[[f64; 2]]| points.iter().map(|at| at.to_vec()).collect::<Vec<_>>();
+    for series in [
+        Series::labelled(BEST, Role::Curve, best),
+        Series::new(ALL, Role::Point, rows(&it.points).into_iter()),
+        Series::new(VOID, Role::Void, rows(&it.voids).into_iter()),
+    ] {
+        drawing.add_series(plot, series);
+    }
 }
 
 /// From 0, as far as nothing is below it.
@@ -154,11 +183,11 @@ fn key(it: &Frontier, numbered: Vec<(usize, String)>) -> Key {
         words: words.to_owned(),
     };
     let signs = [
-        (!it.points.is_empty(), entry(Sign::Other, "All runs")),
-        (!it.voids.is_empty(), entry(Sign::Void, "Void runs")),
+        (!it.points.is_empty(), entry(Sign::Other, ALL)),
+        (!it.voids.is_empty(), entry(Sign::Void, VOID)),
         (
             !it.frontier.is_empty(),
-            entry(Sign::Curve(Stroke::default()), "Pareto frontier"),
+            entry(Sign::Curve(Stroke::default()), BEST),
         ),
     ];
     let signs = signs.into_iter().filter(|(is_there, _)| *is_there);

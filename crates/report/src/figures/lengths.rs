@@ -8,7 +8,9 @@ use crestline_core::serving::Bins;
 use super::Picture;
 use super::axes::Heading;
 use super::bars::{Histogram, histogram};
+use super::curves::core;
 use super::drawing::{Anchor, Drawing, Frame, point};
+use super::plots::Core;
 use super::theme::TEXT;
 use super::titles::{EDGE, Titles};
 use crate::number::{counted, grouped};
@@ -42,6 +44,10 @@ pub fn lengths(subject: &str, it: &Lengths) -> Picture {
     let size = point(width + 2.0 * EDGE, titles.bottom() + PART[1] + EDGE);
     let mut drawing = Drawing::new(size, title, &description(it));
     titles.draw(&mut drawing);
+    drawing.marks.core = Some(Core {
+        frame: core(point(EDGE, titles.bottom()), [width, PART[1]]),
+        subject: words,
+    });
     for (place, (label, counts, bins, class)) in parts.iter().enumerate() {
         let left = EDGE + place as f64 * (PART[0] + GAP);
         let room = Frame {

@@ -14,6 +14,7 @@ mod frontier;
 mod labels;
 mod lengths;
 mod percentiles;
+mod plots;
 mod png;
 mod scale;
 mod scatter;
@@ -52,9 +53,30 @@ impl Picture {
         svg::write(&self.0)
     }
 
-    /// As an element of a page that has the rules of [`page_style`].
-    pub(crate) fn element(&self) -> String {
-        svg::write_bare(&self.0)
+    /// As a part of a page that has the rules of [`page_style`].
+    pub(crate) fn of_page(&self) -> PagePicture {
+        let drawing = &self.0;
+        let marks = &drawing.marks;
+        let frame = svg::shown_frame(drawing);
+        let entry = |entry: &plots::Entry| PageEntry {
+            group: entry.group.clone(),
+            words: entry.words.clone(),
+            sign: svg::write_sign(drawing, entry),
+            hides: if marks.has_series(&entry.words) {
+                Hides::Curve
+            } else {
+                Hides::Nothing
+            },
+        };
+        let core = marks.core.as_ref();
+        PagePicture {
+            title: core.map(|_| drawing.title.clone()).unwrap_or_default(),
+            subject: core.map(|core| core.subject.clone()).unwrap_or_default(),
+            element: svg::write_element(drawing),
+            size: [frame.width(), frame.height()],
+            key: marks.key.iter().map(entry).collect(),
+            plots: marks.json(),
+        }
     }
 
     /// As a PNG file with so many pixels an inch, 10 to 2400, in the embedded font.
@@ -71,4 +93,40 @@ impl Picture {
     pub fn inches(&self) -> [f64; 2] {
         [self.0.size.x / 96.0, self.0.size.y / 96.0]
     }
+}
+
+/// A figure as a part of a page: what the page writes itself, and what is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PagePicture {
+    /// Empty where it is drawn.
+    pub(crate) title: String,
+    /// Empty where it is drawn, or where there is none.
+    pub(crate) subject: String,
+    /// What is drawn, as an SVG element.
+    pub(crate) element: String,
+    /// Its width and height in pixels, where it is not made larger or smaller.
+    pub(crate) size: [f64; 2],
+    /// Which sign is what.
+    pub(crate) key: Vec<PageEntry>,
+    /// Axes and values of its plots, as JSON for `zoom.js`.
+    pub(crate) plots: String,
+}
+
+/// A sign and what it means.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PageEntry {
+    /// What stands above it and others; may be empty.
+    pub(crate) group: String,
+    pub(crate) words: String,
+    /// As an SVG element.
+    pub(crate) sign: String,
+    pub(crate) hides: Hides,
+}
+
+/// What a reader can hide by an entry of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hides {
+    /// The curve of its name.
+    Curve,
+    Nothing,
 }

@@ -85,6 +85,16 @@ impl Scale {
         first + share.clamp(0.0, 1.0) * (last - first)
     }
 
+    /// How values are laid out.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The values at both ends.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        self.values
+    }
+
     /// Whether a value lies between the ends.
     pub(super) fn holds(&self, value: f64) -> bool {
         (self.values[0]..=self.values[1]).contains(&value)

@@ -3,6 +3,7 @@
 //! Decides on no widths.
 
 use super::drawing::{Anchor, Drawing, point};
+use super::plots::Part;
 use super::theme::{TEXT, TITLE};
 
 /// From the edges of a figure to all that is in it.
@@ -35,11 +36,13 @@ impl Titles {
     }
 
     pub(super) fn draw(&self, drawing: &mut Drawing) {
+        let from = drawing.shapes.len();
         let lines = self.title.iter().map(|line| ("title", line));
         let lines = lines.chain(self.subject.iter().map(|line| ("quiet", line)));
         for (place, (class, line)) in lines.enumerate() {
             let at = point(EDGE, EDGE + TITLE.size + place as f64 * LINE);
             drawing.text(class, at, Anchor::Start, line);
         }
+        drawing.mark(Part::Words, from);
     }
 }

@@ -5,6 +5,7 @@
 
 mod document;
 mod page;
+mod report;
 mod waterfall;
 
 pub use document::{
@@ -12,4 +13,5 @@ pub use document::{
     Kind, Property, Tab, Table, Text, Tile, Tone,
 };
 pub use page::{Page, Part};
+pub use report::report;
 pub use waterfall::{FirstWait, MOST_SEGMENTS, Waterfall};

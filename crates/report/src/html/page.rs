@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::figures::{Picture, Shades, escaped, hex, page_style};
+use crate::figures::{Shades, escaped, hex};
 
 /// A page as it is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,21 +41,6 @@ const COLOURS: [(&str, Shades); 10] = [
     ("bad", [0xb0_3a08, 0xff_8a4c]),
     ("warning", [0x85_5a00, 0xf0_b429]),
 ];
-
-impl Part {
-    /// A figure, which is as light or dark as the page and never wider.
-    pub fn figure(picture: &Picture) -> Self {
-        Self {
-            style: page_style()
-                + ".figure{margin:0 0 24px}\n.figure svg{max-width:100%;height:auto}\n",
-            markup: format!(
-                "<figure class=\"figure\">\n{}</figure>\n",
-                picture.element()
-            ),
-            script: "",
-        }
-    }
-}
 
 impl Page<'_> {
     /// The whole file.
@@ -116,7 +101,6 @@ pub(super) fn embedded(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{DatasetStatistics, dataset_statistics};
 
     fn part() -> Part {
         Part {
@@ -138,32 +122,6 @@ mod tests {
         assert_eq!(html.matches(".x{color:red}").count(), 1);
         assert_eq!(html.matches("const x = 1;").count(), 1);
         assert!(html.contains("<title>&lt;b&gt;</title>") && html.contains("<p>a &amp; b</p>"));
-    }
-
-    #[test]
-    fn figures_are_as_dark_as_the_page_is_told_to_be() {
-        let lengths = crestline_core::serving::LengthStatistics::of(vec![(3, 4)], 2);
-        let picture = dataset_statistics(&DatasetStatistics {
-            subject: "m",
-            lengths: &lengths,
-            left_out: 0,
-        });
-        let page = Page {
-            title: "t",
-            subject: "",
-            parts: vec![Part::figure(&picture), Part::figure(&picture)],
-        };
-        let html = page.html();
-        assert_eq!(html.matches("<svg ").count(), 2);
-        assert_eq!(html.matches("\n.crestline-figure .quiet{").count(), 1);
-        for rule in [
-            ":root:not([data-theme=light]) .crestline-figure .quiet{fill:#9aa4ae}",
-            ":root[data-theme=dark] .crestline-figure .quiet{fill:#9aa4ae}",
-        ] {
-            assert!(html.contains(rule), "{rule}");
-        }
-        // The page's own script, and no other.
-        assert_eq!(html.matches("<script").count(), 1);
     }
 
     #[test]

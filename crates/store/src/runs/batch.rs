@@ -52,7 +52,7 @@ pub(super) fn drain(connection: Connection, receiver: &Receiver<Entry>, plan: Ba
             drop(status);
             for entry in receiver {
                 match entry {
-                    Entry::Row(_) => lock(&plan.status).lost += 1,
+                    Entry::Row(_) | Entry::Note(_) => lock(&plan.status).lost += 1,
                     Entry::Page(_) => lock(&plan.status).pages_lost += 1,
                     Entry::End => break,
                 }
@@ -75,6 +75,8 @@ fn step_back() {
 pub(super) enum Entry {
     Row(Box<RequestRecord>),
     Page(Box<PageRead>),
+    /// A name and a value of `meta`.
+    Note(Box<(String, String)>),
     /// Nothing that is sent after this is written.
     End,
 }
@@ -83,6 +85,7 @@ pub(super) enum Entry {
 pub(super) enum Step {
     Row(Box<RequestRecord>),
     Page(Box<PageRead>),
+    Note(Box<(String, String)>),
     Commit,
 }
 
@@ -99,6 +102,7 @@ fn next_step(receiver: &Receiver<Entry>, commit_by: Option<Instant>) -> Option<S
     match entry {
         Entry::Row(record) => Some(Step::Row(record)),
         Entry::Page(page) => Some(Step::Page(page)),
+        Entry::Note(note) => Some(Step::Note(note)),
         Entry::End => None,
     }
 }
@@ -151,6 +155,7 @@ impl<'a> Batch<'a> {
         match step {
             Step::Row(record) => self.add(&record),
             Step::Page(page) => self.add_page(*page),
+            Step::Note(note) => self.add_note(&note),
             Step::Commit => {}
         }
         let late = self.commit_by.is_some_and(|deadline| deadline <= now());
@@ -170,6 +175,16 @@ impl<'a> Batch<'a> {
     fn add_page(&mut self, page: PageRead) {
         self.pending_pages += 1;
         if let Err(error) = self.insert_page(page) {
+            self.give_up(error);
+        }
+    }
+
+    fn add_note(&mut self, (name, value): &(String, String)) {
+        let noted = self.begin().and_then(|()| {
+            let replace = "INSERT OR REPLACE INTO meta VALUES (?, ?)";
+            self.connection.execute(replace, [name, value])
+        });
+        if let Err(error) = noted {
             self.give_up(error);
         }
     }

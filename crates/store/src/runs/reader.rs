@@ -56,6 +56,23 @@ impl RunReader {
         &self.meta
     }
 
+    /// A fact that [`super::writer::RunWriter::note`] put down; `None` where there is none of this name.
+    pub fn note(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        let text: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM meta WHERE key = ?", [name], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|source| self.read_error(source))?;
+        let Some(text) = text else { return Ok(None) };
+        let value = serde_json::from_str(&text).map_err(|_| StoreError::Damaged {
+            path: self.path.clone(),
+            place: format!("`{name}` in `meta`"),
+        })?;
+        Ok(Some(value))
+    }
+
     /// Number of rows.
     pub fn len(&self) -> Result<u64, StoreError> {
         self.connection

@@ -187,6 +187,15 @@ impl RunWriter {
         }
     }
 
+    /// Puts down a fact about the run beside those of its [`RunHeader`], in place of what was there under this name. Read back
+    /// by [`RunReader::note`]. A row that cannot be written is told like any other.
+    pub fn note(&self, name: &str, value: &serde_json::Value) {
+        let note = Box::new((name.to_owned(), value.to_string()));
+        if self.sender.send(Entry::Note(note)).is_err() {
+            lock(&self.status).lost += 1;
+        }
+    }
+
     /// For whoever reads the server's metrics meanwhile.
     pub fn pages(&self) -> PageWriter {
         PageWriter {

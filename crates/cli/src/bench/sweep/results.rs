@@ -3,7 +3,7 @@
 //! A file is there as a whole or not at all. Measures nothing.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,10 +11,10 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::fingerprint::{self, Fingerprint};
-use super::layout;
 use super::params::Combination;
 use super::table_csv;
 use crate::problem::Problem;
+use crate::whole_file;
 
 /// The key that says which run of its combination one is.
 const NUMBER: &str = "run_number";
@@ -147,29 +147,15 @@ pub(crate) fn write_table(path: &Path, runs: &[Value]) -> Result<(), Problem> {
     write_whole(path, table_csv::text(runs).as_bytes())
 }
 
-/// Writes a file beside its place and puts it there when it is whole.
+/// Writes a file as a whole, and the folders that it lies in.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let beside = beside(path);
-    let written = || -> io::Result<()> {
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    written().map_err(|error| {
-        // What is written of it is of no use, and takes room that may be short.
-        drop(fs::remove_file(&beside));
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = folder.and_then(|()| whole_file::write(path, bytes));
+    written.map_err(|error| {
         Problem::failed(format!("{}: cannot be written", path.display()))
             .because(&error)
             .hint("make room or permit it, and go on with --resume")
     })
-}
-
-/// A short name, since that of the file itself may be the longest that there is.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{:016x}.part", layout::fnv(&name)))
 }
 
 /// Puts something that is there out of the way: behind its name comes a number that is not taken.
@@ -194,6 +180,7 @@ pub(crate) fn put_aside(path: &Path, folder: &Path) -> Result<PathBuf, Problem> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout;
     use super::*;
 
     #[test]

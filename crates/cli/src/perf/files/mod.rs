@@ -1,7 +1,6 @@
 //! The files of a perf run, with the names and keys of evalscope.
 //!
-//! Each is written whole under another name and then renamed, so that a reader never sees half of one. The database is
-//! not written here: that is the store's part.
+//! Each is written as a whole. The database is not written here: that is the store's part.
 
 mod arguments;
 mod log;
@@ -10,11 +9,12 @@ mod progress;
 mod summary;
 mod throughput;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use crate::whole_file;
 
 pub(crate) use arguments::{Run, arguments};
 pub(crate) use log::Log;
@@ -48,19 +48,10 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Writ
 
 /// Writes a file whole or not at all.
 pub(crate) fn write_text(path: &Path, text: &[u8]) -> Result<(), WriteError> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".part");
-    let draft = PathBuf::from(draft);
-    fs::write(&draft, text)
-        .and_then(|()| fs::rename(&draft, path))
-        .map_err(|source| {
-            // Half a file is of no use; where it cannot be removed either, the error told is the first.
-            drop(fs::remove_file(&draft));
-            WriteError {
-                path: path.to_owned(),
-                source,
-            }
-        })
+    whole_file::write(path, text).map_err(|source| WriteError {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A number with so many decimals; what is not finite becomes -1, evalscope's word for "not applicable".

@@ -7,7 +7,7 @@ use crestline_core::units::Rate;
 use serde_json::{Map, Value, json};
 
 use super::{NOT_APPLICABLE, rounded};
-use crate::client_health::health;
+use crestline_experiment::client_health::health;
 
 /// Version of the keys that begin with `crestline_`.
 const FORMAT: u32 = 1;

@@ -19,13 +19,13 @@ use crestline_report::search_tables::{self, TriedRow};
 use crestline_store::runs::RunReader;
 
 use super::{FAILURES_SHOWN, Place, Session, Stage, failure_line, problems};
-use crate::client_health;
 use crate::exit::Exit;
 use crate::perf::FLAGS;
 use crate::perf::files;
 use crate::problem::Problem;
 use crate::progress::Screen;
 use crate::{console, moment};
+use crestline_experiment::client_health;
 
 /// The name of the figure in a search's folder.
 const FIGURE: &str = "sla_search.svg";

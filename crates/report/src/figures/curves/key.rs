@@ -5,6 +5,7 @@
 use super::part::upright;
 use super::{LINE, Stroke};
 use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::plots::Entry;
 use crate::figures::theme::{STRONG, TEXT};
 
 /// What stands beside the parts of a figure.
@@ -153,7 +154,19 @@ impl Laid {
                 y += LINE;
             }
             for (sign, lines) in &group.entries {
+                let first = drawing.shapes.len();
                 sign.draw(drawing, point(from.x, y + 8.0));
+                drawing.marks.key.push(Entry {
+                    group: group.title.join(" "),
+                    words: lines.join(" "),
+                    sign: first..drawing.shapes.len(),
+                    frame: Frame {
+                        left: from.x,
+                        top: y,
+                        right: from.x + SIGN,
+                        bottom: y + 16.0,
+                    },
+                });
                 for line in lines {
                     let at = point(from.x + SIGN + GAP, y + 8.0 + TEXT.size * 0.36);
                     drawing.text("", at, Anchor::Start, line);

@@ -1,7 +1,7 @@
 //! A value that must not be passed: a line across, with its name where no curve is.
 
 use crate::figures::axes::Panel;
-use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::drawing::{Anchor, Drawing, Follows, Frame, Point, point};
 use crate::figures::theme::TEXT;
 
 /// From the name to the edges and to the line.
@@ -29,6 +29,7 @@ pub(super) fn draw(
     if let Some(room) = free.min_by_key(|room| touched(*room, curves)) {
         let place = point(room.left, room.bottom - 3.0);
         drawing.text("quiet", place, Anchor::Start, &words);
+        drawing.last_follows(Follows::Up);
         taken.push(room);
     }
 }
@@ -66,6 +67,7 @@ pub(super) fn draw_upright(
     if let Some(room) = free.next() {
         let place = point(room.left, room.bottom - 3.0);
         drawing.text("quiet", place, Anchor::Start, &words);
+        drawing.last_follows(Follows::Across);
         taken.push(room);
     }
 }

@@ -6,7 +6,8 @@ use super::ends::Ends;
 use super::limit;
 use super::{Curve, CurveAxis, CurvePart, Marks, Order, Stroke};
 use crate::figures::axes::{Axis, Heading, Panel, panel};
-use crate::figures::drawing::{Anchor, Drawing, Frame, Point, point};
+use crate::figures::drawing::{Anchor, Drawing, Follows, Frame, Point, point};
+use crate::figures::plots::{Part, Role, Series};
 use crate::figures::theme::STRONG;
 
 /// Height of a line of a title.
@@ -76,7 +77,34 @@ pub(super) fn draw(
         let at = point(left, room.frame.top + 14.0 + place as f64 * TITLE_LINE);
         drawing.text("strong", at, Anchor::Start, line);
     }
+    drawing.marks.plots[panel.plot]
+        .title
+        .clone_from(&part.title);
+    let from = drawing.shapes.len();
     draw_inside(drawing, &panel, part, names);
+    drawing.mark(Part::Inside(panel.plot), from);
+    for curve in &part.curves {
+        note_values(drawing, panel.plot, (&part.y, curve));
+    }
+}
+
+/// The values, for pages.
+fn note_values(drawing: &mut Drawing, plot: usize, (axis, curve): (&CurveAxis, &Curve)) {
+    let points = match curve.order {
+        Order::Rising => sorted(&curve.points),
+        Order::AsGiven => known(&curve.points),
+    };
+    for (role, rows) in [
+        (Role::Curve, &points),
+        (Role::Run, &curve.dots),
+        (Role::Void, &curve.voids),
+    ] {
+        let rows = rows.iter().map(|row| row.to_vec());
+        drawing.add_series(plot, Series::new(&curve.name, role, rows));
+    }
+    let band = sorted(&curve.band).into_iter();
+    let band = band.map(|[x, low, high]| vec![x, axis.possible(low), axis.possible(high)]);
+    drawing.add_series(plot, Series::new(&curve.name, Role::Band, band));
 }
 
 fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[&str]) {
@@ -87,10 +115,14 @@ fn draw_inside(drawing: &mut Drawing, panel: &Panel, part: &CurvePart, names: &[
             .unwrap_or_else(|| Stroke::nth(place().unwrap_or_default()))
     };
     for curve in &part.curves {
+        let from = drawing.shapes.len();
         draw_band(drawing, panel, (&part.y, curve), drawn_with(curve));
+        drawing.mark(Part::Series(curve.name.clone()), from);
     }
     for curve in &part.curves {
+        let from = drawing.shapes.len();
         draw_curve(drawing, panel, curve, drawn_with(curve));
+        drawing.mark(Part::Series(curve.name.clone()), from);
     }
     let own = part.curves.iter();
     let own = own.map(|curve| places(panel, &curve.points, curve.order));
@@ -180,6 +212,7 @@ pub(super) fn upright(drawing: &mut Drawing, class: &str, ends: [Point; 2]) {
     drawing.line(class, &ends);
     for Point { x, y } in ends {
         drawing.line(class, &[point(x - CAP, y), point(x + CAP, y)]);
+        drawing.last_follows(Follows::Middle);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::layout::{LANE, Layout};
 use super::{SearchCourse, letter};
 use crate::figures::drawing::{Anchor, Drawing, Frame, point};
+use crate::figures::plots::Part;
 use crate::figures::scale::Scale;
 use crate::figures::theme::STAGES;
 use crate::figures::theme::TEXT;
@@ -22,6 +23,7 @@ pub(super) fn draw(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &La
             _ => letter(place).to_string(),
         };
         label(drawing, lane, &name);
+        let from = drawing.shapes.len();
         for stretch in &course.stretches {
             let mark = stretch.mark(group);
             let [start, end] = stretch.seconds().map(|second| layout.times.at(second));
@@ -38,6 +40,7 @@ pub(super) fn draw(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &La
                 mark.draw(drawing, point(middle, y - 1.0));
             }
         }
+        drawing.mark(Part::Below(0), from);
     }
     times(drawing, course, layout);
 }
@@ -57,6 +60,7 @@ fn label(drawing: &mut Drawing, lane: Frame, name: &str) {
 fn stages(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &Layout) {
     let lane = layout.lane(0);
     label(drawing, lane, "stage");
+    let from = drawing.shapes.len();
     let same = |one: &super::Stretch<'_>, next: &super::Stretch<'_>| one.stage == next.stage;
     for run in course.stretches.chunk_by(same) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else {
@@ -77,26 +81,25 @@ fn stages(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &Layout) {
             drawing.text("", place, Anchor::Middle, first.stage);
         }
     }
+    drawing.mark(Part::Below(0), from);
 }
 
 /// The axis, in seconds, minutes or hours.
 fn times(drawing: &mut Drawing, course: &SearchCourse<'_>, layout: &Layout) {
     let span = super::layout::time_span(course);
-    let (unit, seconds) = match span[1] - span[0] {
-        length if length > 3.0 * 3600.0 => ("hours", 3600.0),
-        length if length > 10.0 * 60.0 => ("minutes", 60.0),
-        _ => ("seconds", 1.0),
-    };
+    let (unit, seconds) = super::layout::time_unit(course);
     let scale = Scale::new(
         span.map(|second| second / seconds),
         [layout.left, layout.right],
     );
     let bottom = layout.lane(course.shown().count()).bottom;
+    let from = drawing.shapes.len();
     for tick in scale.ticks(TIME_TICKS, 0.0) {
         let x = scale.at(tick.value);
         drawing.line("step", &[point(x, bottom + 4.0), point(x, bottom + 8.0)]);
         drawing.text("quiet", point(x, bottom + 21.0), Anchor::Middle, &tick.text);
     }
+    drawing.mark(Part::TicksAcross(0), from);
     let middle = f64::midpoint(layout.left, layout.right);
     let words = format!("{unit} since the search began");
     drawing.text(

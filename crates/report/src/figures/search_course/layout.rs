@@ -137,6 +137,16 @@ pub(super) fn time_span(course: &SearchCourse<'_>) -> [f64; 2] {
     [low.min(high), high]
 }
 
+/// What times are counted in: its name, and how many seconds it has.
+pub(super) fn time_unit(course: &SearchCourse<'_>) -> (&'static str, f64) {
+    let span = time_span(course);
+    match span[1] - span[0] {
+        length if length > 3.0 * 3600.0 => ("hours", 3600.0),
+        length if length > 10.0 * 60.0 => ("minutes", 60.0),
+        _ => ("seconds", 1.0),
+    }
+}
+
 /// The highest load that was applied, or an answer lies at.
 fn highest(course: &SearchCourse<'_>) -> f64 {
     let applied = course.stretches.iter().map(|stretch| stretch.load);

@@ -5,6 +5,8 @@ use crestline_core::search::{Answer, Interval};
 use super::layout::{COLUMN, LOAD_TICKS, Labels, Layout, Panel};
 use super::{SearchCourse, Stretch, letter};
 use crate::figures::drawing::{Anchor, Drawing, Frame, point};
+use crate::figures::plots::{Part, Plot, PlotAxis, Role, Series};
+use crate::figures::scale::Kind;
 use crate::figures::theme::{STRONG, TEXT};
 use crate::search_tables::load_text;
 
@@ -28,10 +30,14 @@ pub(super) fn draw(
         Anchor::Start,
         &panel.title,
     );
+    let plot = note_plot(drawing, course, panel);
+    let from = drawing.shapes.len();
     for stretch in &course.stretches {
         settling(drawing, layout, panel, stretch);
     }
-    axis(drawing, course, panel);
+    drawing.mark(Part::Inside(plot), from);
+    axis(drawing, course, panel, plot);
+    let from = drawing.shapes.len();
     if let Some((_, answer)) = course.shown().next() {
         band(drawing, panel, answer);
     }
@@ -39,7 +45,44 @@ pub(super) fn draw(
     for stretch in &course.stretches {
         level(drawing, course, layout, panel, stretch);
     }
+    drawing.mark(Part::Inside(plot), from);
+    let from = drawing.shapes.len();
     columns(drawing, course, panel);
+    drawing.mark(Part::Beside(plot), from);
+}
+
+/// Axes and values, for pages; gives the plot's place.
+fn note_plot(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) -> usize {
+    let plot = drawing.marks.plots.len();
+    let (unit, seconds) = super::layout::time_unit(course);
+    let axis = |label: &str, ends, least_step| PlotAxis {
+        label: label.to_owned(),
+        kind: Kind::Linear,
+        ends,
+        least_step,
+        names: Vec::new(),
+    };
+    let times = super::layout::time_span(course).map(|second| second / seconds);
+    let row = |stretch: &Stretch<'_>| {
+        let middle = f64::midpoint(stretch.settled(), stretch.seconds()[1]);
+        (
+            vec![middle / seconds, stretch.load],
+            stretch.stage.to_owned(),
+        )
+    };
+    let counted = course
+        .stretches
+        .iter()
+        .filter(|it| it.counted_from.is_some());
+    let stretches = Series::labelled("Stretches that count", Role::Point, counted.map(row));
+    drawing.marks.plots.push(Plot {
+        title: panel.title.clone(),
+        frame: panel.frame,
+        x: axis(&format!("{unit} since the search began"), times, 0.0),
+        y: axis(course.unit(), panel.loads.ends(), course.least_step()),
+        series: vec![stretches],
+    });
+    plot
 }
 
 fn settling(drawing: &mut Drawing, layout: &Layout, panel: &Panel, stretch: &Stretch<'_>) {
@@ -55,8 +98,9 @@ fn settling(drawing: &mut Drawing, layout: &Layout, panel: &Panel, stretch: &Str
     }
 }
 
-fn axis(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) {
+fn axis(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel, plot: usize) {
     let frame = panel.frame;
+    let from = drawing.shapes.len();
     for tick in panel.loads.ticks(LOAD_TICKS, course.least_step()) {
         let y = panel.loads.at(tick.value);
         drawing.line("grid", &[point(frame.left, y), point(frame.right, y)]);
@@ -68,6 +112,7 @@ fn axis(drawing: &mut Drawing, course: &SearchCourse<'_>, panel: &Panel) {
             &text,
         );
     }
+    drawing.mark(Part::TicksUp(plot), from);
     let middle = point(20.0, f64::midpoint(frame.top, frame.bottom));
     drawing.upright_text("quiet", middle, course.unit());
 }

@@ -3,6 +3,7 @@
 //! Which blocks a report has is decided by those who compose it; [`write`] turns them into markup, and the style sheets and
 //! scripts beside it make them look and move. Nothing in a block is taken for markup.
 
+mod figure;
 mod names;
 mod table;
 mod text;

@@ -38,6 +38,10 @@ impl Document {
 const SAVE: &str = include_str!("save.js");
 const VIEWS: &str = include_str!("views.js");
 const TABLE: &str = include_str!("table.js");
+const SCALE: &str = include_str!("scale.js");
+const VALUES: &str = include_str!("values.js");
+const PLOTS: &str = include_str!("plots.js");
+const ZOOM: &str = include_str!("zoom.js");
 
 /// A page that is being written.
 #[derive(Debug, Default)]
@@ -190,7 +194,10 @@ impl Writing {
                 table.markup()
             }
             Block::Figures(figures) => {
-                self.need(&page_style(), "");
+                self.need(&(page_style() + include_str!("figure.css")), SCALE);
+                for script in [VALUES, PLOTS, ZOOM] {
+                    self.need("", script);
+                }
                 let figures = figures.iter().map(Figure::markup);
                 format!(
                     "<div class=\"figures\">\n{}</div>\n",
@@ -331,22 +338,6 @@ impl Download {
             escaped(&self.media_type),
             escaped(&self.label),
             embedded(&text)
-        )
-    }
-}
-
-impl Figure {
-    fn markup(&self) -> String {
-        let [width, height] = self.picture.inches().map(|inches| (inches * 96.0).ceil());
-        let caption = match self.caption.markup() {
-            caption if caption.is_empty() => String::new(),
-            caption => format!("<figcaption>{caption}</figcaption>"),
-        };
-        format!(
-            "<figure class=\"figure\" data-name=\"{}\" style=\"--width:{width}px;--height:{height}px\">\n\
-             <div class=\"drawn\">{}</div>{caption}</figure>\n",
-            escaped(&file(&self.name)),
-            self.picture.element(),
         )
     }
 }

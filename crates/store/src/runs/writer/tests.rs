@@ -361,3 +361,18 @@ fn pages_that_find_no_space_are_told_apart_from_rows() {
     assert!(matches!(error, StoreError::PagesLost { lost, .. } if lost > 0));
     assert!(error.to_string().contains("free space"), "{error}");
 }
+
+#[test]
+fn what_is_noted_is_read_back_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.db");
+    let writer = RunWriter::create(&path, options(1), &header()).unwrap();
+    writer.note("client", &serde_json::json!({"void": true}));
+    writer.note("client", &serde_json::json!({"void": false}));
+    writer.finish().unwrap();
+    let reader = RunReader::open(&path).unwrap();
+    let noted = reader.note("client").unwrap();
+    assert_eq!(noted, Some(serde_json::json!({"void": false})));
+    assert_eq!(reader.note("point").unwrap(), None);
+    assert!(reader.meta().complete);
+}

@@ -17,9 +17,9 @@ use super::super::super::result_json;
 use super::super::super::run_figures::{Run, Sent, Stored};
 use super::super::python;
 use super::crest::Searched;
-use crate::client_health::health;
 use crate::moment;
 use crate::problem::Problem;
+use crestline_experiment::client_health::health;
 
 /// A load and its result.
 #[derive(Debug, Clone)]

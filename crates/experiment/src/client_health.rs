@@ -1,11 +1,11 @@
-//! What the client observed of itself, as it is written into JSON files.
+//! What the client observed of itself, as files have it.
 
 use crestline_core::health::{ClientHealth, HealthVerdict};
 use crestline_core::summary::RunSummary;
 use serde_json::{Map, Value, json};
 
-/// The value of `crestline_client`: the verdict first, then the figures behind it.
-pub(crate) fn health(health: &ClientHealth, run: &RunSummary) -> Value {
+/// The verdict first, then the figures behind it.
+pub fn health(health: &ClientHealth, run: &RunSummary) -> Value {
     let reasons: Vec<String> = match health.verdict(run) {
         HealthVerdict::Sound => Vec::new(),
         HealthVerdict::Void(reasons) => reasons.iter().map(ToString::to_string).collect(),
