@@ -29,6 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sub {
     Bench(Box<BenchArgs>),
+    Compare(CompareArgs),
     Demo(DemoArgs),
     Perf(Box<PerfArgs>),
     Sim(Box<SimArgs>),
@@ -57,6 +58,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
 fn dispatch(sub: Sub) -> Result<Exit, Problem> {
     match sub {
         Sub::Bench(args) => bench::run(&args),
+        Sub::Compare(args) => compare::run(&args),
         Sub::Demo(args) => demo::run(&args),
         Sub::Perf(args) => perf::run(&args),
         Sub::Sim(args) => sim::run(*args),

@@ -7,6 +7,7 @@ mod amounts;
 mod argv;
 mod bench;
 mod command;
+mod compare;
 mod console;
 mod demo;
 mod exit;
