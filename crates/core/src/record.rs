@@ -315,6 +315,14 @@ pub struct Gaps {
 }
 
 impl Gaps {
+    /// None yet, with room for so many that are shorter than 4.29 s.
+    pub fn with_capacity(spans: usize) -> Self {
+        Self {
+            words: Vec::with_capacity(spans),
+            len: 0,
+        }
+    }
+
     /// Adds a span at the end.
     pub fn push(&mut self, gap: Nanos) {
         match u32::try_from(gap.0) {

@@ -1,6 +1,7 @@
 //! Run, search, sweep: what the user asked for, start to end.
 
 pub mod client_health;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod plan;

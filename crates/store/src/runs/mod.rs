@@ -10,13 +10,16 @@ mod batch;
 mod error;
 mod exchange;
 mod reader;
+mod records;
 mod row;
 mod server_pages;
 mod spans;
+mod stored_row;
 mod writer;
 
 pub use error::StoreError;
-pub use reader::{Records, RunMeta, RunReader};
+pub use reader::{RunMeta, RunReader};
+pub use records::{Records, RowRange, RunSpan};
 pub use writer::{
     PageWriter, RunHeader, RunWriter, Stored, WriteOptions, WriteReport, WriteStatus,
 };

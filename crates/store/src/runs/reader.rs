@@ -1,21 +1,16 @@
 //! Reads a run back, also one whose writer was killed: SQLite replays the log beside the file on opening.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use crestline_core::record::RequestRecord;
 use crestline_core::server_series::ServerSeries;
 use crestline_core::units::Nanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::error::StoreError;
-use super::row::{self, RowError};
 use super::server_pages::{self, PagesError};
+use super::stored_row::RowError;
 use super::writer::RunHeader;
 use crate::schema::FORMAT_VERSION;
-
-/// Rows that are read at once.
-const PAGE_ROWS: i64 = 512;
 
 /// A run's facts about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +29,8 @@ pub struct RunReader {
     path: PathBuf,
     connection: Connection,
     meta: RunMeta,
+    /// Of `result`.
+    columns: Vec<String>,
 }
 
 impl RunReader {
@@ -44,10 +41,15 @@ impl RunReader {
             source,
         })?;
         let meta = read_meta(&connection, path)?;
+        let columns = columns(&connection).map_err(|source| StoreError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
             path: path.to_owned(),
             connection,
             meta,
+            columns,
         })
     }
 
@@ -88,16 +90,6 @@ impl RunReader {
         self.len().map(|rows| rows == 0)
     }
 
-    /// All records, in the order in which the requests ended. Ends after the first error.
-    pub fn records(&self) -> Records<'_> {
-        Records {
-            reader: self,
-            page: VecDeque::new(),
-            last_row: 0,
-            ended: false,
-        }
-    }
-
     /// What the server said of itself; nothing in a file of version 4 or before.
     pub fn server_series(&self) -> Result<ServerSeries, StoreError> {
         let has_pages = has_table(&self.connection, "server_sample");
@@ -113,76 +105,34 @@ impl RunReader {
         })
     }
 
-    fn read_page(&self, after: i64) -> Result<VecDeque<(i64, RequestRecord)>, StoreError> {
-        let mut select = self
-            .connection
-            .prepare(
-                "SELECT rowid AS row_number, * FROM result WHERE rowid > ? ORDER BY rowid LIMIT ?",
-            )
-            .map_err(|source| self.read_error(source))?;
-        let mut rows = select
-            .query([after, PAGE_ROWS])
-            .map_err(|source| self.read_error(source))?;
-        let mut page = VecDeque::new();
-        while let Some(row) = rows.next().map_err(|source| self.read_error(source))? {
-            let number: i64 = row
-                .get("row_number")
-                .map_err(|source| self.read_error(source))?;
-            let record = row::record(row).map_err(|error| self.row_error(error, number))?;
-            page.push_back((number, record));
-        }
-        Ok(page)
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    fn read_error(&self, source: rusqlite::Error) -> StoreError {
+    /// Whether the file has a column of `result`; one of an earlier version has fewer.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column == name)
+    }
+
+    pub(super) fn read_error(&self, source: rusqlite::Error) -> StoreError {
         StoreError::Read {
             path: self.path.clone(),
             source,
         }
     }
 
-    fn row_error(&self, error: RowError, number: i64) -> StoreError {
+    pub(super) fn row_error(&self, error: RowError, number: i64) -> StoreError {
         match error {
             RowError::Sql(source) => self.read_error(source),
-            RowError::Column(column) => StoreError::Damaged {
-                path: self.path.clone(),
-                place: format!("`{column}` of row {number}"),
-            },
+            RowError::Column(column) => self.damaged(column, number),
         }
     }
-}
 
-/// The records of a run, read page by page.
-#[derive(Debug)]
-pub struct Records<'a> {
-    reader: &'a RunReader,
-    page: VecDeque<(i64, RequestRecord)>,
-    last_row: i64,
-    ended: bool,
-}
-
-impl Iterator for Records<'_> {
-    type Item = Result<RequestRecord, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+    pub(super) fn damaged(&self, column: &str, number: i64) -> StoreError {
+        StoreError::Damaged {
+            path: self.path.clone(),
+            place: format!("`{column}` of row {number}"),
         }
-        if self.page.is_empty() {
-            match self.reader.read_page(self.last_row) {
-                Ok(page) => self.page = page,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        let Some((number, record)) = self.page.pop_front() else {
-            self.ended = true;
-            return None;
-        };
-        self.last_row = number;
-        Some(Ok(record))
     }
 }
 
@@ -263,5 +213,12 @@ fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
         .exists([name])
 }
 
+/// The columns that `result` has.
+fn columns(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare("SELECT name FROM pragma_table_info('result')")?;
+    let names = select.query_map([], |row| row.get(0))?;
+    names.collect()
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

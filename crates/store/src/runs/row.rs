@@ -1,16 +1,12 @@
-//! A record as a row of `result`, and back without loss.
+//! A record as a row of `result`; the way back is [`super::stored_row`].
 //!
 //! Offsets are kept as 64-bit patterns: a value above `i64::MAX` shows as a negative number and still comes back.
 //! Metric columns are written for other readers and never read here.
 
-use crestline_core::record::{
-    Exchange, Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource, TurnPlace,
-};
+use crestline_core::record::{RequestRecord, TokenCount, TokenSource, TurnPlace};
 use crestline_core::units::Nanos;
-use rusqlite::Row;
-use rusqlite::types::{FromSql, Value};
+use rusqlite::types::Value;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::{exchange, spans};
 use crate::schema::RESULT_COLUMNS;
@@ -136,155 +132,6 @@ fn source(tokens: Option<TokenCount>) -> Value {
         TokenSource::Chunks => "chunks",
     };
     text(tokens.map(|tokens| name(tokens).to_owned()))
-}
-
-/// Why a row is not a record.
-#[derive(Debug)]
-pub(super) enum RowError {
-    /// SQLite cannot read the row.
-    Sql(rusqlite::Error),
-    /// This column holds something that is never written.
-    Column(&'static str),
-}
-
-impl From<rusqlite::Error> for RowError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-/// The record of a row.
-pub(super) fn record(row: &Row<'_>) -> Result<RequestRecord, RowError> {
-    let cells = Cells(row);
-    Ok(RequestRecord {
-        index: cells.get::<i64>("request_index")?.cast_unsigned(),
-        phase: Phase::Measured,
-        due: cells.moment("due_ns")?,
-        slot_wait: cells.moment("slot_wait_ns")?,
-        sent: cells.moment("sent_ns")?,
-        connect: cells.offset("connect_ns")?,
-        first_byte: cells.offset("first_byte_ns")?,
-        first_token: cells.offset("first_token_ns")?,
-        first_reasoning: cells.offset("first_reasoning_ns")?,
-        first_answer: cells.offset("first_answer_ns")?,
-        last_token: cells.offset("last_token_ns")?,
-        end: cells.moment("end_ns")?,
-        gaps: spans::from_json(&cells.get::<String>("inter_token_latencies")?)
-            .ok_or(RowError::Column("inter_token_latencies"))?,
-        chunks: cells.get("chunks")?,
-        chunk_tokens: cells.list("chunk_tokens")?,
-        bare_events: cells.list("bare_events_ns")?,
-        streamed: cells.get("is_stream")?,
-        prompt_tokens: cells.tokens("input_tokens", "input_tokens_source")?,
-        asked_output: cells.known("asked_output_tokens")?,
-        output_tokens: cells.tokens("output_tokens", "output_tokens_source")?,
-        cached_tokens: cells.get("cached_tokens")?,
-        status: cells.get("status")?,
-        failure: cells.failure()?,
-        reconnects: cells.get("reconnects")?,
-        request_id: cells.get("request_id")?,
-        turn: cells.turn()?,
-        exchange: cells.exchange()?,
-    })
-}
-
-/// A row whose wrong cells are named in errors.
-struct Cells<'a>(&'a Row<'a>);
-
-impl Cells<'_> {
-    fn get<T: FromSql>(&self, column: &'static str) -> Result<T, RowError> {
-        use rusqlite::Error::{
-            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType,
-        };
-        self.0.get(column).map_err(|error| match error {
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
-                RowError::Column(column)
-            }
-            other => RowError::Sql(other),
-        })
-    }
-
-    fn offset(&self, column: &'static str) -> Result<Option<Nanos>, RowError> {
-        let bits: Option<i64> = self.get(column)?;
-        Ok(bits.map(|bits| Nanos(bits.cast_unsigned())))
-    }
-
-    fn moment(&self, column: &'static str) -> Result<Nanos, RowError> {
-        self.offset(column)?.ok_or(RowError::Column(column))
-    }
-
-    fn named<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, RowError> {
-        let name: Option<String> = self.get(column)?;
-        name.map(|name| serde_json::from_value(name.into()).map_err(|_| RowError::Column(column)))
-            .transpose()
-    }
-
-    fn tokens(
-        &self,
-        count: &'static str,
-        source: &'static str,
-    ) -> Result<Option<TokenCount>, RowError> {
-        let Some(count) = self.get(count)? else {
-            return Ok(None);
-        };
-        let source = self.named(source)?.ok_or(RowError::Column(source))?;
-        Ok(Some(TokenCount { count, source }))
-    }
-
-    /// None also in a file of an earlier version, which has no such column.
-    fn known<T: FromSql>(&self, column: &'static str) -> Result<Option<T>, RowError> {
-        if self.0.as_ref().column_index(column).is_err() {
-            return Ok(None);
-        }
-        self.get(column)
-    }
-
-    /// Empty in a file of an earlier version, which has no such column.
-    fn list<T: DeserializeOwned>(&self, column: &'static str) -> Result<Vec<T>, RowError> {
-        if self.0.as_ref().column_index(column).is_err() {
-            return Ok(Vec::new());
-        }
-        let text: Option<String> = self.get(column)?;
-        text.map_or_else(
-            || Ok(Vec::new()),
-            |text| serde_json::from_str(&text).map_err(|_| RowError::Column(column)),
-        )
-    }
-
-    /// None in a file of version 2 or before, which has no such columns.
-    fn turn(&self) -> Result<Option<TurnPlace>, RowError> {
-        if self.0.as_ref().column_index("conversation").is_err() {
-            return Ok(None);
-        }
-        let Some(conversation) = self.get::<Option<i64>>("conversation")? else {
-            return Ok(None);
-        };
-        Ok(Some(TurnPlace {
-            conversation: conversation.cast_unsigned(),
-            turn: self.get("turn")?,
-            turns: self.get("turns")?,
-        }))
-    }
-
-    fn failure(&self) -> Result<Option<Failure>, RowError> {
-        let Some(kind) = self.named::<FailureKind>("failure_kind")? else {
-            return Ok(None);
-        };
-        Ok(Some(Failure {
-            kind,
-            text: self.get("failure_text")?,
-        }))
-    }
-
-    fn exchange(&self) -> Result<Option<Box<Exchange>>, RowError> {
-        let Some(request) = self.get::<Option<String>>("request")? else {
-            return Ok(None);
-        };
-        let answer: Option<String> = self.get("response_messages")?;
-        exchange::from_json(request, answer.as_deref())
-            .map(|exchange| Some(Box::new(exchange)))
-            .ok_or(RowError::Column("response_messages"))
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,21 @@ use crestline_core::units::Nanos;
 
 const NANOS_PER_SEC: u64 = 1_000_000_000;
 const DECIMALS: usize = 9;
+/// Letters of a span of milliseconds with what is between it and the next.
+const USUAL_LENGTH: usize = 13;
+/// Nanoseconds that the last of so many decimals stands for.
+const SCALES: [u64; DECIMALS + 1] = [
+    1_000_000_000,
+    100_000_000,
+    10_000_000,
+    1_000_000,
+    100_000,
+    10_000,
+    1_000,
+    100,
+    10,
+    1,
+];
 
 /// `[0.02, 1.000000001]`.
 pub(super) fn to_json(gaps: &Gaps) -> String {
@@ -24,11 +39,18 @@ pub(super) fn to_json(gaps: &Gaps) -> String {
 
 /// The spans of a list that [`to_json`] wrote; `None` for anything else.
 pub(super) fn from_json(text: &str) -> Option<Gaps> {
-    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
-    if inner.is_empty() {
-        return Some(Gaps::default());
+    let mut rest = text.strip_prefix('[')?.strip_suffix(']')?.as_bytes();
+    let mut gaps = Gaps::with_capacity(rest.len() / USUAL_LENGTH + 1);
+    while !rest.is_empty() {
+        let (span, after) = read_seconds(rest)?;
+        gaps.push(span);
+        rest = match after {
+            [b',', b' ', next @ ..] if !next.is_empty() => next,
+            [] => after,
+            _ => return None,
+        };
     }
-    inner.split(", ").map(parse_seconds).collect()
+    Some(gaps)
 }
 
 /// Adds whole seconds, a point, and at least one decimal.
@@ -52,21 +74,38 @@ fn push_seconds(text: &mut String, span: Nanos) {
     text.extend(decimals[..kept].iter().map(|&digit| char::from(digit)));
 }
 
-fn parse_seconds(text: &str) -> Option<Nanos> {
-    let (whole, decimals) = text.split_once('.')?;
-    if decimals.is_empty()
-        || decimals.len() > DECIMALS
-        || !decimals.bytes().all(|byte| byte.is_ascii_digit())
-    {
+/// The span at the beginning of a text, and what follows it.
+fn read_seconds(text: &[u8]) -> Option<(Nanos, &[u8])> {
+    let (seconds, digits, rest) = read_digits(text)?;
+    let [b'.', rest @ ..] = rest else {
+        return None;
+    };
+    let (below, decimals, rest) = read_digits(rest)?;
+    if digits == 0 || decimals == 0 || decimals > DECIMALS {
         return None;
     }
-    let scale = 10_u64.pow((DECIMALS - decimals.len()) as u32);
-    let seconds: u64 = whole.parse().ok()?;
-    let below: u64 = decimals.parse().ok()?;
-    seconds
+    let nanos = seconds
         .checked_mul(NANOS_PER_SEC)?
-        .checked_add(below * scale)
-        .map(Nanos)
+        .checked_add(below * SCALES[decimals])?;
+    Some((Nanos(nanos), rest))
+}
+
+/// The digits at the beginning of a text as a number, how many they are, and what follows them.
+fn read_digits(text: &[u8]) -> Option<(u64, usize, &[u8])> {
+    let mut value = 0_u64;
+    let mut count = 0;
+    while let Some(digit) = text.get(count).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        // Twenty digits and more are a number that no span has; nineteen always fit.
+        value = if count < 19 {
+            value * 10 + u64::from(digit)
+        } else {
+            value.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
+        count += 1;
+    }
+    Some((value, count, &text[count..]))
 }
 
 #[cfg(test)]
@@ -103,6 +142,11 @@ mod tests {
             "[-1.0]",
             "[1.0000000001]",
             "[18446744073.709551616]",
+            "[99999999999999999999999.0]",
+            "[0.1, ]",
+            "[0.1,  0.2]",
+            "[0.1, 0.2, ",
+            "[+1.0]",
         ] {
             assert_eq!(from_json(text), None, "{text}");
         }

@@ -6,7 +6,7 @@ use super::*;
 use crate::runs::row::samples;
 use crate::runs::{RunWriter, WriteOptions};
 
-fn written(path: &Path, rows: u64) {
+pub(in crate::runs) fn written(path: &Path, rows: u64) {
     let options = WriteOptions {
         commit_rows: std::num::NonZeroUsize::MIN,
         keep_text: true,
@@ -71,34 +71,6 @@ fn a_later_format_is_refused_by_its_number() {
         refusal(&path),
         StoreError::Newer { version: 99, .. }
     ));
-}
-
-#[test]
-fn more_rows_than_a_page_come_in_order_and_a_damaged_row_ends_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.db");
-    let rows = PAGE_ROWS as u64 * 2 + 3;
-    written(&path, rows);
-    let reader = RunReader::open(&path).unwrap();
-    let indices: Vec<u64> = reader
-        .records()
-        .map(|record| record.unwrap().index)
-        .collect();
-    assert_eq!(indices, (0..rows).collect::<Vec<_>>());
-    drop(reader);
-    let damage = format!(
-        "UPDATE result SET chunks = 'x' WHERE rowid = {}",
-        PAGE_ROWS + 1
-    );
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch(&damage)
-        .unwrap();
-    let reader = RunReader::open(&path).unwrap();
-    let mut records = reader.records().skip(PAGE_ROWS as usize);
-    let error = records.next().unwrap().unwrap_err();
-    assert!(error.to_string().contains("`chunks` of row 513"), "{error}");
-    assert!(records.next().is_none());
 }
 
 #[test]
