@@ -43,17 +43,21 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Problem> {
 
 fn question(args: &CompareArgs) -> Result<Question, Problem> {
     if !(args.threshold > 0.0 && args.threshold.is_finite()) {
-        return Err(Problem::usage(format!("--threshold cannot be {}", args.threshold))
-            .hint("a number of percent above 0, such as 5"));
+        return Err(
+            Problem::usage(format!("--threshold cannot be {}", args.threshold))
+                .hint("a number of percent above 0, such as 5"),
+        );
     }
     if !(0.5..=0.999).contains(&args.confidence) {
-        return Err(Problem::usage(format!("--confidence cannot be {}", args.confidence))
-            .hint("a probability from 0.5 to 0.999, such as 0.95"));
+        return Err(
+            Problem::usage(format!("--confidence cannot be {}", args.confidence))
+                .hint("a probability from 0.5 to 0.999, such as 0.95"),
+        );
     }
     Ok(Question {
         statistics: match &args.metrics {
             Some(list) => figures::listed(list)?,
-            None => figures::usual(),
+            None => crestline_core::compare::usual(),
         },
         confidence: args.confidence,
         threshold: args.threshold / 100.0,
@@ -74,7 +78,9 @@ fn paths(args: &CompareArgs) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Problem> {
             let missing = if args.a.is_empty() { "--a" } else { "--b" };
             Err(Problem::usage(format!("{missing} is missing")).hint(usage))
         }
-        (_, true) => Err(Problem::usage("runs are given with --a and --b and also without").hint(usage)),
+        (_, true) => {
+            Err(Problem::usage("runs are given with --a and --b and also without").hint(usage))
+        }
         (runs, false) => Err(Problem::usage(format!(
             "compare takes two runs, A and B; there are {}",
             runs.len()

@@ -85,16 +85,20 @@ impl Comparison {
             .map(|(place, (a, b))| compared(a, b, question, standard, place))
             .collect();
         let mut told = Vec::new();
-        warnings.retain(|line| !told.contains(line) && {
-            told.push(line.clone());
-            true
+        warnings.retain(|line| {
+            !told.contains(line) && {
+                told.push(line.clone());
+                true
+            }
         });
         Ok(Self { loads, warnings })
     }
 
     /// B is worse somewhere, beyond the threshold.
     pub(super) fn has_regressed(&self) -> bool {
-        self.loads.iter().any(|load| load.regressions().next().is_some())
+        self.loads
+            .iter()
+            .any(|load| load.regressions().next().is_some())
     }
 
     /// Nothing could be said of any load, since the client was the bottleneck.
@@ -113,12 +117,17 @@ impl Comparison {
             .iter()
             .filter(|load| load.regressions().next().is_some())
             .map(|load| {
-                let names = load.regressions().map(|one| super::figures::name(one.statistic));
+                let names = load
+                    .regressions()
+                    .map(|one| super::figures::name(one.statistic));
                 format!("{} ({})", load.title, names.collect::<Vec<_>>().join(", "))
             })
             .collect();
         if !regressed.is_empty() {
-            return format!("B is worse by more than {percent} %: {}", regressed.join("; "));
+            return format!(
+                "B is worse by more than {percent} %: {}",
+                regressed.join("; ")
+            );
         }
         let count = |is: fn(&Verdict) -> bool| {
             let loads = self.loads.iter().filter(|load| load.void.is_none());
@@ -137,7 +146,10 @@ impl Comparison {
 fn compared(a: &Load, b: &Load, question: &Question, standard: Standard, place: u64) -> Compared {
     let draws = |side: u64| Draws {
         count: DRAWS,
-        seed: question.seed.wrapping_mul(1 << 20).wrapping_add(place * 2 + side),
+        seed: question
+            .seed
+            .wrapping_mul(1 << 20)
+            .wrapping_add(place * 2 + side),
     };
     let spreads = [
         a.spreads(&question.statistics, draws(0)),
@@ -149,7 +161,10 @@ fn compared(a: &Load, b: &Load, question: &Question, standard: Standard, place: 
         requests: requests[which],
     };
     let void = [("A", a), ("B", b)].into_iter().find_map(|(name, load)| {
-        Some(format!("the client was the bottleneck in {name}: {}", load.void()?))
+        Some(format!(
+            "the client was the bottleneck in {name}: {}",
+            load.void()?
+        ))
     });
     Compared {
         title: a.key.title(),
@@ -172,8 +187,17 @@ fn nothing_in_common(a: &Side, b: &Side) -> Problem {
 }
 
 fn without_partner<'a>(side: &'a Side, other: &'a Side) -> impl Iterator<Item = String> + 'a {
-    let alone = side.loads.iter().filter(|load| other.load(&load.key).is_none());
-    alone.map(|load| format!("only {} has {}: it is not compared", side.name, load.key.title()))
+    let alone = side
+        .loads
+        .iter()
+        .filter(|load| other.load(&load.key).is_none());
+    alone.map(|load| {
+        format!(
+            "only {} has {}: it is not compared",
+            side.name,
+            load.key.title()
+        )
+    })
 }
 
 /// In what two loads differ beside what they are compared for.
@@ -188,7 +212,11 @@ fn unlike(a: &Load, b: &Load) -> Vec<String> {
                 load.runs.len()
             ));
         }
-        let broken = load.sound().iter().filter(|run| !run.origin.is_complete).count();
+        let broken = load
+            .sound()
+            .iter()
+            .filter(|run| !run.origin.is_complete)
+            .count();
         if broken > 0 {
             out.push(format!(
                 "{title}: {name} has {broken} interrupted or incomplete of {} runs",
@@ -204,9 +232,15 @@ fn unlike(a: &Load, b: &Load) -> Vec<String> {
     };
     let models = [a, b].map(|load| texts(load, |run| run.origin.model.clone()));
     if models[0] != models[1] && models.iter().all(|names| !names.is_empty()) {
-        out.push(format!("the models differ: {} in A, {} in B", models[0], models[1]));
+        out.push(format!(
+            "the models differ: {} in A, {} in B",
+            models[0], models[1]
+        ));
     }
-    for (what, metric) in [("prompts", Metric::InputTokens), ("answers", Metric::OutputTokens)] {
+    for (what, metric) in [
+        ("prompts", Metric::InputTokens),
+        ("answers", Metric::OutputTokens),
+    ] {
         if let (Some(a), Some(b)) = (a.mean(metric), b.mean(metric))
             && (a - b).abs() > SAME * a.max(b)
         {

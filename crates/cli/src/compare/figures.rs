@@ -25,20 +25,6 @@ const TOTALS: [Metric; 4] = [
     Metric::TotalThroughput,
     Metric::SuccessRate,
 ];
-/// Those of both that are only compared when they are asked for.
-const ON_REQUEST: [Metric; 3] = [
-    Metric::TtftFromDue,
-    Metric::LatencyFromDue,
-    Metric::TotalThroughput,
-];
-
-/// What is compared where nothing else is asked for.
-pub(super) fn usual() -> Vec<Statistic> {
-    let is_usual = |metric: &Metric| !ON_REQUEST.contains(metric);
-    let all = TIMES.into_iter().chain(TOTALS).filter(is_usual);
-    all.flat_map(of_metric).collect()
-}
-
 /// The figures of a list such as `ttft,p90_itl`, each once.
 pub(super) fn listed(list: &str) -> Result<Vec<Statistic>, Problem> {
     let mut out = Vec::new();
@@ -188,8 +174,7 @@ mod tests {
                 "mean_tpot"
             ]
         );
-        assert_eq!(usual().len(), 15);
-        for statistic in usual() {
+        for statistic in crestline_core::compare::usual() {
             assert_eq!(listed(&name(statistic)).unwrap(), [statistic]);
         }
     }
@@ -207,9 +192,15 @@ mod tests {
     #[test]
     fn values_have_the_unit_of_their_title() {
         let p99 = Statistic::Quantile(Metric::Ttft, 0.99);
-        assert_eq!((title(p99).as_str(), value(p99, 0.123_456).as_str()), ("TTFT p99 (ms)", "123.5"));
+        assert_eq!(
+            (title(p99).as_str(), value(p99, 0.123_456).as_str()),
+            ("TTFT p99 (ms)", "123.5")
+        );
         let rate = Statistic::Mean(Metric::SuccessRate);
-        assert_eq!((title(rate).as_str(), value(rate, 0.995).as_str()), ("Success rate (%)", "99.5"));
+        assert_eq!(
+            (title(rate).as_str(), value(rate, 0.995).as_str()),
+            ("Success rate (%)", "99.5")
+        );
         let tokens = Statistic::Mean(Metric::OutputThroughput);
         assert_eq!(title(tokens), "Output token throughput (tok/s)");
         assert_eq!((change_unit(rate), change_unit(tokens)), ("points", "%"));

@@ -87,9 +87,17 @@ fn case(out: &mut String, load: &Compared, difference: &Difference, question: &Q
             escaped(&line)
         );
     } else if let Some(why) = why_skipped(load, difference) {
-        let _ = writeln!(out, ">\n      <skipped message=\"{}\"/>\n    </testcase>", escaped(&why));
+        let _ = writeln!(
+            out,
+            ">\n      <skipped message=\"{}\"/>\n    </testcase>",
+            escaped(&why)
+        );
     } else {
-        let _ = writeln!(out, ">\n      <system-out>{}</system-out>\n    </testcase>", escaped(&line));
+        let _ = writeln!(
+            out,
+            ">\n      <system-out>{}</system-out>\n    </testcase>",
+            escaped(&line)
+        );
     }
 }
 
@@ -125,10 +133,12 @@ pub(super) fn json(comparison: &Comparison, question: &Question) -> Value {
 }
 
 fn load(load: &Compared) -> Value {
-    let figures: Vec<Value> = load.differences.iter().map(|one| figure(load, one)).collect();
-    let side = |which: usize| {
-        json!({"requests": load.requests[which], "failed": load.failed[which], "size": load.sizes[which]})
-    };
+    let figures: Vec<Value> = load
+        .differences
+        .iter()
+        .map(|one| figure(load, one))
+        .collect();
+    let side = |which: usize| json!({"requests": load.requests[which], "failed": load.failed[which], "size": load.sizes[which]});
     json!({
         "load": load.title,
         "a": side(0),

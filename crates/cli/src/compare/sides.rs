@@ -72,7 +72,11 @@ impl Key {
 
 impl Side {
     /// Sorts what was read of a side by load.
-    pub(super) fn new(name: &'static str, paths: &[PathBuf], facts: Facts) -> Result<Self, Problem> {
+    pub(super) fn new(
+        name: &'static str,
+        paths: &[PathBuf],
+        facts: Facts,
+    ) -> Result<Self, Problem> {
         let mut warnings: Vec<String> = facts
             .left_out
             .iter()
@@ -95,12 +99,16 @@ impl Side {
             }
         }
         if loads.is_empty() {
-            let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-            return Err(
-                Problem::usage(format!("{} holds no run at a fixed load", names.join(", ")))
-                    .cause(warnings.join("\n"))
-                    .hint("compare folders of `crestline perf`, or results of `bench serve`"),
-            );
+            let names: Vec<_> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            return Err(Problem::usage(format!(
+                "{} holds no run at a fixed load",
+                names.join(", ")
+            ))
+            .cause(warnings.join("\n"))
+            .hint("compare folders of `crestline perf`, or results of `bench serve`"));
         }
         Ok(Self {
             name,
@@ -133,7 +141,12 @@ impl Load {
             let Client::Void(why, _) = &run.client else {
                 return None;
             };
-            reasons.extend(why.iter().filter(|why| !reasons.contains(why)).cloned().collect::<Vec<_>>());
+            reasons.extend(
+                why.iter()
+                    .filter(|why| !reasons.contains(why))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
         }
         Some(reasons.join("; "))
     }
@@ -149,7 +162,9 @@ impl Load {
     /// Mean length of prompts or answers in all runs.
     pub(super) fn mean(&self, metric: Metric) -> Option<f64> {
         let runs = self.sound();
-        let means = runs.iter().map(|run| run.figures.spreads.get(&metric)?.mean);
+        let means = runs
+            .iter()
+            .map(|run| run.figures.spreads.get(&metric)?.mean);
         let means: Vec<f64> = means.collect::<Option<_>>()?;
         Some(means.iter().sum::<f64>() / means.len() as f64)
     }
@@ -201,7 +216,9 @@ impl Load {
 fn figure(run: &LoadFacts, statistic: Statistic) -> Option<f64> {
     let figures = &run.figures;
     match statistic {
-        Statistic::Mean(metric) if metric.over() == Over::Run => figures.totals.get(&metric).copied(),
+        Statistic::Mean(metric) if metric.over() == Over::Run => {
+            figures.totals.get(&metric).copied()
+        }
         Statistic::Mean(metric) => figures.spreads.get(&metric)?.mean,
         Statistic::Quantile(metric, q) => {
             let quantiles = &figures.spreads.get(&metric)?.quantiles;
@@ -215,7 +232,11 @@ fn figure(run: &LoadFacts, statistic: Statistic) -> Option<f64> {
 pub(super) fn apart(a: &[PathBuf], b: &[PathBuf]) -> Result<(), Problem> {
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut seen: Vec<(PathBuf, &str)> = Vec::new();
-    for (side, path) in a.iter().map(|path| ("A", path)).chain(b.iter().map(|path| ("B", path))) {
+    for (side, path) in a
+        .iter()
+        .map(|path| ("A", path))
+        .chain(b.iter().map(|path| ("B", path)))
+    {
         let path = whole(path);
         if let Some((_, before)) = seen.iter().find(|(known, _)| *known == path) {
             let place = if *before == side {

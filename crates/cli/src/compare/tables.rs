@@ -36,12 +36,22 @@ fn cells(load: &Compared, difference: &Difference) -> [String; 6] {
 /// Failures have no verdict of their own: the success rate has.
 fn failures(load: &Compared) -> [String; 6] {
     let [a, b] = load.failed.map(|count| count.to_string());
-    ["Failed requests".to_owned(), a, b, String::new(), String::new(), String::new()]
+    [
+        "Failed requests".to_owned(),
+        a,
+        b,
+        String::new(),
+        String::new(),
+        String::new(),
+    ]
 }
 
 /// What stands above the table of a load.
 fn head(load: &Compared) -> String {
-    format!("{}: {} in A, {} in B", load.title, load.sizes[0], load.sizes[1])
+    format!(
+        "{}: {} in A, {} in B",
+        load.title, load.sizes[0], load.sizes[1]
+    )
 }
 
 /// What intervals mean.
@@ -108,7 +118,9 @@ fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
-            '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' => out.extend(['\\', letter]),
+            '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' => {
+                out.extend(['\\', letter])
+            }
             '\n' | '\r' => out.push(' '),
             _ => out.push(letter),
         }

@@ -21,6 +21,25 @@ use crate::stats::{RELATIVE_ERROR, quantile_of_sorted, two_sided_t};
 /// Degrees of freedom beyond which Student's t is the normal distribution for all that matters here.
 const MANY: u32 = 500;
 
+/// Times and totals that two runs are compared by, where nothing else is asked for: of each time its mean, median and p99.
+pub fn usual() -> Vec<Statistic> {
+    let times = [Metric::Ttft, Metric::Tpot, Metric::Itl, Metric::Latency];
+    let totals = [
+        Metric::RequestThroughput,
+        Metric::OutputThroughput,
+        Metric::SuccessRate,
+    ];
+    let of_time = |metric| {
+        [
+            Statistic::Mean(metric),
+            Statistic::Quantile(metric, 0.5),
+            Statistic::Quantile(metric, 0.99),
+        ]
+    };
+    let times = times.into_iter().flat_map(of_time);
+    times.chain(totals.map(Statistic::Mean)).collect()
+}
+
 /// How sure to be, and of how much.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standard {
