@@ -29,6 +29,10 @@ docs:
 e2e:
     cargo test --package crestline --test it
 
+# pages in a headless Chromium, which is installed where it may be: a part of `test`
+browser *WORDS:
+    @.ci/browser {{ WORDS }}
+
 # check, docs and test, with the time of each step
 ci:
     @for step in check docs; do TIMEFORMAT="== $step: %0lR"; time just "$step"; done

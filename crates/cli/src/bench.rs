@@ -16,6 +16,7 @@ mod place;
 mod plan;
 mod probes;
 mod profile;
+pub(crate) mod read_back;
 mod result_json;
 mod run_figures;
 mod runs;

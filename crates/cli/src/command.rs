@@ -15,6 +15,7 @@ use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
 use crate::problem::Problem;
+use crate::report::{self, ReportArgs};
 use crate::sim::{self, SimArgs};
 use crate::{argv, console, secrets};
 
@@ -32,6 +33,7 @@ pub(crate) enum Sub {
     Compare(CompareArgs),
     Demo(DemoArgs),
     Perf(Box<PerfArgs>),
+    Report(ReportArgs),
     Sim(Box<SimArgs>),
     /// Starts a server and ends it with all its children when the standard input is closed.
     #[command(hide = true)]
@@ -61,6 +63,7 @@ fn dispatch(sub: Sub) -> Result<Exit, Problem> {
         Sub::Compare(args) => compare::run(&args),
         Sub::Demo(args) => demo::run(&args),
         Sub::Perf(args) => perf::run(&args),
+        Sub::Report(args) => report::run(&args),
         Sub::Sim(args) => sim::run(*args),
         Sub::KeepServer => bench::keep_server(),
     }
@@ -119,7 +122,7 @@ fn remember(sub: &mut Sub, typed: &[String]) {
             BenchCommand::Serve(args) => &mut args.command,
             BenchCommand::Startup(_) | BenchCommand::Sweep(_) => return,
         },
-        Sub::Demo(_) | Sub::Sim(_) | Sub::KeepServer => return,
+        Sub::Demo(_) | Sub::Report(_) | Sub::Sim(_) | Sub::KeepServer => return,
     };
     let program = std::iter::once("crestline".to_owned());
     let words: Vec<String> = program.chain(typed.iter().skip(1).cloned()).collect();

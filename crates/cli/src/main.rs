@@ -6,6 +6,7 @@
 mod amounts;
 mod argv;
 mod bench;
+mod client_health;
 mod command;
 mod compare;
 mod console;
@@ -21,6 +22,8 @@ mod plan_lines;
 mod problem;
 mod problems;
 mod progress;
+mod python_json;
+mod report;
 mod search_flags;
 mod secrets;
 mod signals;

@@ -263,6 +263,10 @@ fn about() -> Vec<Block> {
             summary: "More".into(),
             blocks: vec![Block::Paragraph("What is seldom asked for.".into())],
         }),
+        Block::Choice(Choice {
+            label: "Attempt".to_owned(),
+            pages: (1..=12).map(attempt).collect(),
+        }),
         Block::Downloads(vec![Download {
             label: "All values (JSON)".to_owned(),
             file: "values.json".to_owned(),
@@ -270,6 +274,14 @@ fn about() -> Vec<Block> {
             text: "{\"text\":\"</script> é\"}\n".to_owned(),
         }]),
     ]
+}
+
+fn attempt(number: u64) -> ChoicePage {
+    ChoicePage {
+        id: format!("attempt-{number}"),
+        title: format!("attempt {number}"),
+        blocks: vec![Block::Subheading(format!("Attempt {number}"))],
+    }
 }
 
 fn figures() -> Vec<Block> {

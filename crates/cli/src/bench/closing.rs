@@ -78,10 +78,14 @@ pub(super) fn close(
     let client = health(&result.health, &result.summary);
     let mut document = result_json::document(&run, report, client, &ended);
     document.extend(turn.fields(plan.workload.seed));
-    let document = Value::Object(document);
     let file = report
         .file(stamp.unwrap_or(&ended))
         .map(|file| turn.file(file, &report.saving));
+    if let Some(file) = &file {
+        let database = result.folder.join(DATABASE);
+        document.extend([result_json::records(file, &database)]);
+    }
+    let document = Value::Object(document);
     // Whatever cannot be written, the other files are.
     let drawn = pictures::write(
         &run,

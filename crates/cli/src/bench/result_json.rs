@@ -1,5 +1,7 @@
 //! The JSON of a run: vLLM's keys by name and in order, and behind them crestline's own.
 
+use std::path::{self, Path};
+
 use crestline_core::serving::{Quantity, Row, Spread};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +11,9 @@ use super::probes::Probes;
 use super::run_figures::Run;
 use super::{beside, conversations};
 use crate::moment;
+
+/// The key under which a result says where its records are, from its own folder.
+pub(super) const RECORDS: &str = "crestline_records";
 
 /// Fields that are only kept in detail. vLLM keeps the last two always, which makes long summaries.
 const DETAILS: [&str; 7] = [
@@ -226,6 +231,17 @@ fn spread<'a>(
             percentiles.map(|(percentile, (_, value))| (format!("p{}", percentile.text), *value)),
         )
         .map(move |(name, value)| (format!("{prefix}{name}_{key}_ms"), json!(value)))
+}
+
+/// Where the records of a run are, for whoever reads its result in `file`.
+pub(super) fn records(file: &Path, database: &Path) -> (String, Value) {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let inner = database.strip_prefix(folder);
+    let shown = match inner {
+        Ok(inner) => inner.to_owned(),
+        Err(_) => path::absolute(database).unwrap_or_else(|_| database.to_owned()),
+    };
+    (RECORDS.to_owned(), shown.to_string_lossy().into())
 }
 
 /// What vLLM does not have.

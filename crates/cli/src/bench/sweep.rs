@@ -23,7 +23,7 @@ mod served;
 mod server;
 pub(super) mod server_command;
 mod shown;
-mod sla;
+pub(super) mod sla;
 mod startup;
 mod table_csv;
 mod virtual_server;

@@ -284,6 +284,9 @@ pub(crate) struct OutputArgs {
     /// Keep prompts and answers out of the database.
     #[arg(long)]
     pub(crate) no_text: bool,
+    /// Write no page of the results, `perf_report.html`.
+    #[arg(long)]
+    pub(crate) no_html: bool,
     /// Write `progress.json` while running.
     #[arg(long)]
     pub(crate) enable_progress_tracker: bool,

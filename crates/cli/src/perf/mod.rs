@@ -7,6 +7,8 @@ mod files;
 pub(crate) mod plan;
 mod session;
 
+pub(crate) use files::read_back;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

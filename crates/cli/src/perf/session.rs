@@ -25,13 +25,16 @@ use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
-use crate::{console, moment};
+use crate::{console, moment, report};
 
 /// Failures whose text is shown of a load, without `--debug`.
 const FAILURES_SHOWN: usize = 3;
 
 /// Letters of such a text at most; the database has it whole.
 const FAILURE_LETTERS: usize = 300;
+
+/// The page of the results.
+const PAGE: &str = "perf_report.html";
 
 /// Between two writes of `progress.json` inside a load.
 const TRACK_EVERY: Nanos = Nanos::from_secs(1);
@@ -56,6 +59,8 @@ pub(super) struct Session<'a> {
     results: Vec<PointResult>,
     report: String,
     unwritten: Option<WriteError>,
+    /// The page of the results could not be written, which was told.
+    is_without_page: bool,
 }
 
 impl<'a> Session<'a> {
@@ -81,6 +86,7 @@ impl<'a> Session<'a> {
             results: Vec::new(),
             report: String::new(),
             unwritten: None,
+            is_without_page: false,
         }
     }
 
@@ -374,7 +380,11 @@ impl<'a> Session<'a> {
                 .cause("the kinds of failure and the first of their texts are above")
                 .hint("benchmark_data.db has the text of each of them (`failure_text`)"));
         }
-        Ok(if lost { Exit::Failed } else { Exit::Done })
+        Ok(if lost || self.is_without_page {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
     }
 
     /// Removes the folders of loads that never began; one that holds something stays.
@@ -398,7 +408,23 @@ impl<'a> Session<'a> {
         if let Err(error) = files::write_text(&path, self.report.trim_start().as_bytes()) {
             self.unwritten.get_or_insert(error);
         }
+        self.write_page(&folder);
         self.say(&format!("\nResults are in {}", folder.display()));
+    }
+
+    /// Makes a page of all that is in the folder, unless that is not wanted.
+    fn write_page(&mut self, folder: &Path) {
+        if self.args.output.no_html {
+            return;
+        }
+        let page = folder.join(PAGE);
+        match report::of_folder(folder, &page) {
+            Ok(_) => self.say(&format!("\nA page with figures is {}", page.display())),
+            Err(problem) => {
+                self.tell(&problem.to_string());
+                self.is_without_page = true;
+            }
+        }
     }
 
     /// Shows a result, and keeps it for `performance_summary.txt`.

@@ -123,9 +123,9 @@ fn mark(drawing: &mut Drawing, panel: &Panel, mean: f64) {
         bottom: frame.top + TEXT.size + 7.0,
     };
     drawing.rect("plot", behind);
-    drawing.last_follows(Follows::Across);
+    drawing.last_follows(Follows::Across(x));
     drawing.text("", place, anchor, &words);
-    drawing.last_follows(Follows::Across);
+    drawing.last_follows(Follows::Across(x));
 }
 
 /// Bars of several parts that stand on each other.

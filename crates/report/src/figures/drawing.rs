@@ -56,17 +56,19 @@ pub(super) struct Shape {
 }
 
 /// How a shape follows when the plot it is in is enlarged. Discs and texts always keep their size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) enum Follows {
     /// Every place of it for itself.
     #[default]
     Places,
     /// Its middle, with the size that it has.
     Middle,
+    /// This place, with the size and the distance that it has.
+    Place(Point),
     /// The same from left to right alone.
-    Across,
+    Across(f64),
     /// The same up and down alone.
-    Up,
+    Up(f64),
 }
 
 /// Forms of shapes.

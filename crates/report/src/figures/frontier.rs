@@ -6,7 +6,7 @@
 use super::Picture;
 use super::axes::{Axis, Heading, panel};
 use super::curves::{Key, KeyEntry, KeyGroup, Sign, Stroke, core, laid};
-use super::drawing::{Anchor, Drawing, Frame, Point, point};
+use super::drawing::{Anchor, Drawing, Follows, Frame, Point, point};
 use super::labels::{Obstacles, Placed};
 use super::plots::{Core, Part, Role, Series};
 use super::scale::Kind;
@@ -169,10 +169,12 @@ fn write_label(drawing: &mut Drawing, obstacles: &mut Obstacles, at: Point, labe
     };
     if let Some(lead) = lead {
         drawing.line("axis", &lead);
+        drawing.last_follows(Follows::Place(at));
     }
     for (line, words) in label.lines().enumerate() {
         let y = frame.top + (line as f64 + 1.0) * LABEL_LINE - 3.0;
         drawing.text("", point(frame.left, y), Anchor::Start, words);
+        drawing.last_follows(Follows::Place(at));
     }
     true
 }

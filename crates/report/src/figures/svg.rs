@@ -45,7 +45,7 @@ pub(super) fn write_element(drawing: &Drawing) -> String {
             out.push_str(&start);
             open.push(end);
         }
-        out.push_str(&element(shape, follows(shape.follows)));
+        out.push_str(&element(shape, &follows(shape.follows)));
         out.push('\n');
     }
     let rest = open.len();
@@ -117,12 +117,15 @@ fn group(part: &Part, drawing: &Drawing) -> (String, &'static str) {
 }
 
 /// As an attribute, where it is not what is usual.
-fn follows(follows: Follows) -> &'static str {
+fn follows(follows: Follows) -> String {
     match follows {
-        Follows::Places => "",
-        Follows::Middle => " data-as=\"middle\"",
-        Follows::Across => " data-as=\"across\"",
-        Follows::Up => " data-as=\"up\"",
+        Follows::Places => String::new(),
+        Follows::Middle => " data-as=\"middle\"".to_owned(),
+        Follows::Place(Point { x, y }) => {
+            format!(" data-as=\"{} {}\"", number(x), number(y))
+        }
+        Follows::Across(x) => format!(" data-as=\"{} -\"", number(x)),
+        Follows::Up(y) => format!(" data-as=\"- {}\"", number(y)),
     }
 }
 

@@ -7,7 +7,7 @@ mod answers;
 mod combination;
 mod crest;
 pub(crate) mod criteria;
-mod detailed;
+pub(crate) mod detailed;
 mod documents;
 pub(crate) mod gpus;
 mod pchip;

@@ -6,6 +6,7 @@ mod arguments;
 mod log;
 mod percentiles;
 mod progress;
+pub(crate) mod read_back;
 mod summary;
 mod throughput;
 

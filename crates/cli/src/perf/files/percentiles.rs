@@ -24,7 +24,7 @@ const POINTS: [(&str, f64); 11] = [
 ];
 
 /// Key, metric, and what its unit is multiplied by.
-const COLUMNS: [(&str, Metric, f64); 9] = [
+pub(super) const COLUMNS: [(&str, Metric, f64); 9] = [
     ("Latency (s)", Metric::Latency, 1.0),
     ("TTFT (ms)", Metric::Ttft, 1e3),
     ("ITL (ms)", Metric::Itl, 1e3),

@@ -91,7 +91,10 @@ impl Session<'_> {
                 .cause("the kinds of failure are above")
                 .hint("benchmark_data.db has the text of each of them (`failure_text`)"));
         }
-        Ok(exit(&outcome))
+        Ok(match exit(&outcome) {
+            Exit::Done if self.is_without_page => Exit::Failed,
+            exit => exit,
+        })
     }
 
     /// Failures of a session by kind, and the first of their texts; of separate runs they were shown run by run.
@@ -188,6 +191,7 @@ impl Session<'_> {
         if let Err(error) = written {
             self.unwritten.get_or_insert(error);
         }
+        self.write_page(&folder);
         self.say(&format!("\nResults are in {}", folder.display()));
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn draw(
     if let Some(room) = free.min_by_key(|room| touched(*room, curves)) {
         let place = point(room.left, room.bottom - 3.0);
         drawing.text("quiet", place, Anchor::Start, &words);
-        drawing.last_follows(Follows::Up);
+        drawing.last_follows(Follows::Up(y));
         taken.push(room);
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn draw_upright(
     if let Some(room) = free.next() {
         let place = point(room.left, room.bottom - 3.0);
         drawing.text("quiet", place, Anchor::Start, &words);
-        drawing.last_follows(Follows::Across);
+        drawing.last_follows(Follows::Across(x));
         taken.push(room);
     }
 }

@@ -3,44 +3,41 @@
 // A view of an axis is two shares of it: [0, 1] is all. Plots of a figure whose axes are the same share their views.
 "use strict";
 crestline.plots = (() => {
-  const NARROWEST = 1 / 80, MARGIN = 5;
+  const NARROWEST = 1 / 80, MARGIN = 1;
   const { share, ticks } = crestline.scale;
-
-  // Shapes of a part of a plot, as they were drawn.
-  const drawnShapes = (part) => [...part.querySelectorAll("polyline,polygon,circle,rect,text")].map((shape) => {
-    const names = ["points", "cx", "cy", "x", "y", "width", "height", "transform"];
-    const before = Object.fromEntries(names.filter((name) => shape.hasAttribute(name)).map((name) => [name, shape.getAttribute(name)]));
-    const points = before.points?.split(" ").map((pair) => pair.split(",").map(Number));
-    return { shape, before, points, as: shape.dataset.as };
-  });
 
   const middle = (values) => (Math.min(...values) + Math.max(...values)) / 2;
   const short = (at) => String(Math.round(at * 100) / 100);
 
+  // Shapes of a part of a plot, as they were drawn. What keeps its size has a place that it keeps its distance from.
+  const drawnShapes = (part) => [...part.querySelectorAll("polyline,polygon,circle,rect,text")].map((shape) => {
+    const names = ["points", "cx", "cy", "x", "y", "width", "height", "transform"];
+    const before = Object.fromEntries(names.filter((name) => shape.hasAttribute(name)).map((name) => [name, shape.getAttribute(name)]));
+    const points = before.points?.split(" ").map((pair) => pair.split(",").map(Number));
+    const own = points ? [0, 1].map((axis) => middle(points.map((point) => point[axis]))) : ["x", "y"].map((name) => Number(before[name]));
+    const { as } = shape.dataset;
+    const isText = shape.localName === "text";
+    const held = as && as !== "middle" ? as.split(" ").map((at) => (at === "-" ? null : Number(at))) : as || isText ? own : null;
+    return { shape, before, points, held };
+  });
+
   // Draws a shape where two functions of places say.
-  function place({ shape, before, points, as }, x, y) {
+  function place({ shape, before, points, held }, x, y) {
     const set = (name, at) => shape.setAttribute(name, short(at));
+    const by = held && [held[0] === null ? 0 : x(held[0]) - held[0], held[1] === null ? 0 : y(held[1]) - held[1]];
     if (points) {
-      let move = ([left, top]) => [x(left), y(top)];
-      if (as === "middle") {
-        const [left, top] = [middle(points.map((it) => it[0])), middle(points.map((it) => it[1]))];
-        move = ([from, down]) => [from + x(left) - left, down + y(top) - top];
-      }
+      const move = by ? ([left, top]) => [left + by[0], top + by[1]] : ([left, top]) => [x(left), y(top)];
       shape.setAttribute("points", points.map((point) => move(point).map(short).join(",")).join(" "));
     } else if (shape.localName === "circle") {
       set("cx", x(Number(before.cx)));
       set("cy", y(Number(before.cy)));
     } else {
-      const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(before[name] ?? 0));
-      const isFixed = shape.localName === "text" || as;
-      const [nextX, nextY] = isFixed
-        ? [left + x(left + width / 2) - left - width / 2, top + y(top + height / 2) - top - height / 2]
-        : [x(left), y(top)];
-      set("x", as === "up" ? left : nextX);
-      set("y", as === "across" ? top : nextY);
-      if (!isFixed) {
-        set("width", x(left + width) - nextX);
-        set("height", y(top + height) - nextY);
+      const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(before[name]));
+      set("x", by ? left + by[0] : x(left));
+      set("y", by ? top + by[1] : y(top));
+      if (!by) {
+        set("width", x(left + width) - x(left));
+        set("height", y(top + height) - y(top));
       }
       if (before.transform) shape.setAttribute("transform", "rotate(-90 " + shape.getAttribute("x") + " " + shape.getAttribute("y") + ")");
     }
@@ -175,5 +172,5 @@ crestline.plots = (() => {
     settle(view, from, from + wide);
   };
 
-  return { Plot, settle, zoomView, panView, short, MARGIN };
+  return { Plot, settle, zoomView, panView, short };
 })();

@@ -56,19 +56,25 @@ crestline.scale = (() => {
 
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 
-  // Seconds as the whole axis counts them: seconds, minutes or hours.
-  function timeTicks(ends, most, longest) {
+  // Seconds as the whole axis counts them: seconds, minutes or hours; with so many digits, and with seconds where they matter.
+  function clockText({ ends }, at, after, hasSeconds) {
+    const longest = Math.max(Math.abs(ends[0]), Math.abs(ends[1]));
+    const two = (value, after) => value.toFixed(after).padStart(after ? 3 + after : 2, "0");
+    const seconds = Number(Math.abs(at).toFixed(after));
+    const sign = at < 0 && seconds > 0 ? "-" : "";
+    if (longest < 120) return sign + seconds.toFixed(after);
+    const rest = two(seconds % 60, after);
+    if (longest < 7200) return sign + Math.floor(seconds / 60) + ":" + rest;
+    return sign + Math.floor(seconds / 3600) + ":" + two(Math.floor(seconds / 60) % 60, 0) + (hasSeconds ? ":" + rest : "");
+  }
+
+  // A value of an axis of times, to a tenth of a second where that has a meaning.
+  const clock = (axis, at) => clockText(axis, at, at % 1 ? (axis.ends[1] < 120 ? 3 : 1) : 0, true);
+
+  function timeTicks(axis, ends, most) {
     const wanted = (ends[1] - ends[0]) / Math.max(1, most - 1);
     const step = wanted < 1 ? roundStep(wanted) : STEPS.find((step) => step >= wanted) ?? roundStep(wanted / 86400) * 86400;
-    const two = (value, after) => value.toFixed(after).padStart(after ? 3 + after : 2, "0");
-    return numbers(multiples(ends, step), (at) => {
-      const [sign, after] = [at < -step / 2 ? "-" : "", digits(step)];
-      const seconds = Number(Math.abs(at).toFixed(after));
-      if (longest < 120) return sign + seconds.toFixed(after);
-      const rest = two(seconds % 60, after);
-      if (longest < 7200) return sign + Math.floor(seconds / 60) + ":" + rest;
-      return sign + Math.floor(seconds / 3600) + ":" + two(Math.floor(seconds / 60) % 60, 0) + (step < 60 ? ":" + rest : "");
-    });
+    return numbers(multiples(ends, step), (at) => clockText(axis, at, digits(step), step < 60));
   }
 
   const exponents = (low, high, every) => {
@@ -135,7 +141,7 @@ crestline.scale = (() => {
     }
     const of = {
       linear: () => evenTicks(ends, most, axis.step),
-      time: () => timeTicks(ends, most, Math.max(Math.abs(axis.ends[0]), Math.abs(axis.ends[1]))),
+      time: () => timeTicks(axis, ends, most),
       log: () => logTicks(ends, most, axis.step),
       log2: () => doubledTicks(ends, most, axis.step),
       sqrt: () => rootTicks(ends, most),
@@ -144,5 +150,5 @@ crestline.scale = (() => {
     return of[axis.kind]().filter((tick) => tick.value >= ends[0] - 1e-12 && tick.value <= ends[1] * (1 + 1e-12) + 1e-12);
   }
 
-  return { share, value, ticks };
+  return { share, value, ticks, clock };
 })();

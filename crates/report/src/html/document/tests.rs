@@ -96,6 +96,16 @@ fn styles_and_scripts_are_there_once_and_only_where_they_are_needed() {
 }
 
 #[test]
+fn lines_of_code_stay_lines() {
+    let code = Block::Code(Code {
+        title: String::new(),
+        text: "a \\\n  <b>\n".to_owned(),
+    });
+    let html = document(vec![tab("a", vec![code])]);
+    assert!(html.contains("<code>a \\\n  &lt;b&gt;</code>"), "{html}");
+}
+
+#[test]
 fn texts_and_files_cannot_leave_their_element() {
     let evil = "</script><script>alert(1)</script>";
     let html = document(vec![tab(

@@ -319,7 +319,9 @@ impl Property {
 
 impl Code {
     fn markup(&self) -> String {
-        let [title, text] = [&self.title, &self.text].map(|text| escaped(text));
+        let title = escaped(&self.title);
+        let lines: Vec<String> = self.text.lines().map(escaped).collect();
+        let text = lines.join("\n");
         format!(
             "<div class=\"code\"><div class=\"bar\"><p>{title}</p><button type=\"button\" data-do=\"copy-code\">Copy</button></div>\
              <pre tabindex=\"0\"><code>{text}</code></pre></div>\n"

@@ -1,9 +1,9 @@
 // Figures that can be enlarged: by dragging a box, by wheel, pinch, buttons and keys; and what the value under the pointer is.
 "use strict";
 (() => {
-  const NEAR = 28, LINES = 12;
-  const { share } = crestline.scale;
-  const { Plot, settle, zoomView, panView, short, MARGIN } = crestline.plots;
+  const NEAR = 28, LINES = 12, MARGIN = 5;
+  const { share, clock } = crestline.scale;
+  const { Plot, settle, zoomView, panView, short } = crestline.plots;
 
   function number(value) {
     const size = Math.abs(value);
@@ -90,7 +90,7 @@
       const { data } = plot;
       const header = point.span
         ? data.x.label + ": " + point.span.map(number).join(" to ")
-        : data.x.label + ": " + (plot.data.x.names.find(([value]) => value === x)?.[1] ?? number(x));
+        : data.x.label + ": " + (data.x.names.find(([value]) => value === x)?.[1] ?? (data.x.kind === "time" ? clock(data.x, x) : number(x)));
       const others = [...plot.points(hidden)].filter((other) => other.x === x && other.series.role === point.series.role);
       const shown = others.length > LINES ? [point] : others;
       const lines = shown.map((other) => {
@@ -102,7 +102,7 @@
         return line(isNear ? "near" : "", words, number(other.y) + (ends ? " (" + number(ends[1]) + " to " + number(ends[2]) + ")" : ""));
       });
       const unit = shown.some((other) => other.series.name) ? [line("quiet", data.y.label, "")] : [];
-      return [line("quiet", header, ""), ...lines, ...unit];
+      return [line("quiet", header, ""), ...unit, ...lines];
     }
 
     function show(point) {

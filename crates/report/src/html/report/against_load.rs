@@ -69,36 +69,35 @@ pub(super) fn figures(facts: &Facts) -> Vec<Figure> {
         Variable::Concurrency => [Metric::Ttft, Metric::Latency],
         Variable::Rate => [Metric::TtftFromDue, Metric::LatencyFromDue],
     };
-    let all: [(&str, &str, Vec<Statistic>); 4] = [
+    let all: [(&str, &str, Vec<Statistic>); 5] = [
+        (
+            "output",
+            "Output tokens a second",
+            vec![mean(Metric::OutputThroughput)],
+        ),
         (
             "throughput",
-            "Throughput against load",
-            vec![
-                mean(Metric::RequestThroughput),
-                mean(Metric::OutputThroughput),
-            ],
+            "Requests a second",
+            vec![mean(Metric::RequestThroughput)],
         ),
         (
             "ttft",
-            "Time to first token against load",
+            "Time to first token",
             vec![quantile(ttft, 0.5), quantile(ttft, 0.99)],
         ),
         (
             "tpot",
-            "Time per output token against load",
+            "Time per output token",
             vec![mean(Metric::Tpot), quantile(Metric::Tpot, 0.99)],
         ),
         (
             "latency",
-            "End-to-end latency against load",
+            "End-to-end latency",
             vec![quantile(latency, 0.5), quantile(latency, 0.99)],
         ),
     ];
     let drawn = all.into_iter().filter_map(|(name, title, statistics)| {
-        let parts: Vec<_> = statistics
-            .into_iter()
-            .filter_map(|it| lines.part(it))
-            .collect();
+        let parts = lines.parts(&statistics);
         (!parts.is_empty()).then(|| figure(name, title, parts))
     });
     let mut drawn: Vec<Figure> = drawn.collect();
@@ -117,7 +116,7 @@ fn figure(name: &str, title: &str, parts: Vec<CurvePart>) -> Figure {
         title: title.to_owned(),
         subject: String::new(),
         columns: 2,
-        part_inches: [4.4, 3.3],
+        part_inches: [4.6, 3.2],
         parts: parts.into_iter().map(Some).collect(),
         range: Range::Own,
         key: Key::Names,
@@ -174,6 +173,39 @@ impl<'a> Lines<'a> {
             curves,
             left_out,
         }
+    }
+
+    /// Figures beside each other; of one configuration alone they are curves of one part.
+    fn parts(&self, statistics: &[Statistic]) -> Vec<CurvePart> {
+        let parts: Vec<CurvePart> = statistics
+            .iter()
+            .filter_map(|statistic| self.part(*statistic))
+            .collect();
+        if self.curves.len() > 1 || parts.len() < 2 {
+            return parts;
+        }
+        let mut together = parts[0].clone();
+        let metric = statistics[0].metric();
+        let (_, unit) = shown_in(metric);
+        together.y.label = format!("{} ({unit})", short(metric));
+        together.curves = parts
+            .into_iter()
+            .zip(statistics)
+            .flat_map(|(part, statistic)| {
+                let name = match statistic {
+                    Statistic::Mean(_) => "mean".to_owned(),
+                    Statistic::Quantile(_, q) => {
+                        format!("p{}", crate::number::trimmed(Some(q * 100.0), 2))
+                    }
+                };
+                let named = move |curve: Curve| Curve {
+                    name: name.clone(),
+                    ..curve
+                };
+                part.curves.into_iter().map(named)
+            })
+            .collect();
+        vec![together]
     }
 
     /// One figure of all runs; `None` where no run has it.

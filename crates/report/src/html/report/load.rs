@@ -47,6 +47,8 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
         .searches
         .iter()
         .filter_map(|search| search.session.as_deref());
+    let detailed = facts.loads.iter().filter(|load| load.detail.is_some());
+    let share = detailed.count() + sessions.clone().count();
     let pages: Vec<ChoicePage> = facts
         .loads
         .iter()
@@ -54,7 +56,7 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
         .map(|(place, load)| ChoicePage {
             id: id(place),
             title: run(load, &facts.parameters),
-            blocks: page(load),
+            blocks: page(load, share),
         })
         .chain(sessions.enumerate().map(|(place, load)| ChoicePage {
             id: format!("session-{}", place + 1),
@@ -62,7 +64,7 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
                 name if name.is_empty() => "Whole search".to_owned(),
                 name => format!("Whole search of {name}"),
             },
-            blocks: page(load),
+            blocks: page(load, share),
         }))
         .collect();
     shown(pages)
@@ -96,7 +98,7 @@ fn shown(mut pages: Vec<ChoicePage>) -> Vec<Block> {
     blocks
 }
 
-fn page(load: &LoadFacts) -> Vec<Block> {
+fn page(load: &LoadFacts, share: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     if !load.origin.is_complete {
         blocks.push(Block::Callout(Callout {
@@ -111,7 +113,7 @@ fn page(load: &LoadFacts) -> Vec<Block> {
     blocks.push(Block::Table(percentiles(load)));
     if let Some(detail) = load.detail.as_deref() {
         blocks.extend(load_figures::blocks(load, detail));
-        blocks.extend(requests::blocks(load, detail));
+        blocks.extend(requests::blocks(load, detail, share));
         blocks.extend(failures(detail));
     } else {
         blocks.extend(failure_counts(load));

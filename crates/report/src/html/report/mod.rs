@@ -46,3 +46,6 @@ fn tab(id: &str, title: &str, blocks: Vec<super::document::Block>) -> Tab {
         blocks,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::python;
 use super::records::{self, Record};
 use crate::problem::Problem;
+use crate::python_json;
 
 /// Tried in this order: the first that is in a text parts it.
 const OPERATORS: [(&str, Operator); 6] = [
@@ -119,7 +120,7 @@ impl Filter {
     /// Whether a run stays. One without the key stays only where it is to be unequal.
     pub(super) fn keeps(&self, record: &Record) -> bool {
         let value = record.fields.get(&self.key).unwrap_or(&Value::Null);
-        let numbers = records::number(value).zip(self.number());
+        let numbers = python_json::number(value).zip(self.number());
         let ordered = |holds: fn(f64, f64) -> bool| {
             numbers.is_some_and(|(value, target)| holds(value, target))
         };

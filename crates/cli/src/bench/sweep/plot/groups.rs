@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::super::python;
 use super::filters;
-use super::records::{Record, natural, unknown};
+use super::records::{Record, unknown};
 use crate::problem::Problem;
+use crate::python_json::natural;
 
 /// Keys with their values as text.
 pub(super) type Group = Vec<(String, String)>;
