@@ -11,6 +11,7 @@ use crate::bench::{
     self,
     args::{BenchArgs, BenchCommand},
 };
+use crate::compare::{self, args::CompareArgs};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
@@ -122,7 +123,7 @@ fn remember(sub: &mut Sub, typed: &[String]) {
             BenchCommand::Serve(args) => &mut args.command,
             BenchCommand::Startup(_) | BenchCommand::Sweep(_) => return,
         },
-        Sub::Demo(_) | Sub::Report(_) | Sub::Sim(_) | Sub::KeepServer => return,
+        Sub::Compare(_) | Sub::Demo(_) | Sub::Report(_) | Sub::Sim(_) | Sub::KeepServer => return,
     };
     let program = std::iter::once("crestline".to_owned());
     let words: Vec<String> = program.chain(typed.iter().skip(1).cloned()).collect();

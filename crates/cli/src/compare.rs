@@ -90,7 +90,11 @@ fn paths(args: &CompareArgs) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Problem> {
 }
 
 fn read(name: &'static str, paths: &[PathBuf]) -> Result<Side, Problem> {
-    let facts = sources::read(paths, &Wanted::default())?;
+    let wanted = Wanted {
+        details: usize::MAX,
+        ..Wanted::default()
+    };
+    let facts = sources::read(paths, &wanted)?;
     Side::new(name, paths, facts)
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) metrics: Option<String>,
     /// Probability that all intervals together hold the true differences.
-    #[arg(long, value_name = "P", default_value = "0.95")]
+    #[arg(long, value_name = "P", default_value = "0.99")]
     pub(crate) confidence: f64,
     /// Seed of what is drawn for the intervals.
     #[arg(long, value_name = "N", default_value = "0")]

@@ -136,17 +136,16 @@ impl Load {
 
     /// Why nothing can be said of the service: the client was the bottleneck in all runs.
     pub(super) fn void(&self) -> Option<String> {
-        let mut reasons = Vec::new();
+        let mut reasons: Vec<String> = Vec::new();
         for run in &self.runs {
             let Client::Void(why, _) = &run.client else {
                 return None;
             };
-            reasons.extend(
-                why.iter()
-                    .filter(|why| !reasons.contains(why))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
+            for reason in why {
+                if !reasons.contains(reason) {
+                    reasons.push(reason.clone());
+                }
+            }
         }
         Some(reasons.join("; "))
     }

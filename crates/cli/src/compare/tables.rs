@@ -119,7 +119,7 @@ fn escaped(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' => {
-                out.extend(['\\', letter])
+                out.extend(['\\', letter]);
             }
             '\n' | '\r' => out.push(' '),
             _ => out.push(letter),

@@ -1,7 +1,7 @@
 //! How often a comparison of two runs is right: pairs of the same engine, and pairs in which one takes 5 % longer.
 //!
-//! `cargo bench -p crestline-experiment --bench compare -- PAIRS` (200 unless given) prints the counts for several loads and
-//! lengths, in virtual time. Fails where more than one in twenty of the same pairs is reported to differ by more than 2 %.
+//! `cargo bench -p crestline-experiment --bench compare -- PAIRS NAME` (200, all) prints the counts for the loads whose names contain
+//! NAME, in virtual time. Fails where more than one in twenty of the same pairs is reported to differ by more than 2 %.
 
 #![expect(clippy::print_stdout, reason = "a bench shows its table")]
 
@@ -14,10 +14,11 @@ use crestline_core::metrics::Metric;
 use pairs::{Engine, Found, Trial, closed, compare, open};
 
 fn main() -> anyhow::Result<()> {
-    let pairs: u64 = std::env::args()
+    let mut words = std::env::args()
         .skip(1)
-        .find(|word| !word.starts_with("--"))
-        .map_or(Ok(200), |word| word.parse())?;
+        .filter(|word| !word.starts_with("--"));
+    let pairs: u64 = words.next().map_or(Ok(200), |word| word.parse())?;
+    let part = words.collect::<Vec<_>>().join(" ");
     println!(
         "{pairs} pairs each; the same engine: reported to differ by more than 2 %; 5 % slower: told slower"
     );
@@ -26,7 +27,10 @@ fn main() -> anyhow::Result<()> {
         "load", "same", "undecided", "slower", "tpot", "ttft", "latency", "throughput", "undecided"
     );
     let mut is_right = true;
-    for trial in trials() {
+    for trial in trials()
+        .into_iter()
+        .filter(|trial| trial.name.contains(&part))
+    {
         let same = compare(trial, Engine::Same, 0..pairs);
         let slower = compare(trial, Engine::Slower(1.05), 0..pairs);
         let differ = count(&same, Found::reports_a_difference);

@@ -97,7 +97,7 @@ fn compare_one(trial: Trial, engine: Engine, pair: u64) -> Found {
     let (a, b) = (side(0, Engine::Same), side(1, engine));
     let requests = trial.requests * trial.repeats;
     let standard = Standard {
-        confidence: 0.95,
+        confidence: 0.99,
         loads: 1,
         threshold: 0.05,
     };
