@@ -26,6 +26,7 @@ mod python_json;
 mod report;
 mod search_flags;
 mod secrets;
+mod server_metrics;
 mod signals;
 mod sim;
 mod values;

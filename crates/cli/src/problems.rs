@@ -67,6 +67,7 @@ fn title(error: &RunError) -> &'static str {
         }
         RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
         RunError::Refused { .. } => "the service does not answer as it should",
+        RunError::NoMetrics { .. } => "the server's metrics are not there",
         RunError::Folder { .. }
         | RunError::Store(_)
         | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
@@ -105,6 +106,11 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         }
         RunError::Engine(_) | RunError::NoSearch => None,
         RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
+        RunError::NoMetrics { .. } => Some(
+            "start the server so that it shows them (SGLang: --enable-metrics; llama.cpp: --metrics), say where they are with \
+             --server-metrics-url, or leave out --server-metrics"
+                .to_owned(),
+        ),
         RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),
         RunError::Journal(error) => Some(journal_hint(error).to_owned()),
         RunError::Store(_) => Some(format!(

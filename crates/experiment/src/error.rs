@@ -43,6 +43,14 @@ pub enum RunError {
         /// What was seen.
         text: String,
     },
+    /// The service's metrics, where they have to be there.
+    #[error("the metrics at {url} cannot be read: {text}")]
+    NoMetrics {
+        /// Where they should be.
+        url: String,
+        /// Why not.
+        text: String,
+    },
     /// Open connections.
     #[error(transparent)]
     Files(#[from] FilesError),

@@ -10,5 +10,6 @@ mod recorder;
 pub mod run;
 pub mod search;
 pub mod server;
+mod server_metrics;
 mod subject;
 pub mod virtual_subject;

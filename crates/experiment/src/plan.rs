@@ -9,7 +9,7 @@ use crestline_core::units::{Nanos, Rate};
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::target::{Target, masked_url};
 use crestline_workload::plan::WorkloadPlan;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A measurement of one service at one or more loads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Plan {
     /// Small requests beside each load, so many a second; none in virtual time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_rate: Option<Rate>,
+    /// Whether what the service says of itself is read while a load goes on; never in virtual time.
+    #[serde(default, skip_serializing_if = "ServerMetrics::is_usual")]
+    pub server_metrics: ServerMetrics,
     /// The client's own settings.
     pub client: ClientPlan,
     /// What is written, and where.
@@ -64,6 +67,43 @@ impl Plan {
             SubjectPlan::Virtual(profile) => format!("sim:{profile}"),
         }
     }
+}
+
+/// What a service says of itself on its page of metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ServerMetrics {
+    /// Whether it is read.
+    pub read: ReadMetrics,
+    /// Where the page is; `None` is `/metrics` of the service itself.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_masked"
+    )]
+    pub url: Option<String>,
+}
+
+impl ServerMetrics {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether a page of metrics is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadMetrics {
+    /// Where the service has one.
+    #[default]
+    IfThere,
+    /// Always: without one, no load is applied.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[expect(clippy::ref_option, reason = "serde asks with a reference")]
+fn write_masked<S: Serializer>(url: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    url.as_deref().map(masked_url).serialize(serializer)
 }
 
 /// What is put under load.

@@ -10,7 +10,7 @@ use crestline_core::stats::Histogram;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Live;
-use crestline_store::runs::RunWriter;
+use crestline_store::runs::{PageWriter, RunWriter};
 use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
 
@@ -68,6 +68,16 @@ impl<'a> Recorder<'a> {
         }
         self.summary.add(&record);
         self.writer.write(record);
+    }
+
+    /// For whoever reads the service's metrics meanwhile.
+    pub(crate) fn pages(&self) -> PageWriter {
+        self.writer.pages()
+    }
+
+    /// Something the user should know.
+    pub(crate) fn note(&mut self, text: String) {
+        (self.each)(Event::Note(text));
     }
 
     /// The warm-up is over.

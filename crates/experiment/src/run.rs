@@ -81,6 +81,9 @@ pub fn run_when_ready(
             outcome.interrupted = true;
             break;
         }
+        if number == 0 {
+            subject.find_metrics(plan)?;
+        }
         if number == 0 && ready(&workload).is_break() {
             outcome.interrupted = true;
             break;

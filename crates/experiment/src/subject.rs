@@ -12,6 +12,7 @@ use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
 use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Setup, Stop};
+use crestline_load::server_metrics::{MetricsSource, Timing};
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
@@ -20,6 +21,7 @@ use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
 use crate::probe::{Probe, Probing};
 use crate::recorder::Recorder;
+use crate::server_metrics::{self, Reading};
 use crate::virtual_subject::{
     ConversationView, EngineView, SessionSettings, Source, Until, VirtualConversations,
     VirtualRequest, VirtualSession,
@@ -30,6 +32,8 @@ pub(crate) enum Subject {
     Live {
         engine: Box<Engine>,
         probe: Option<Box<Probe>>,
+        /// Where it says something of itself, once that is found out.
+        metrics: Option<Box<MetricsSource>>,
         target: Box<Target>,
         wall: Nanos,
         workload: Arc<Workload>,
@@ -86,6 +90,7 @@ impl Subject {
                 Ok(Self::Live {
                     engine: Box::new(engine),
                     probe: probe.transpose()?.map(Box::new),
+                    metrics: None,
                     target: Box::new(target.clone()),
                     wall,
                     workload: Arc::clone(workload),
@@ -127,6 +132,17 @@ impl Subject {
         }
     }
 
+    /// Looks whether the service says something of itself, where the plan wants to know. It should be up by now.
+    pub(crate) fn find_metrics(&mut self, plan: &Plan) -> Result<(), RunError> {
+        if let Self::Live {
+            metrics, target, ..
+        } = self
+        {
+            *metrics = server_metrics::find(&plan.server_metrics, target)?.map(Box::new);
+        }
+        Ok(())
+    }
+
     /// One short request, to see that the service is there.
     pub(crate) fn check(&self, stop: &Stop) -> Result<(), CheckError> {
         match self {
@@ -161,10 +177,16 @@ impl Subject {
                 engine,
                 target,
                 probe,
+                metrics,
                 ..
             } => {
                 let now = engine.clock();
-                thread::scope(|scope| {
+                let timing = Timing {
+                    clock: now,
+                    offset: Nanos::ZERO,
+                };
+                let reading = Reading::begin(metrics.as_deref(), timing, to.pages());
+                let applied = thread::scope(|scope| {
                     let mut probing = Probing::of(probe.as_deref());
                     let applied =
                         engine.apply(point, first_item, stop, &mut |happening| match happening {
@@ -189,7 +211,11 @@ impl Subject {
                         interrupted: applied.interrupted,
                         probes: probes?,
                     })
-                })
+                });
+                if let Some(note) = reading.end() {
+                    to.note(note);
+                }
+                applied
             }
             Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
         }

@@ -37,6 +37,8 @@ pub struct Aside {
     base: String,
     route: Route,
     timeout: Nanos,
+    /// Longest answer, in bytes.
+    most: usize,
     /// Kept open after the last answer.
     idle: Option<Wire>,
 }
@@ -95,6 +97,14 @@ pub enum AsideError {
         path: String,
         /// The limit.
         limit: Nanos,
+    },
+    /// A longer answer than is taken.
+    #[error("{path}: the answer is longer than {most} bytes")]
+    TooLong {
+        /// What was asked for.
+        path: String,
+        /// The limit.
+        most: usize,
     },
     /// Whoever asked does not want it any more.
     #[error("{path}: not waited for")]
@@ -165,8 +175,18 @@ impl Aside {
             base,
             route,
             timeout,
+            most: BODY_LIMIT,
             idle: None,
         })
+    }
+
+    /// Takes no answer that is longer than so many bytes.
+    #[must_use]
+    pub fn with_most(self, bytes: usize) -> Self {
+        Self {
+            most: bytes,
+            ..self
+        }
     }
 
     /// The same with a connection of its own, for another thread.
@@ -177,6 +197,7 @@ impl Aside {
             base: self.base.clone(),
             route: self.route.clone(),
             timeout: self.timeout,
+            most: self.most,
             idle: None,
         })
     }
@@ -247,7 +268,12 @@ impl Aside {
     ) -> Result<Reply, AsideError> {
         let request = self.request(method, path, body);
         let idle = self.idle.take().filter(Wire::is_idle_and_open);
-        let exchange = exchange(&self.route, idle, path, &request);
+        let question = Question {
+            path,
+            request: &request,
+            most: self.most,
+        };
+        let exchange = exchange(&self.route, idle, question);
         let limit = self.timeout;
         let answered = self.runtime.block_on(async {
             let path = path.to_owned();
@@ -305,6 +331,15 @@ fn read_json<T: DeserializeOwned>(path: &str, reply: &Reply) -> Result<T, AsideE
     })
 }
 
+/// A request that is ready to be sent.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    path: &'a str,
+    request: &'a [u8],
+    /// Longest answer, in bytes.
+    most: usize,
+}
+
 /// A whole response.
 struct Answered {
     status: u16,
@@ -318,11 +353,11 @@ struct Answered {
 async fn exchange(
     route: &Route,
     idle: Option<Wire>,
-    path: &str,
-    request: &[u8],
+    question: Question<'_>,
 ) -> Result<Answered, AsideError> {
+    let path = question.path;
     if let Some(wire) = idle {
-        match over(wire, path, request).await {
+        match over(wire, question).await {
             Err(Interrupted::Unanswered(_)) => {}
             Err(Interrupted::Failed(error)) => return Err(error),
             Ok(answered) => return Ok(answered),
@@ -335,7 +370,7 @@ async fn exchange(
             path: path.to_owned(),
             failure,
         })?;
-    over(wire, path, request)
+    over(wire, question)
         .await
         .map_err(|interrupted| match interrupted {
             Interrupted::Failed(error) => error,
@@ -353,7 +388,12 @@ enum Interrupted {
     Failed(AsideError),
 }
 
-async fn over(mut wire: Wire, path: &str, request: &[u8]) -> Result<Answered, Interrupted> {
+async fn over(mut wire: Wire, question: Question<'_>) -> Result<Answered, Interrupted> {
+    let Question {
+        path,
+        request,
+        most,
+    } = question;
     let unanswered = |error| Interrupted::Unanswered(Some(error));
     wire.write_all(request).await.map_err(unanswered)?;
     wire.flush().await.map_err(unanswered)?;
@@ -379,13 +419,17 @@ async fn over(mut wire: Wire, path: &str, request: &[u8]) -> Result<Answered, In
         }
         begun = true;
         let fed = decoder.feed(&buffer[..read], |_, part| {
-            let room = BODY_LIMIT.saturating_sub(body.len());
+            let room = (most + 1).saturating_sub(body.len());
             body.extend_from_slice(&part[..part.len().min(room)]);
         });
         fed.map_err(|source| {
             let path = path.to_owned();
             Interrupted::Failed(AsideError::Malformed { path, source })
         })?;
+        if body.len() > most {
+            let path = path.to_owned();
+            return Err(Interrupted::Failed(AsideError::TooLong { path, most }));
+        }
     }
     Ok(Answered {
         status: decoder.head().map_or(0, |head| head.status),

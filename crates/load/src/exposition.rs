@@ -1,6 +1,8 @@
 //! The text of a `/metrics` page, as Prometheus defines it: samples with a name, labels and a value.
 //!
-//! What the names mean is not known here. Comments, types and time stamps are passed over.
+//! What the names mean is not known here. Comments and time stamps are passed over.
+
+use std::collections::BTreeMap;
 
 /// One line of a page.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,16 @@ impl Sample {
 /// ```
 pub fn samples(page: &str) -> impl Iterator<Item = Sample> + '_ {
     page.lines().filter_map(sample)
+}
+
+/// What the page says that its metrics are, by their names: `counter`, `gauge`, `histogram`, `summary`, ….
+pub fn types(page: &str) -> BTreeMap<&str, &str> {
+    let typed = page.lines().filter_map(|line| {
+        let mut words = line.strip_prefix('#')?.split_whitespace();
+        (words.next()? == "TYPE").then_some(())?;
+        Some((words.next()?, words.next()?))
+    });
+    typed.collect()
 }
 
 /// Reads a line; `None` for comments, blank lines and what is no sample.
@@ -130,6 +142,13 @@ mod tests {
         assert_eq!(one("up 1").labels, []);
         assert_eq!(one("up{} 1").labels, []);
         assert_eq!(one("  up\t1  ").name, "up");
+    }
+
+    #[test]
+    fn types_are_those_of_their_lines_and_nothing_else() {
+        let page = "# TYPE a counter\n#TYPE b gauge\n# HELP c TYPE c gauge\n# TYPE d\n# TYPED e gauge\na 1\n";
+        let found: Vec<_> = types(page).into_iter().collect();
+        assert_eq!(found, [("a", "counter"), ("b", "gauge")]);
     }
 
     #[test]

@@ -8,4 +8,5 @@ pub mod counters;
 pub mod engine;
 pub mod exposition;
 pub mod files;
+pub mod server_metrics;
 pub mod target;

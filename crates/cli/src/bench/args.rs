@@ -20,6 +20,7 @@ pub(crate) use startup::StartupArgs;
 pub(crate) use typed::Typed;
 
 pub(crate) use super::sweep::args::SweepArgs;
+use crate::server_metrics::MetricsArgs;
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
@@ -222,7 +223,7 @@ pub(crate) enum RampUp {
     Exponential,
 }
 
-/// What the service is asked for before and after.
+/// What the service is asked for before, meanwhile and after.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// Have the service profile itself during the run: `/start_profile` and `/stop_profile`.
@@ -237,6 +238,8 @@ pub(crate) struct ServerArgs {
     /// Have it forget its prefix cache before the run: `/reset_prefix_cache`.
     #[arg(long)]
     pub(crate) reset_prefix_cache: bool,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }
 
 /// What is in each request.

@@ -101,6 +101,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             args.load.ready_check_timeout_sec,
         )?)),
         probe_rate: beside.probe_rate,
+        server_metrics: beside.server_metrics,
         client: ClientPlan {
             workers: None,
             preparers: None,

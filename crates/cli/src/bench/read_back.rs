@@ -2,6 +2,8 @@
 //!
 //! Takes values; opens no file. What does not stand in a document stays unknown.
 
+mod parameters;
+
 use std::collections::BTreeMap;
 
 use crestline_core::metrics::Metric;

@@ -4,7 +4,7 @@
 //! [`super::measure`], what is shown and written of it in [`super::closing`], and what several come to in [`super::runs`].
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crestline_experiment::error::RunError;
 use crestline_experiment::plan::{Plan, SubjectPlan};
@@ -21,11 +21,12 @@ use super::conversations;
 use super::measure::measure;
 use super::pictures;
 use super::place::Place;
-use super::plan::{self, Surroundings, Translation};
+use super::plan::{self, Pictures, Surroundings, Translation};
 use super::runs::{self, Turn};
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::problems::{self, Flags, Stage};
+use crate::report::{self, Page};
 use crate::{console, moment, signals};
 
 /// What hints call the flags.
@@ -51,6 +52,8 @@ pub(crate) struct Served {
     pub(crate) runs: Vec<Closed>,
     /// It was stopped before all runs were done.
     pub(crate) is_interrupted: bool,
+    /// Where the page of all runs belongs.
+    page: PathBuf,
 }
 
 impl Served {
@@ -74,9 +77,28 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let place = Place::choose(args)?;
     let served = serve(args, &place.folder, &stop);
+    let page = match &served {
+        Ok(served) if !served.runs.is_empty() && args.results.page.page() == Page::Written => {
+            write_page(&place.folder, &served.page)
+        }
+        _ => Ok(()),
+    };
     // Where nothing was measured, its folder is still empty, and goes.
     drop(fs::remove_dir(&place.folder));
-    served.map(|served| served.exit())
+    let exit = served?.exit();
+    page.map(|()| exit).map_err(Problem::after_a_load)
+}
+
+/// Makes a page of the databases of all runs, as long as they are there.
+fn write_page(databases: &Path, page: &Path) -> Result<(), Problem> {
+    if let Some(folder) = page.parent() {
+        fs::create_dir_all(folder).map_err(|error| {
+            Problem::failed(format!("{}: cannot be made", folder.display())).because(&error)
+        })?;
+    }
+    report::of_folder(databases, page)?;
+    console::tell(&format!("A page with figures is {}", page.display()));
+    Ok(())
 }
 
 /// Refuses what can be refused of the flags before the service is there, and gives what the user should know of them.
@@ -141,7 +163,10 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
         console::say(&dry_run(&first));
         return Ok(Served::default());
     }
-    let mut served = Served::default();
+    let mut served = Served {
+        page: Pictures::page_file(&first.report.place(&runs.begun)),
+        ..Served::default()
+    };
     let mut ended = runs.add(turn, &first, &mut served);
     for turn in turns {
         if ended.is_err() || served.is_interrupted {
@@ -150,6 +175,14 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
         ended = translated(args, &around, turn)
             .and_then(|translation| runs.add(turn, &translation, &mut served))
             .map_err(Problem::after_a_load);
+    }
+    if let [
+        Closed {
+            file: Some(file), ..
+        },
+    ] = &served.runs[..]
+    {
+        served.page = Pictures::page_file(file);
     }
     if turn.of > 1 && !served.runs.is_empty() {
         runs::conclude(&served.runs, &first.report, &runs.begun)?;

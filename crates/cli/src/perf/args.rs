@@ -7,6 +7,9 @@ mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::report::PageArgs;
+use crate::server_metrics::MetricsArgs;
+
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
@@ -32,6 +35,8 @@ pub(crate) struct PerfArgs {
     pub(crate) generation: GenerationArgs,
     #[command(flatten, next_help_heading = "Output")]
     pub(crate) output: OutputArgs,
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
@@ -284,9 +289,8 @@ pub(crate) struct OutputArgs {
     /// Keep prompts and answers out of the database.
     #[arg(long)]
     pub(crate) no_text: bool,
-    /// Write no page of the results, `perf_report.html`.
-    #[arg(long)]
-    pub(crate) no_html: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Write `progress.json` while running.
     #[arg(long)]
     pub(crate) enable_progress_tracker: bool,

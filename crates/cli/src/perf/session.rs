@@ -25,7 +25,8 @@ use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
-use crate::{console, moment, report};
+use crate::report::{self, Page};
+use crate::{console, moment};
 
 /// Failures whose text is shown of a load, without `--debug`.
 const FAILURES_SHOWN: usize = 3;
@@ -414,7 +415,7 @@ impl<'a> Session<'a> {
 
     /// Makes a page of all that is in the folder, unless that is not wanted.
     fn write_page(&mut self, folder: &Path) {
-        if self.args.output.no_html {
+        if self.args.output.page.page() == Page::LeftOut {
             return;
         }
         let page = folder.join(PAGE);

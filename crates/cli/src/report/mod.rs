@@ -3,6 +3,7 @@
 //! `sources` reads what is there, `crestline_report` makes the page of it. Measures nothing.
 
 pub(crate) mod sources;
+pub(crate) mod tried;
 
 use std::fs;
 use std::io::Read as _;
@@ -41,6 +42,32 @@ pub(crate) struct ReportArgs {
     /// Put prompts and answers of the requests that are shown into the page.
     #[arg(long)]
     include_text: bool,
+}
+
+/// Whether a measurement ends with a page.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PageArgs {
+    /// Write no page of the results. It is `perf_report.html` in the folder of `perf`, `NAME.report.html` beside the JSON of
+    /// `bench serve`, and `crestline/report.html` in the folder of a sweep.
+    #[arg(long)]
+    no_html: bool,
+}
+
+/// Whether a page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    Written,
+    LeftOut,
+}
+
+impl PageArgs {
+    pub(crate) fn page(&self) -> Page {
+        if self.no_html {
+            Page::LeftOut
+        } else {
+            Page::Written
+        }
+    }
 }
 
 /// Runs the command.

@@ -3,10 +3,12 @@
 //! What cannot be read is named with the reason and left out. Draws nothing; which keys and files other tools write is for
 //! [`crate::perf`] and [`crate::bench`].
 
+mod document;
 mod gathered;
 mod listing;
 mod loads;
 mod results;
+mod search;
 mod stored;
 
 use std::path::{Path, PathBuf};
@@ -93,10 +95,13 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
         Ok(place) => place,
         Err(error) => return gathered.leave_out(path, error.to_string()),
     };
-    if place.is_load() {
+    if search::is_one(&place) {
+        search::read(&place, gathered);
+    } else if place.is_load() {
         return loads::read(&place, gathered);
+    } else {
+        results::read(&place, gathered);
     }
-    results::read(&place, gathered);
     for inner in place.folders() {
         if gathered.is_read(&inner) {
             continue;
@@ -108,17 +113,19 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
     }
 }
 
-/// Reads a file that is named itself.
+/// Reads a file, with what belongs to it.
 fn file(path: &Path, gathered: &mut Gathered<'_>) {
-    let is_of_a_load = path.file_name().is_some_and(loads::is_file_of_one);
-    match listing::kind(path) {
+    let name = path.file_name().unwrap_or_default();
+    let read = match listing::kind(path) {
+        Err(error) => return gathered.leave_out(path, error.to_string()),
+        Ok(Kind::Database) => return loads::read_database(path, gathered),
+        Ok(Kind::Other) if search::is_file_of_one(name) => search::read,
+        Ok(Kind::Other) if loads::is_file_of_one(name) => loads::read,
+        Ok(Kind::Other) => return results::read_file(path, gathered),
+    };
+    match Place::look(&around(path)) {
+        Ok(place) => read(&place, gathered),
         Err(error) => gathered.leave_out(path, error.to_string()),
-        Ok(Kind::Database) => loads::read_database(path, gathered),
-        Ok(Kind::Other) if is_of_a_load => match Place::look(&around(path)) {
-            Ok(place) => loads::read(&place, gathered),
-            Err(error) => gathered.leave_out(path, error.to_string()),
-        },
-        Ok(Kind::Other) => results::read_file(path, gathered),
     }
 }
 

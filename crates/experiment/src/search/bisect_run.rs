@@ -102,9 +102,11 @@ impl<'a> Session<'a> {
         };
         let question = &search.question;
         let first_item = next_item(search, &probe_plan, &entries);
-        let subject = Subject::open_at(plan, &workload, first_item)?;
+        let mut subject = Subject::open_at(plan, &workload, first_item)?;
         // Before anything is on disk: a service that is not there leaves no search behind.
-        is_there(plan, &subject, stop)?;
+        if is_there(plan, &subject, stop)? {
+            subject.find_metrics(plan)?;
+        }
         make_folder(folder)?;
         let journal = match journal {
             Some(journal) => journal,

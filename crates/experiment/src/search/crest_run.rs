@@ -13,6 +13,7 @@ use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{SessionPlan, Stop};
 use crestline_load::files::{make_room_for, most_connections};
+use crestline_load::server_metrics::Timing;
 use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
 use serde_json::Value;
@@ -30,6 +31,7 @@ use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
 use crate::plan::{Plan, Resume, SearchPlan, SubjectPlan};
 use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
+use crate::server_metrics::Reading;
 use crate::subject::Subject;
 use crate::virtual_subject::Until;
 
@@ -60,9 +62,11 @@ pub(super) fn run(
     }
     let (question, room) = within_reach(plan, &search_plan.question, each)?;
     let begun = Begun::open(plan, search_plan)?;
-    let subject = Subject::open_at(plan, &workload, begun.first_item)?;
+    let mut subject = Subject::open_at(plan, &workload, begun.first_item)?;
     // Before anything is on disk: a service that is not there leaves no search behind.
-    is_there(plan, &subject, stop)?;
+    if is_there(plan, &subject, stop)? {
+        subject.find_metrics(plan)?;
+    }
     let (run, past, journal) = begun.go_on(plan, search_plan)?;
     let writer = open_writer(plan, search_plan.resume, &subject, run.from)?;
     each(Event::SearchStarted(plan.output.folder.clone()));
@@ -249,8 +253,14 @@ impl Run<'_> {
                 engine,
                 target,
                 workload,
+                metrics,
                 ..
             } => {
+                let timing = Timing {
+                    clock: engine.clock(),
+                    offset: self.from,
+                };
+                let reading = Reading::begin(metrics.as_deref(), timing, desk.writer.pages());
                 let session = engine.open_session(SessionPlan {
                     most: self.shape.load(desk.question.bounds.highest),
                     first_item: self.first_item,
@@ -272,6 +282,9 @@ impl Run<'_> {
                     desk.unended += usize::from(failure == Some(FailureKind::Cancelled));
                     desk.record(record);
                 })?;
+                if let Some(note) = reading.end() {
+                    (desk.each)(Event::Note(note));
+                }
             }
         }
         Ok(desk.close(&search))

@@ -13,6 +13,7 @@ mod http2_script;
 mod loads;
 mod proxy;
 mod script;
+mod server_metrics;
 mod session;
 mod sim;
 mod sse;

@@ -51,23 +51,21 @@ pub(super) fn panel(
     drawing: &mut Drawing,
     room: Frame,
     heading: Heading<'_>,
-    [x, y]: [&Axis<'_>; 2],
+    axes: [&Axis<'_>; 2],
 ) -> Panel {
-    let head = if heading.title.is_empty() { 8.0 } else { 28.0 };
-    let bottom = room.bottom - 2.0 * LINE - 6.0;
-    let top = (room.top + head).min(bottom);
-    let rows = y.scale([bottom, top]);
-    let most = (((bottom - top) / ROW) as u32).clamp(2, 9);
-    let ticks = y.ticks(rows, most);
-    let ticks: Vec<Tick> = ticks
-        .into_iter()
-        .map(|tick| Tick {
-            text: TEXT.fitted(&tick.text, WIDEST),
-            ..tick
-        })
-        .collect();
-    let widest = ticks.iter().map(|tick| TEXT.width(&tick.text));
-    let left = room.left + LINE + 2.0 * GAP + widest.fold(0.0, f64::max);
+    panel_beside(drawing, room, heading, (axes, 0.0))
+}
+
+/// The same with at least so much room for the texts of the left axis, so that parts below each other begin at one place.
+pub(super) fn panel_beside(
+    drawing: &mut Drawing,
+    room: Frame,
+    heading: Heading<'_>,
+    ([x, y], texts): ([&Axis<'_>; 2], f64),
+) -> Panel {
+    let (rows, ticks) = left_ticks(room, heading, y);
+    let (bottom, top) = (bottom_of(room), top_of(room, heading));
+    let left = room.left + LINE + 2.0 * GAP + widest(&ticks).max(texts);
     let panel = Panel {
         frame: Frame {
             left,
@@ -91,6 +89,37 @@ pub(super) fn panel(
     left_axis(drawing, &panel, room, (y, &ticks));
     bottom_axis(drawing, &panel, room, x);
     panel
+}
+
+/// Room that the texts of the left axis take.
+pub(super) fn left_texts(room: Frame, heading: Heading<'_>, y: &Axis<'_>) -> f64 {
+    widest(&left_ticks(room, heading, y).1)
+}
+
+fn widest(ticks: &[Tick]) -> f64 {
+    let widths = ticks.iter().map(|tick| TEXT.width(&tick.text));
+    widths.fold(0.0, f64::max)
+}
+
+fn bottom_of(room: Frame) -> f64 {
+    room.bottom - 2.0 * LINE - 6.0
+}
+
+fn top_of(room: Frame, heading: Heading<'_>) -> f64 {
+    let head = if heading.title.is_empty() { 8.0 } else { 28.0 };
+    (room.top + head).min(bottom_of(room))
+}
+
+/// The scale of the left axis, and what is marked on it.
+fn left_ticks(room: Frame, heading: Heading<'_>, y: &Axis<'_>) -> (Scale, Vec<Tick>) {
+    let (bottom, top) = (bottom_of(room), top_of(room, heading));
+    let rows = y.scale([bottom, top]);
+    let most = (((bottom - top) / ROW) as u32).clamp(2, 9);
+    let fitted = |tick: Tick| Tick {
+        text: TEXT.fitted(&tick.text, WIDEST),
+        ..tick
+    };
+    (rows, y.ticks(rows, most).into_iter().map(fitted).collect())
 }
 
 impl Axis<'_> {

@@ -36,7 +36,8 @@ pub(super) fn histogram(drawing: &mut Drawing, room: Frame, it: &Histogram<'_>) 
         least_step: 1.0,
         names: &[],
     };
-    let y = counts_axis(it.counted, most as f64);
+    // Above the highest bar there is room for the words at the mean.
+    let y = counts_axis(it.counted, most as f64 * 1.1);
     let panel = panel(drawing, room, it.heading, [&x, &y]);
     let from = drawing.shapes.len();
     for (bin, &count) in bins

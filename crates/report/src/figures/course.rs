@@ -16,7 +16,7 @@ use super::{Picture, titles};
 use crate::number::significant;
 
 /// A part is ten inches wide: a pixel or more for each point.
-const PART_INCHES: [f64; 2] = [760.0 / titles::UNITS, 236.0 / titles::UNITS];
+const PART_INCHES: [f64; 2] = [760.0 / titles::UNITS, 252.0 / titles::UNITS];
 
 const fn stroke(colour: usize, weight: usize) -> Stroke {
     Stroke {

@@ -159,7 +159,7 @@ pub fn curves(it: &Curves) -> Picture {
         .map(|inches| inches.max(LEAST_INCHES) * UNITS);
     let columns = it.columns.clamp(1, it.parts.len().max(1));
     let rows = it.parts.len().div_ceil(columns).max(1);
-    let grid = [
+    let all = [
         columns as f64 * (width + GAP) - GAP,
         rows as f64 * (height + GAP) - GAP,
     ];
@@ -168,33 +168,26 @@ pub fn curves(it: &Curves) -> Picture {
     } else {
         0.0
     };
-    let room = grid[0] + beside;
+    let room = all[0] + beside;
     let titles = Titles::of(&it.title, &it.subject, room);
     let head = titles.bottom();
-    let size = point(2.0 * EDGE + room, head + grid[1].max(key.height()) + EDGE);
+    let size = point(2.0 * EDGE + room, head + all[1].max(key.height()) + EDGE);
     let mut drawing = Drawing::new(size, &it.title, &description(it));
     titles.draw(&mut drawing);
     drawing.marks.core = Some(Core {
-        frame: core(point(EDGE, head), grid),
+        frame: core(point(EDGE, head), all),
         subject: it.subject.clone(),
     });
     let heading = heading_height(it, width);
-    for (place, (part, ends)) in it.parts.iter().zip(&ends).enumerate() {
-        let left = EDGE + (place % columns) as f64 * (width + GAP);
-        let top = head + (place / columns) as f64 * (height + GAP);
-        let frame = Frame {
-            left,
-            top,
-            right: left + width,
-            bottom: top + height,
-        };
-        if let Some(part) = part {
-            let room = part::Room { frame, heading };
-            part::draw(&mut drawing, room, (part, ends), &names);
-        }
-    }
+    let grid = Grid {
+        columns,
+        part: point(width, height),
+        top: head,
+        heading,
+    };
+    grid.draw(&mut drawing, (it, &ends, &names));
     let from = drawing.shapes.len();
-    key.draw(&mut drawing, point(EDGE + grid[0] + GAP, head + heading));
+    key.draw(&mut drawing, point(EDGE + all[0] + GAP, head + heading));
     drawing.mark(Part::Words, from);
     Picture(drawing)
 }
@@ -206,6 +199,55 @@ pub(super) fn core(from: Point, [width, height]: [f64; 2]) -> Frame {
         top: from.y - 4.0,
         right: from.x + width + 8.0,
         bottom: from.y + height + 6.0,
+    }
+}
+
+/// Where parts are.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    columns: usize,
+    /// Width and height of a part.
+    part: Point,
+    top: f64,
+    /// Height that their titles have.
+    heading: f64,
+}
+
+impl Grid {
+    fn room(self, place: usize, texts: f64) -> part::Room {
+        let Point {
+            x: width,
+            y: height,
+        } = self.part;
+        let left = EDGE + (place % self.columns) as f64 * (width + GAP);
+        let top = self.top + (place / self.columns) as f64 * (height + GAP);
+        part::Room {
+            frame: Frame {
+                left,
+                top,
+                right: left + width,
+                bottom: top + height,
+            },
+            heading: self.heading,
+            texts,
+        }
+    }
+
+    fn draw(self, drawing: &mut Drawing, (it, ends, names): (&Curves, &[Ends], &[&str])) {
+        let parts = || {
+            let parts = it.parts.iter().zip(ends).enumerate();
+            parts.filter_map(|(place, (part, ends))| Some((place, part.as_ref()?, ends)))
+        };
+        // Parts below each other have one lower axis in common.
+        let texts = if self.columns == 1 {
+            let own = |(place, part, ends)| part::left_texts(self.room(place, 0.0), part, ends);
+            parts().map(own).fold(0.0, f64::max)
+        } else {
+            0.0
+        };
+        for (place, part, ends) in parts() {
+            part::draw(drawing, self.room(place, texts), (part, ends), names);
+        }
     }
 }
 

@@ -386,10 +386,12 @@
       canvas.classList.add("held");
       tip.hidden = true;
     });
-    canvas.addEventListener("pointerup", () => {
-      held = null;
-      canvas.classList.remove("held");
-    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, () => {
+        held = null;
+        canvas.classList.remove("held");
+      });
+    }
     canvas.addEventListener("pointermove", (event) => {
       if (held) {
         pan((held.left - event.clientX) / room().width, (held.top - event.clientY) / room().height);
@@ -407,6 +409,8 @@
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("dblclick", fit);
     canvas.addEventListener("wheel", (event) => {
+      // Without a click before it the wheel moves the page, as everywhere.
+      if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
       const box = canvas.getBoundingClientRect();
       const [left, top] = [event.clientX - box.left, event.clientY - box.top];

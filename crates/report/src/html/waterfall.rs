@@ -72,10 +72,11 @@ impl Waterfall<'_> {
         Part {
             style: colours(&COURSE) + include_str!("waterfall.css"),
             markup: format!(
-                "<figure class=\"waterfall\">\n<div class=\"head\">{}{TOOLS}</div>\n<canvas tabindex=\"0\" role=\"application\" aria-label=\"Timeline of {}. \
+                "<figure class=\"waterfall\" style=\"--rows:{}\">\n<div class=\"head\">{}{TOOLS}</div>\n<canvas tabindex=\"0\" role=\"application\" aria-label=\"Timeline of {}. \
                  Plus and minus zoom, arrows move, n and p go from request to request.\"></canvas>\n\
                  <div class=\"tip\" role=\"tooltip\" hidden></div><div class=\"said\" aria-live=\"polite\"></div>\n\
                  <p class=\"how\">{HOW}{}</p>\n<script type=\"application/json\">{}</script>\n</figure>\n",
+                self.rows.len(),
                 self.key(),
                 counted(self.rows.len() as u64, "request"),
                 match detail {
@@ -223,7 +224,7 @@ const TOOLS: &str = "<div class=\"tools\"><button type=\"button\" data-key=\"+\"
     <button type=\"button\" data-key=\"f\">next failed</button>\
     <button type=\"button\" data-key=\"Home\">all</button></div>\n";
 
-const HOW: &str = "Wheel: zoom; over the times or the row names these alone; with Shift: move. Drag: move. Double click: all. \
+const HOW: &str = "Wheel, after a click: zoom; over the times or the row names these alone; with Shift: move. Drag: move. Double click: all. \
     Keys: <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>.</kbd> <kbd>,</kbd> time, <kbd>]</kbd> <kbd>[</kbd> rows, arrows and <kbd>Page</kbd> \
     move, <kbd>n</kbd> <kbd>p</kbd> next and previous request, <kbd>f</kbd> next failed one, <kbd>r</kbd> rows of \
     the times that are shown, <kbd>0</kbd> all. Times count from the first start. Where several waits share a pixel, the longest class is shown; where several rows do, the mean of their colours.";

@@ -2,6 +2,8 @@
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::report::PageArgs;
+
 /// What is computed, shown and written.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ResultArgs {
@@ -36,6 +38,8 @@ pub(crate) struct ResultArgs {
     /// Name of the file, in place of one made of backend, rate, model and time.
     #[arg(long, value_name = "NAME")]
     pub(crate) result_filename: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Beginning of that name, in place of the backend.
     #[arg(long, value_name = "NAME")]
     pub(crate) label: Option<String>,

@@ -1,21 +1,23 @@
-//! From the flags of what goes on beside a load: small requests, and a profile that the service makes of itself.
+//! From the flags of what goes on beside a load: small requests, what the service says of itself, and a profile that it makes.
 
 use crestline_core::units::{Nanos, Rate};
-use crestline_experiment::plan::SubjectPlan;
+use crestline_experiment::plan::{ServerMetrics, SubjectPlan};
 use crestline_experiment::probe::can_probe;
 use crestline_load::client::endpoint::Endpoint;
 
 use super::super::args::ServeArgs;
 use crate::problem::Problem;
+use crate::server_metrics;
 use crate::values;
 
 /// Length of a profile of a full batch.
 const PROFILE: Nanos = Nanos::from_secs(5);
 
 /// What goes on beside a load.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct BesidePlan {
     pub(super) probe_rate: Option<Rate>,
+    pub(super) server_metrics: ServerMetrics,
     pub(super) profile: ProfilePlan,
 }
 
@@ -42,6 +44,7 @@ pub(super) fn plan(
 ) -> Result<BesidePlan, Problem> {
     let plan = BesidePlan {
         probe_rate: probe_rate(args, endpoint)?,
+        server_metrics: server_metrics::plan(&args.server.metrics, subject, "--base-url")?,
         profile: profile(args)?,
     };
     if let SubjectPlan::Live(_) = subject {

@@ -26,6 +26,11 @@ impl Pictures {
         beside(results, ".dataset_stats.png")
     }
 
+    /// The page of the results.
+    pub(crate) fn page_file(results: &Path) -> PathBuf {
+        beside(results, ".report.html")
+    }
+
     /// All that are written beside a run's JSON.
     pub(crate) fn files(&self, results: &Path) -> Vec<PathBuf> {
         let timeline = self.timeline.map(|_| Self::timeline_file(results));

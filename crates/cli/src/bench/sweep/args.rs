@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
 
+use crate::report::PageArgs;
+
 pub(crate) use sla::{SlaArgs, SlaSearch, SlaVariable, SweepSlaArgs};
 
 use super::bench_command::{Native, Output};
@@ -143,6 +145,8 @@ pub(crate) struct RunArgs {
     /// Write down what failed and go on with the next combination.
     #[arg(long)]
     pub(crate) continue_on_error: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Print the commands and folders, and start nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

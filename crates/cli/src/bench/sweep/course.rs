@@ -21,6 +21,7 @@ use super::shown;
 use crate::console;
 use crate::exit::Exit;
 use crate::problem::Problem;
+use crate::report::{self, Page};
 use crate::signals;
 
 /// Why work ends early.
@@ -257,6 +258,7 @@ impl<'a> Course<'a> {
 
     /// Says how it ended.
     pub(crate) fn finish(self, done: Result<(), Halt>) -> Result<Exit, Problem> {
+        page(&self.sweep.experiment, self.sweep.page);
         let experiment = self.sweep.experiment.display();
         let name = self.sweep.experiment.file_name().unwrap_or_default();
         let go_on = format!(
@@ -282,6 +284,19 @@ impl<'a> Course<'a> {
                 Err(problem.after_a_load())
             }
         }
+    }
+}
+
+/// Makes a page of what is there, where that is wanted. It can be made again from the same files, so that no experiment
+/// fails for want of it.
+pub(super) fn page(experiment: &Path, page: Page) {
+    if page == Page::LeftOut {
+        return;
+    }
+    let file = layout::page(experiment);
+    match report::of_folder(experiment, &file) {
+        Ok(_) => console::say(&format!("A page with figures is {}", file.display())),
+        Err(problem) => console::tell(&format!("note: there is no page: {problem}")),
     }
 }
 

@@ -135,6 +135,11 @@ pub(crate) fn figure(name: &str, end: &str) -> String {
     within_limit(sanitised(name), end)
 }
 
+/// The page of an experiment.
+pub(crate) fn page(experiment: &Path) -> PathBuf {
+    experiment.join(OWN).join("report.html")
+}
+
 /// The file that is locked while a program is at work in an experiment.
 pub(crate) fn lock(experiment: &Path) -> PathBuf {
     experiment.join(OWN).join("sweep.lock")

@@ -18,6 +18,7 @@ use super::virtual_server::{self, VirtualServer};
 use crate::console;
 use crate::moment;
 use crate::problem::Problem;
+use crate::report::Page;
 use crate::secrets;
 use crate::values;
 
@@ -37,6 +38,7 @@ pub(crate) struct Sweep {
     pub(crate) warmup_prompts: Option<u32>,
     pub(crate) on_error: OnError,
     pub(crate) output: Output,
+    pub(crate) page: Page,
     /// What the user should know of how the flags were read.
     pub(crate) notes: Vec<String>,
 }
@@ -127,6 +129,7 @@ pub(crate) fn translate(args: &SweepServeArgs) -> Result<Sweep, Problem> {
         server,
         on_error: args.runs.on_error(),
         output: args.commands.output(),
+        page: args.runs.page.page(),
         notes,
     })
 }

@@ -61,6 +61,7 @@ pub(super) fn run(args: &SweepStartupArgs) -> Result<Exit, Problem> {
         .iter()
         .try_for_each(|cell| sweep.run(cell, &stop));
     let written = sweep.write();
+    course::page(&sweep.experiment, args.runs.page.page());
     let experiment = sweep.experiment.display();
     match done {
         Ok(()) => console::say(&format!("Experiment has been saved at: {experiment}")),

@@ -23,7 +23,7 @@ pub(crate) use output::model_id;
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::headers;
 use crate::problem::Problem;
-use crate::values;
+use crate::{server_metrics, values};
 
 /// Longest time for one request where `--total-timeout` is not given: evalscope's six hours.
 pub(crate) const DEFAULT_TOTAL_TIMEOUT_S: f64 = 21600.0;
@@ -76,6 +76,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
             SubjectPlan::Virtual(profile.clone())
         }
     };
+    let server_metrics = server_metrics::plan(&args.metrics, &subject, "--url")?;
     let plan = Plan {
         name: output::name(args, &model),
         subject,
@@ -88,6 +89,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         test_connection: !args.connection.no_test_connection,
         ready_within: Nanos::ZERO,
         probe_rate: None,
+        server_metrics,
         client: client(args)?,
         output: OutputPlan {
             folder: output::folder(args, &model, &around.timestamp),

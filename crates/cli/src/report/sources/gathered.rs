@@ -76,6 +76,15 @@ impl<'a> Gathered<'a> {
         self.loads.push((group.to_owned(), load));
     }
 
+    pub(super) fn add_search(&mut self, group: &Path, search: SearchFacts) {
+        self.searches.push((group.to_owned(), search));
+    }
+
+    /// What was measured, where no run says it.
+    pub(super) fn add_name(&mut self, name: Option<&str>) {
+        self.names.extend(name.map(str::to_owned));
+    }
+
     /// A path that is a part of something that has been read.
     pub(super) fn put_aside(&mut self, path: PathBuf) {
         self.read.insert(path);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::gathered::Gathered;
 use super::listing::Place;
 use super::loads;
+use super::search;
 use super::stored;
 use crate::bench::read_back::{self, Document};
 use crate::python_json;
@@ -45,6 +46,11 @@ pub(super) fn read(place: &Place, gathered: &mut Gathered<'_>) {
 
 /// Reads the results in a file.
 pub(super) fn read_file(path: &Path, gathered: &mut Gathered<'_>) {
+    if let Ok(value) = python_json::read(path)
+        && search::is_document(&value)
+    {
+        return search::read_value(path, &value, gathered);
+    }
     let documents = match documents(path) {
         Ok(documents) => documents,
         Err(why) => return gathered.leave_out(path, why),

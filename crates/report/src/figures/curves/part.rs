@@ -5,7 +5,7 @@
 use super::ends::Ends;
 use super::limit;
 use super::{Curve, CurveAxis, CurvePart, Marks, Order, Stroke};
-use crate::figures::axes::{Axis, Heading, Panel, panel};
+use crate::figures::axes::{self, Axis, Heading, Panel, panel_beside};
 use crate::figures::drawing::{Anchor, Drawing, Follows, Frame, Point, point};
 use crate::figures::plots::{Part, Role, Series};
 use crate::figures::theme::STRONG;
@@ -23,6 +23,28 @@ pub(super) struct Room {
     pub(super) frame: Frame,
     /// Height that titles have.
     pub(super) heading: f64,
+    /// Width that the texts of the left axis have at least.
+    pub(super) texts: f64,
+}
+
+impl Room {
+    /// What is below the titles.
+    fn below(self) -> Frame {
+        Frame {
+            top: self.frame.top + self.heading,
+            ..self.frame
+        }
+    }
+}
+
+const NO_HEADING: Heading<'_> = Heading {
+    title: "",
+    note: "",
+};
+
+/// Width that the texts of the left axis of a part take.
+pub(super) fn left_texts(room: Room, part: &CurvePart, ends: &Ends) -> f64 {
+    axes::left_texts(room.below(), NO_HEADING, &part.y.axis(ends.y))
 }
 
 impl CurveAxis {
@@ -48,16 +70,8 @@ pub(super) fn draw(
     (part, ends): (&CurvePart, &Ends),
     names: &[&str],
 ) {
-    let heading = Heading {
-        title: "",
-        note: "",
-    };
-    let below = Frame {
-        top: room.frame.top + room.heading,
-        ..room.frame
-    };
     let (x, y) = (part.x.axis(ends.x), part.y.axis(ends.y));
-    let panel = panel(drawing, below, heading, [&x, &y]);
+    let panel = panel_beside(drawing, room.below(), NO_HEADING, ([&x, &y], room.texts));
     let left = panel.frame.left;
     let title = STRONG.broken(&part.title, room.frame.right - left);
     let title = if title.len() as f64 * TITLE_LINE > room.heading {

@@ -8,7 +8,7 @@ use crate::figures::{Hides, PageEntry, PagePicture, escaped};
 use crate::html::page::embedded;
 
 /// Figures that are wider than this have no other one beside them.
-const WIDEST_OF_TWO: f64 = 760.0;
+const WIDEST_OF_TWO: f64 = 800.0;
 /// Below this share of its size a figure is not made smaller: it scrolls.
 const SMALLEST: f64 = 0.75;
 

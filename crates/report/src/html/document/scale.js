@@ -90,6 +90,8 @@ crestline.scale = (() => {
     const fine = marks([1, 2, 5], 1);
     if (fine.length < 3) return evenTicks(ends, most, least);
     if (fine.length <= most) return numbers(fine, short);
+    const middle = marks([1, 3], 1);
+    if (middle.length > 2 && middle.length <= most) return numbers(middle, short);
     for (let every = 1; every < 40; every++) {
       const found = marks([1], every);
       if (found.length <= most) return numbers(found, short);

@@ -1,14 +1,18 @@
 //! Tables of a page: columns with their units, rows of values.
 //!
-//! A cell shows a rounded number and keeps the whole one, which is what sorting and the files go by.
+//! A cell shows a rounded number and keeps the whole one, which is what sorting and the files go by. Rows of long tables are
+//! data, of which a script makes elements as they come into sight: markup takes eight times the room.
 
 use std::fmt::Write as _;
+
+use serde_json::{Value, json};
 
 use super::Tone;
 use super::names::id;
 use super::text::Text;
 use super::write::tone_sign;
 use crate::figures::escaped;
+use crate::html::page::embedded;
 use crate::number::{fixed, grouped};
 
 /// Rows that can be sorted, searched and taken away.
@@ -150,8 +154,10 @@ impl From<Text> for Cell {
 
 /// From so many rows on, a table is a box that scrolls.
 const LONG: usize = 30;
+/// From so many rows on, rows are data.
+const DATA: usize = 60;
 /// From so many rows on, rows can be searched.
-const SEARCHED: usize = 12;
+const SEARCHED: usize = 20;
 
 impl Table {
     pub(super) fn markup(&self) -> String {
@@ -176,7 +182,8 @@ impl Table {
             out.push_str(&column.head());
         }
         out.push_str("</tr></thead>\n<tbody>\n");
-        for row in &self.rows {
+        let is_data = self.rows.len() >= DATA;
+        for row in self.rows.iter().filter(|_| !is_data) {
             out.push_str("<tr>");
             for (place, column) in self.columns.iter().enumerate() {
                 let cell = row.get(place).unwrap_or(&Cell::None);
@@ -184,8 +191,27 @@ impl Table {
             }
             out.push_str("</tr>\n");
         }
-        out.push_str("</tbody></table></div></div>\n");
+        out.push_str("</tbody></table></div>");
+        if is_data {
+            let data = embedded(&self.json());
+            let _ = write!(out, "<script type=\"application/json\">{data}</script>");
+        }
+        out.push_str("</div>\n");
         out
+    }
+
+    /// For `table.js`: kinds of columns, each with its digits, and rows of cells.
+    fn json(&self) -> String {
+        let kinds = self.columns.iter().map(|column| match column.kind {
+            Kind::Text => json!(["text", 0]),
+            Kind::Number(digits) => json!(["number", digits]),
+            Kind::Share(digits) => json!(["share", digits]),
+        });
+        let rows = self.rows.iter().map(|row| {
+            let cells = (0..self.columns.len()).map(|place| row.get(place).map(Cell::json));
+            cells.map(Option::unwrap_or_default).collect::<Value>()
+        });
+        json!({ "kinds": kinds.collect::<Value>(), "rows": rows.collect::<Value>() }).to_string()
     }
 }
 
@@ -215,6 +241,18 @@ impl Column {
 }
 
 impl Cell {
+    /// A number, words, nothing, or an object: words with their markup (`h`), or a sign (`s`) with a value (`v`).
+    fn json(&self) -> Value {
+        match self {
+            Self::None => Value::Null,
+            Self::Number(value) => number(*value),
+            Self::Judged(tone, value) => json!({ "s": tone_sign(*tone, ""), "v": number(*value) }),
+            Self::Text(text) if text.is_plain() => json!(text.words()),
+            Self::Text(text) => json!({ "h": text.markup(), "v": text.words() }),
+            Self::Verdict(tone, words) => json!({ "s": tone_sign(*tone, ""), "v": words }),
+        }
+    }
+
     fn write(&self, out: &mut String, kind: Kind) {
         let is_number = matches!(self, Self::Number(_) | Self::Judged(..));
         let class = match kind {
@@ -251,6 +289,17 @@ impl Cell {
                 )
             }
         };
+    }
+}
+
+/// With eight digits; what JSON has no number for is text, or nothing.
+fn number(value: f64) -> Value {
+    let rounded: f64 = format!("{value:.7e}").parse().unwrap_or(value);
+    match value {
+        value if value.is_nan() => Value::Null,
+        value if value.is_infinite() => json!(whole(value)),
+        _ if rounded.fract() == 0.0 && rounded.abs() < 1e15 => json!(rounded as i64),
+        _ => json!(rounded),
     }
 }
 
@@ -326,6 +375,49 @@ mod tests {
             Kind::Text,
             r#"<td data-v="missed"><i class="sign bad" role="img" aria-label="bad">✕</i> missed</td>"#,
         );
+    }
+
+    #[test]
+    fn rows_of_long_tables_are_data() {
+        let rows =
+            |count: u64| -> Vec<Vec<Cell>> { (0..count).map(|it| vec![it.into()]).collect() };
+        let table = |rows: Vec<Vec<Cell>>| {
+            let table = Table {
+                name: "t".to_owned(),
+                caption: Text::default(),
+                columns: vec![Column::number("a", "A", 1)],
+                rows,
+            };
+            table.markup()
+        };
+        assert!(!table(rows(59)).contains("<script") && table(rows(59)).contains("<td"));
+        let long = table(rows(60));
+        assert!(
+            !long.contains("<td") && long.contains(r#"{"kinds":[["number",1]],"rows":[[0],[1],"#)
+        );
+    }
+
+    #[test]
+    fn cells_as_data_are_as_short_as_they_can_be() {
+        let cells: [(Cell, &str); 8] = [
+            (Cell::None, "null"),
+            (0.123_456_789_123_4.into(), "0.12345679"),
+            (12.0.into(), "12"),
+            (f64::NAN.into(), "null"),
+            (f64::INFINITY.into(), r#""Infinity""#),
+            ("a\"b".into(), r#""a\"b""#),
+            (
+                Text::default().code("<x>").into(),
+                r#"{"h":"<code>&lt;x&gt;</code>","v":"<x>"}"#,
+            ),
+            (
+                Cell::Judged(Tone::Good, 1.5),
+                r#"{"s":"<i class=\"sign good\" role=\"img\" aria-label=\"good\">✓</i>","v":1.5}"#,
+            ),
+        ];
+        for (cell, expected) in cells {
+            assert_eq!(cell.json().to_string(), expected);
+        }
     }
 
     #[test]

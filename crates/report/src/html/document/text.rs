@@ -69,6 +69,11 @@ impl Text {
         self
     }
 
+    /// Whether no word of it differs from the others.
+    pub(super) fn is_plain(&self) -> bool {
+        self.0.iter().all(|run| matches!(run, Run::Plain(_)))
+    }
+
     /// Without any form.
     pub(super) fn words(&self) -> String {
         let words = self.0.iter().map(|run| match run {

@@ -9,7 +9,7 @@ use super::against_load::spread;
 use crate::facts::{Detail, LoadFacts};
 use crate::figures::{
     PercentileCurve, Picture, RequestDot, Scatter, course_rates, course_times, lengths,
-    percentiles, scatter,
+    percentiles, scatter, server_courses,
 };
 use crate::html::document::{Block, Figure, Text};
 
@@ -96,4 +96,14 @@ fn latencies(detail: &Detail) -> Option<Picture> {
         dots: &dots,
         total: requests.total(),
     })
+}
+
+/// What the service said of itself.
+pub(super) fn server(detail: &Detail) -> Vec<Figure> {
+    let window = detail.digest.course.window();
+    let picture = server_courses("", &detail.server, [window.from(), window.to()]);
+    picture
+        .map(|picture| figure("server", picture, ""))
+        .into_iter()
+        .collect()
 }

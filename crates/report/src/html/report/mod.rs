@@ -10,6 +10,7 @@ mod load_figures;
 mod requests;
 mod search;
 mod search_figures;
+mod server;
 mod summary;
 mod words;
 
@@ -30,6 +31,10 @@ pub fn report(facts: &Facts) -> Document {
             "Runs"
         };
         tabs.push(tab("runs", title, details));
+    }
+    let server = server::blocks(facts);
+    if !server.is_empty() {
+        tabs.push(tab("server", "Server", server));
     }
     tabs.push(tab("about", "About", about::blocks(facts)));
     Document {

@@ -1,6 +1,7 @@
 //! What the flags of several runs change, and of what goes on beside a run.
 
 use super::*;
+use crestline_experiment::plan::ReadMetrics;
 
 #[test]
 fn the_number_of_runs_is_told_to_the_report() {
@@ -109,4 +110,28 @@ fn warm_up_requests_may_be_copies_and_are_as_vllm_has_them() {
     );
     let copies = changed("--num-warmups 3 --warmup-copies");
     assert_eq!(changed("--num-warmups 3 --compat vllm"), copies);
+}
+
+#[test]
+fn the_service_s_metrics_are_read_where_they_are_unless_something_else_is_said() {
+    let metrics = |flags: &str| {
+        let plan = translated(&words(flags)).unwrap().plan;
+        let metrics = plan.server_metrics;
+        (metrics.read, metrics.url)
+    };
+    let url = Some("http://h:1/m".to_owned());
+    assert_eq!(metrics(""), (ReadMetrics::IfThere, None));
+    assert_eq!(metrics("--server-metrics"), (ReadMetrics::Always, None));
+    assert_eq!(metrics("--server-metrics off"), (ReadMetrics::Never, None));
+    assert_eq!(
+        metrics("--server-metrics-url http://h:1/m"),
+        (ReadMetrics::Always, url)
+    );
+    refuses(
+        "--base-url sim:gpu-small --server-metrics",
+        &expect![[r"
+        error: --server-metrics on needs a service
+          cause: in virtual time nothing is asked beside the load
+          hint: start crestline sim, and give its address with --base-url"]],
+    );
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use crate::report::PageArgs;
+
 /// Measures how long servers take to start, for each combination of server and start parameters.
 ///
 /// The flags, folders and files are those of `vllm bench sweep startup`.
@@ -56,6 +58,8 @@ pub(crate) struct StartupRunArgs {
     /// Show what the commands print.
     #[arg(long)]
     pub(crate) show_stdout: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Print the commands and folders, and start nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
