@@ -3,7 +3,9 @@
 //! What cannot be read is named with the reason and left out. Draws nothing; which keys and files other tools write is for
 //! [`crate::perf`] and [`crate::bench`].
 
+mod answers;
 mod document;
+mod experiments;
 mod gathered;
 mod listing;
 mod loads;
@@ -21,12 +23,25 @@ use gathered::Gathered;
 use listing::{Kind, Place};
 
 /// What is read beside the figures.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Prompts and answers.
     pub(crate) texts: Texts,
     /// How much is kept of single requests.
     pub(crate) limits: Limits,
+    /// Runs of which each request is kept; of more there are the figures.
+    pub(crate) details: usize,
+}
+
+impl Default for Wanted {
+    /// As much as a page has room for.
+    fn default() -> Self {
+        Self {
+            texts: Texts::default(),
+            limits: Limits::default(),
+            details: 24,
+        }
+    }
 }
 
 /// Whether prompts and answers are read.
@@ -86,6 +101,8 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
         search::read(&place, gathered);
     } else if place.is_load() {
         return loads::read(&place, gathered);
+    } else if experiments::is_one(&place) {
+        return experiments::read(&place, gathered);
     } else {
         results::read(&place, gathered);
     }
