@@ -3,6 +3,7 @@
 //! `sources` reads what is there, `crestline_report` makes the page of it. Measures nothing.
 
 pub(crate) mod sources;
+pub(crate) mod tried;
 
 use std::fs;
 use std::io::Read as _;

@@ -3,10 +3,14 @@
 //! What cannot be read is named with the reason and left out. Draws nothing; which keys and files other tools write is for
 //! [`crate::perf`] and [`crate::bench`].
 
+mod answers;
+mod document;
+mod experiments;
 mod gathered;
 mod listing;
 mod loads;
 mod results;
+mod search;
 mod stored;
 
 use std::path::{Path, PathBuf};
@@ -19,12 +23,25 @@ use gathered::Gathered;
 use listing::{Kind, Place};
 
 /// What is read beside the figures.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Prompts and answers.
     pub(crate) texts: Texts,
     /// How much is kept of single requests.
     pub(crate) limits: Limits,
+    /// Runs of which each request is kept; of more there are the figures.
+    pub(crate) details: usize,
+}
+
+impl Default for Wanted {
+    /// As much as a page has room for.
+    fn default() -> Self {
+        Self {
+            texts: Texts::default(),
+            limits: Limits::default(),
+            details: 24,
+        }
+    }
 }
 
 /// Whether prompts and answers are read.
@@ -80,10 +97,15 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
         Ok(place) => place,
         Err(error) => return gathered.leave_out(path, error.to_string()),
     };
-    if place.is_load() {
+    if search::is_one(&place) {
+        search::read(&place, gathered);
+    } else if place.is_load() {
         return loads::read(&place, gathered);
+    } else if experiments::is_one(&place) {
+        return experiments::read(&place, gathered);
+    } else {
+        results::read(&place, gathered);
     }
-    results::read(&place, gathered);
     for inner in place.folders() {
         if gathered.is_read(&inner) {
             continue;
@@ -95,17 +117,19 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
     }
 }
 
-/// Reads a file that is named itself.
+/// Reads a file, with what belongs to it.
 fn file(path: &Path, gathered: &mut Gathered<'_>) {
-    let is_of_a_load = path.file_name().is_some_and(loads::is_file_of_one);
-    match listing::kind(path) {
+    let name = path.file_name().unwrap_or_default();
+    let read = match listing::kind(path) {
+        Err(error) => return gathered.leave_out(path, error.to_string()),
+        Ok(Kind::Database) => return loads::read_database(path, gathered),
+        Ok(Kind::Other) if search::is_file_of_one(name) => search::read,
+        Ok(Kind::Other) if loads::is_file_of_one(name) => loads::read,
+        Ok(Kind::Other) => return results::read_file(path, gathered),
+    };
+    match Place::look(&around(path)) {
+        Ok(place) => read(&place, gathered),
         Err(error) => gathered.leave_out(path, error.to_string()),
-        Ok(Kind::Database) => loads::read_database(path, gathered),
-        Ok(Kind::Other) if is_of_a_load => match Place::look(&around(path)) {
-            Ok(place) => loads::read(&place, gathered),
-            Err(error) => gathered.leave_out(path, error.to_string()),
-        },
-        Ok(Kind::Other) => results::read_file(path, gathered),
     }
 }
 

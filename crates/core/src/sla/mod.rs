@@ -10,11 +10,13 @@ mod parse;
 mod slo;
 mod text;
 mod verdict;
+mod violations;
 
 pub use error::{CriteriaError, CriterionFault, SloError};
 pub use parse::parse_groups;
 pub use slo::parse_slo;
 pub use verdict::{Figure, Finding, Missing, Probe, Verdict};
+pub use violations::Violations;
 
 use serde::{Deserialize, Serialize};
 

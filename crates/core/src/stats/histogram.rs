@@ -94,6 +94,21 @@ impl<const BITS: u32> LogLinear<BITS> {
         super::interpolate(self.count, q, |k| self.value_at(k))
     }
 
+    /// Values above a limit. Of the bucket that the limit lies in, as large a part as if its values lay evenly.
+    pub fn count_above(&self, limit: u64) -> u64 {
+        if self.max().is_none_or(|max| max <= limit) {
+            return 0;
+        }
+        let above = self.spans().map(|(lowest, highest, count)| {
+            if limit < lowest {
+                return count;
+            }
+            let share = highest.saturating_sub(limit) as f64 / (highest - lowest + 1) as f64;
+            (share * count as f64).round() as u64
+        });
+        above.sum()
+    }
+
     /// The k-th smallest value (`k < count`): the middle of its bucket, within the extremes.
     fn value_at(&self, k: u64) -> f64 {
         if k + 1 >= self.count {

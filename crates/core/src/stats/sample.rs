@@ -165,6 +165,15 @@ impl Sample {
         }
     }
 
+    /// Values above a limit in ticks. Beyond the limit of the sample itself, those that lie within [`super::RELATIVE_ERROR`]
+    /// of it may be counted or not.
+    pub fn count_above(&self, limit: u64) -> u64 {
+        match &self.values {
+            Values::Exact(exact) => exact.iter().filter(|value| *value > limit).count() as u64,
+            Values::Counted(histogram) => histogram.count_above(limit),
+        }
+    }
+
     fn spill_beyond_limit(&mut self) {
         if let Values::Exact(exact) = &mut self.values
             && exact.len() > self.limit

@@ -135,6 +135,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
+    fn values_above_a_limit_are_counted(values in values(200), limit in 0..=u64::MAX, shift in 0..64_u32) {
+        let limit = limit >> shift;
+        let above = |limit: f64| values.iter().filter(|value| **value as f64 > limit).count() as u64;
+        let exact = sample(1000, &values).count_above(limit);
+        prop_assert_eq!(exact, values.iter().filter(|value| **value > limit).count() as u64);
+        let counted = sample(0, &values).count_above(limit);
+        let [most, least] = [1.0 - 2.0 * RELATIVE_ERROR, 1.0 + 2.0 * RELATIVE_ERROR];
+        let [most, least] = [most, least].map(|factor| above(limit as f64 * factor));
+        prop_assert!((least..=most).contains(&counted), "{counted} is not in {least}..={most}");
+    }
+
+    #[test]
     fn every_value_is_read_back_within_the_error(value: u64, shift in 0..64_u32) {
         let value = value >> shift;
         // Between a lower and a higher one, so that the extremes do not make it exact.

@@ -289,6 +289,23 @@ impl Journal {
         Ok((journal, entries))
     }
 
+    /// Reads a journal without going on with it, and gives what it is of and the entries after the first.
+    pub fn read(folder: &Path) -> Result<(Fingerprint, Vec<Entry>), JournalError> {
+        let path = folder.join(JOURNAL);
+        let text = std::fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => JournalError::Missing { path: path.clone() },
+            _ => JournalError::File {
+                path: path.clone(),
+                source,
+            },
+        })?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n');
+        let text = &text[..whole.map_or(0, |end| end + 1)];
+        let begin = begin(&path, text)?;
+        let entries = entries(&path, text, &begin.fingerprint)?;
+        Ok((begin.fingerprint, entries))
+    }
+
     fn failed(&self, source: io::Error) -> JournalError {
         JournalError::File {
             path: self.path.clone(),
@@ -315,41 +332,52 @@ impl Journal {
     }
 }
 
-fn entries(
-    path: &Path,
-    text: &[u8],
-    fingerprint: &Fingerprint,
-) -> Result<Vec<Entry>, JournalError> {
-    let damaged = |line| JournalError::Damaged {
+/// The first line of a journal.
+fn begin(path: &Path, text: &[u8]) -> Result<Begin, JournalError> {
+    let damaged = || JournalError::Damaged {
         path: path.to_owned(),
-        line,
+        line: 1,
     };
-    let mut lines = text
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let first: Value =
-        serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|_| damaged(1))?;
-    let version = first["version"].as_u64().ok_or_else(|| damaged(1))?;
+    let first = lines(text).next().unwrap_or_default();
+    let first: Value = serde_json::from_slice(first).map_err(|_| damaged())?;
+    let version = first["version"].as_u64().ok_or_else(damaged)?;
     if version > u64::from(JOURNAL_VERSION) {
         return Err(JournalError::Newer {
             path: path.to_owned(),
             version: u32::try_from(version).unwrap_or(u32::MAX),
         });
     }
-    let Ok(Entry::Begin(begin)) = serde_json::from_value(first) else {
-        return Err(damaged(1));
-    };
-    let differing = begin.fingerprint.differing(fingerprint);
+    match serde_json::from_value(first) {
+        Ok(Entry::Begin(begin)) => Ok(*begin),
+        _ => Err(damaged()),
+    }
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split(|byte| *byte == b'\n');
+    lines.filter(|line| !line.is_empty())
+}
+
+fn entries(
+    path: &Path,
+    text: &[u8],
+    fingerprint: &Fingerprint,
+) -> Result<Vec<Entry>, JournalError> {
+    let differing = begin(path, text)?.fingerprint.differing(fingerprint);
     if !differing.is_empty() {
         return Err(JournalError::Differs {
             path: path.to_owned(),
             differing,
         });
     }
-    lines
-        .enumerate()
-        .map(|(place, line)| serde_json::from_slice(line).map_err(|_| damaged(place + 2)))
-        .collect()
+    let numbered = (2..).zip(lines(text).skip(1));
+    let entry = |(line, text): (usize, &[u8])| {
+        serde_json::from_slice(text).map_err(|_| JournalError::Damaged {
+            path: path.to_owned(),
+            line,
+        })
+    };
+    numbered.map(entry).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod ledger;
 pub mod loads;
 pub mod outcome;
 mod past;
+pub mod read_back;
 pub mod replay;
 mod sessions;
 pub mod summary_json;

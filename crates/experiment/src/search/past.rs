@@ -93,6 +93,16 @@ impl Past {
         })
     }
 
+    /// What all of it comes to, for a question with these groups.
+    pub(super) fn tell_ledger(&self, ledger: &mut Ledger<'_>) {
+        for dwelt in &self.dwells {
+            ledger.restore(dwelt);
+        }
+        for record in &self.records {
+            ledger.record(record);
+        }
+    }
+
     /// The lines with which a journal goes on.
     pub(super) fn lines(&self) -> Vec<Entry> {
         let resumed = Entry::Resume(Resumed {

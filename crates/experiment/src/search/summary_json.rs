@@ -3,12 +3,14 @@
 //! Times are seconds since the search began, figures are in base units (seconds, a second, shares); what is not known or
 //! not finite is null. Writes no file.
 
+mod loads;
+
 use crestline_core::search::{Answer, Outcome, Question, Variable};
 use crestline_core::sla::{Group, Probe, Slo};
 use crestline_core::units::Nanos;
 use serde_json::{Map, Value, json};
 
-use super::outcome::{Dwell, SearchOutcome, Spent, Tried};
+use super::outcome::{Dwell, SearchOutcome, Spent};
 use crate::plan::{Method, Plan, SearchPlan};
 
 /// The name of the file in a search's folder.
@@ -40,7 +42,7 @@ pub fn document(
             .map(|(group, answer)| selection(question, group, answer))
             .collect::<Vec<_>>(),
         "probes": outcome.dwells.iter().map(|dwell| probe(question, dwell)).collect::<Vec<_>>(),
-        "loads": outcome.tried.iter().map(load).collect::<Vec<_>>(),
+        "loads": outcome.tried.iter().map(|tried| loads::load(question, tried)).collect::<Vec<_>>(),
         "totals": totals(&outcome.spent),
         "client": client,
     })
@@ -144,18 +146,6 @@ fn measured(probe: &Probe) -> Value {
         .map(|figure| (figure.measure.to_string(), json!(figure.value)))
         .collect::<Map<_, _>>()
         .into()
-}
-
-fn load(tried: &Tried) -> Value {
-    let sum = |of: fn(&crestline_core::summary::RunSummary) -> u64| -> u64 {
-        tried.runs.iter().map(of).sum()
-    };
-    json!({
-        "load": tried.load,
-        "runs": tried.runs.len(),
-        "requests": sum(crestline_core::summary::RunSummary::total),
-        "failed": sum(crestline_core::summary::RunSummary::failed),
-    })
 }
 
 fn totals(spent: &Spent) -> Value {

@@ -33,8 +33,8 @@ fn sampled(script: &Script, millis: u64) -> (Vec<PageRead>, Sampled) {
     let source = source(&setup(&script.url).target, None);
     let sampler = Sampler::start(source, timing, move |page| to.send(page).unwrap()).unwrap();
     pause(Duration::from_millis(millis));
-    let sampled = sampler.end();
-    (pages.iter().collect(), sampled)
+    let ended = sampler.end();
+    (pages.iter().collect(), ended)
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn what_is_no_page_of_metrics_or_too_much_of_one_is_not_taken() {
         long.to_string().contains("longer than 8388608 bytes"),
         "{long}"
     );
-    let many: String = (0..20_001).map(|number| format!("a{number} 1\n")).collect();
-    let many = refusal(many);
+    let lines: Vec<String> = (0..20_001).map(|number| format!("a{number} 1")).collect();
+    let many = refusal(lines.join("\n"));
     assert!(matches!(many, MetricsError::TooMany { count: 20_001, .. }));
 }
 

@@ -13,7 +13,10 @@ pub(super) fn read(flags: &[&str]) -> Result<ServeArgs, Problem> {
     let args = ["crestline", "bench", "serve"].iter().chain(flags);
     match parse(args.map(Into::into).collect())? {
         Parsed::Command(Sub::Bench(args)) => match args.command {
-            BenchCommand::Serve(args) => Ok(*args),
+            BenchCommand::Serve(args) => Ok(ServeArgs {
+                command: None,
+                ..*args
+            }),
             BenchCommand::Startup(_) | BenchCommand::Sweep(_) => panic!("not `bench serve`"),
         },
         other => panic!("not a bench command: {other:?}"),

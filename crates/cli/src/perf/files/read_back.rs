@@ -5,11 +5,17 @@
 use std::collections::BTreeMap;
 
 use crestline_core::metrics::Metric;
-use crestline_report::facts::{Applied, Client, Figures, LoadFacts, Origin, Spread};
+use crestline_report::facts::{Applied, Client, Figures, LoadFacts, Origin, SearchFacts, Spread};
 use serde_json::Value;
 
 use crate::client_health;
 use crate::python_json::number;
+use crate::report::tried::tried;
+
+/// The folder of a search's separate runs.
+pub(crate) const RUNS: &str = "sla_tuning";
+/// What is varied, as the names of loads begin.
+const VARIABLES: [(&str, &str); 2] = [("parallel_", "users"), ("rate_", "requests a second")];
 
 /// Figures of the whole run.
 pub(crate) const SUMMARY: &str = "benchmark_summary.json";
@@ -113,6 +119,46 @@ pub(crate) fn origin(arguments: &Value, summary: &Value) -> Origin {
         is_complete: true,
         ..Origin::default()
     }
+}
+
+/// Whether a value is what evalscope writes of a search: loads by name, and what each came to.
+pub(crate) fn is_search(value: &Value) -> bool {
+    let entries = value.as_object();
+    entries.is_some_and(|entries| {
+        let is_load = |(name, value): (&String, &Value)| {
+            named(name).is_some() && is_summary(&value["metrics"])
+        };
+        !entries.is_empty() && entries.iter().all(is_load)
+    })
+}
+
+/// What a load is counted in, and how high it is.
+fn named(name: &str) -> Option<(&'static str, f64)> {
+    let mut variables = VARIABLES.iter();
+    variables.find_map(|(begin, unit)| Some((*unit, name.strip_prefix(begin)?.parse().ok()?)))
+}
+
+/// The loads that were tried, rising, and what each came to. Which one was selected, and by which criteria, evalscope prints
+/// and does not write.
+pub(crate) fn search(value: &Value) -> (SearchFacts, Vec<LoadFacts>) {
+    let mut all: Vec<(f64, LoadFacts)> = Vec::new();
+    let mut unit = "";
+    for (name, entry) in value.as_object().into_iter().flatten() {
+        let Some((of, load)) = named(name) else {
+            continue;
+        };
+        let rows = percentile_columns(&entry["percentiles"]);
+        unit = of;
+        all.push((load, self::load(&entry["metrics"], &rows, &Value::Null)));
+    }
+    all.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let tried = all.iter().map(|(load, run)| tried(*load, run));
+    let search = SearchFacts {
+        unit: unit.to_owned(),
+        tried: tried.collect(),
+        ..SearchFacts::default()
+    };
+    (search, all.into_iter().map(|(_, run)| run).collect())
 }
 
 fn applied(summary: &Value) -> Applied {
@@ -228,6 +274,23 @@ fn row(value: &Value) -> Option<Row> {
     })
 }
 
+/// The same of columns, as a search of evalscope writes them.
+fn percentile_columns(value: &Value) -> Vec<Row> {
+    let labels = value["Percentiles"].as_array().into_iter().flatten();
+    let rows = labels.enumerate().filter_map(|(place, label)| {
+        let values = super::percentiles::COLUMNS
+            .iter()
+            .filter_map(|(key, metric, scale)| {
+                Some((*metric, known(&value[*key][place])? / scale))
+            });
+        Some(Row {
+            share: share(label.as_str()?)?,
+            values: values.collect(),
+        })
+    });
+    rows.collect()
+}
+
 /// `min`, `99%` and `max` as shares.
 fn share(label: &str) -> Option<f64> {
     match label {
@@ -297,6 +360,28 @@ mod tests {
             (Some("m"), Some(3))
         );
         assert_eq!(run.client, Client::Unknown);
+    }
+
+    #[test]
+    fn columns_of_percentiles_say_the_same_as_rows() {
+        let rows = json!([{"Percentiles": "50%", "TTFT (ms)": 5.0}, {"Percentiles": "max", "TTFT (ms)": 7.0}]);
+        let columns = json!({"Percentiles": ["50%", "max"], "TTFT (ms)": [5.0, 7.0]});
+        assert_eq!(percentile_columns(&columns), percentiles(&rows).unwrap());
+        assert_eq!(percentiles(&json!([{"TTFT (ms)": 1}])), None);
+        assert!(percentile_columns(&Value::Null).is_empty());
+    }
+
+    #[test]
+    fn a_search_of_evalscope_is_what_its_loads_came_to() {
+        let entry = json!({"metrics": summary(), "percentiles": {"Percentiles": ["99%"], "TTFT (ms)": [90.0]}});
+        let value = json!({"rate_16": entry, "rate_2.5": entry});
+        assert!(is_search(&value) && !is_search(&json!({})) && !is_search(&json!({"rate_1": {}})));
+        let (search, loads) = search(&value);
+        assert_eq!(search.unit, "requests a second");
+        let tried: Vec<f64> = search.tried.iter().map(|tried| tried.load).collect();
+        assert_eq!((tried, loads.len()), (vec![2.5, 16.0], 2));
+        let p99 = ("p99_ttft".to_owned(), Some(0.09));
+        assert!(search.tried[0].figures.contains(&p99), "{search:?}");
     }
 
     #[test]

@@ -25,7 +25,10 @@ fn surroundings() -> Surroundings {
 fn read(flags: &[&str]) -> Result<PerfArgs, Problem> {
     let args = ["crestline", "perf"].iter().chain(flags);
     match parse(args.map(Into::into).collect())? {
-        Parsed::Command(Sub::Perf(args)) => Ok(*args),
+        Parsed::Command(Sub::Perf(args)) => Ok(PerfArgs {
+            command: None,
+            ..*args
+        }),
         other => panic!("not a perf command: {other:?}"),
     }
 }

@@ -9,8 +9,6 @@ use crestline_report::facts::{Facts, LoadFacts, PlainTable, SearchFacts};
 
 use super::Wanted;
 
-/// Runs of which each request is kept: of more, a page has room for the figures.
-const DETAILS: usize = 24;
 /// The parameter that tells runs apart which differ in nothing else.
 const RUN: &str = "run";
 /// The same where they are of different models.
@@ -71,11 +69,42 @@ impl<'a> Gathered<'a> {
             .chain(sessions)
             .filter(|load| load.detail.is_some())
             .count()
-            < DETAILS
+            < self.wanted.details
     }
 
     pub(super) fn add_load(&mut self, group: &Path, load: LoadFacts) {
         self.loads.push((group.to_owned(), load));
+    }
+
+    pub(super) fn add_search(&mut self, group: &Path, search: SearchFacts) {
+        self.searches.push((group.to_owned(), search));
+    }
+
+    pub(super) fn add_table(&mut self, table: PlainTable) {
+        self.tables.push(table);
+    }
+
+    /// Parameters in which runs differ, in the order of the user.
+    pub(super) fn add_parameters(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if !self.parameters.contains(&name) {
+                self.parameters.push(name);
+            }
+        }
+    }
+
+    /// Runs in a folder and its folders.
+    pub(super) fn loads_in(&self, folder: &Path) -> impl Iterator<Item = &LoadFacts> {
+        let loads = self.loads.iter().map(|(_, load)| load);
+        loads.filter(move |load| {
+            let mut files = load.origin.files.iter();
+            files.any(|file| Path::new(file).starts_with(folder))
+        })
+    }
+
+    /// What was measured, where no run says it.
+    pub(super) fn add_name(&mut self, name: Option<&str>) {
+        self.names.extend(name.map(str::to_owned));
     }
 
     /// A path that is a part of something that has been read.

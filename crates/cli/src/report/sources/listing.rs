@@ -47,6 +47,10 @@ impl Place {
         self.files.iter().any(|file| file == name)
     }
 
+    pub(super) fn has_folder(&self, name: &str) -> bool {
+        self.folders.iter().any(|folder| folder == name)
+    }
+
     /// It holds one load.
     pub(super) fn is_load(&self) -> bool {
         self.files
