@@ -15,7 +15,7 @@ mod params;
 mod plan;
 mod plot;
 pub(super) mod program;
-mod python;
+pub(super) mod python;
 mod reset;
 pub(super) mod results;
 mod serve;
