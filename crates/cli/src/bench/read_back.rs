@@ -2,6 +2,7 @@
 //!
 //! Takes values; opens no file. What does not stand in a document stays unknown.
 
+pub(crate) mod experiment;
 mod parameters;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ use super::result_json;
 use super::sweep::sla::detailed;
 use crate::client_health;
 use crate::python_json::number;
+
+pub(crate) use super::sweep::served::command as server_command;
+pub(crate) use parameters::parameters;
 
 /// Of these a result has all.
 const OF_A_RESULT: [&str; 2] = ["duration", "completed"];

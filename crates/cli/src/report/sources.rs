@@ -3,7 +3,9 @@
 //! What cannot be read is named with the reason and left out. Draws nothing; which keys and files other tools write is for
 //! [`crate::perf`] and [`crate::bench`].
 
+mod answers;
 mod document;
+mod experiments;
 mod gathered;
 mod listing;
 mod loads;
@@ -99,6 +101,8 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
         search::read(&place, gathered);
     } else if place.is_load() {
         return loads::read(&place, gathered);
+    } else if experiments::is_one(&place) {
+        return experiments::read(&place, gathered);
     } else {
         results::read(&place, gathered);
     }

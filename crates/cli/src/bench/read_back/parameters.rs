@@ -121,7 +121,12 @@ mod tests {
 
     /// The names, and the values of each run in their order.
     fn check(runs: &Value, expected: &[&str], values: &[&[&str]]) {
-        let runs: Vec<&Document> = runs.as_array().unwrap().iter().filter_map(Value::as_object).collect();
+        let runs: Vec<&Document> = runs
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_object)
+            .collect();
         let (names, found) = parameters(&runs);
         assert_eq!(names, expected);
         let row = |run: &BTreeMap<String, String>| -> Vec<String> {
@@ -138,7 +143,11 @@ mod tests {
             {"mean": 2.0, "max_concurrency": 4, "run_number": 1, "a": 8, "b": "x", "crestline_fingerprint": "2"},
             {"mean": 3.0, "max_concurrency": 4, "run_number": 1, "b": "x", "c": true},
         ]);
-        check(&runs, &["a", "c"], &[&["2", "unset"], &["8", "unset"], &["unset", "True"]]);
+        check(
+            &runs,
+            &["a", "c"],
+            &[&["2", "unset"], &["8", "unset"], &["unset", "True"]],
+        );
     }
 
     #[test]
@@ -166,7 +175,11 @@ mod tests {
             {"run_number": 0, "_benchmark_name": "b", "backend": "x", "p": 1},
             {"run_number": 0, "_benchmark_name": "b", "backend": "x", "p": 2},
         ]);
-        check(&runs, &["name", "p"], &[&["a", "1"], &["b", "1"], &["b", "2"]]);
+        check(
+            &runs,
+            &["name", "p"],
+            &[&["a", "1"], &["b", "1"], &["b", "2"]],
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@ const DIGITS: usize = 16;
 
 /// What vLLM's tools do not write is in this folder of an experiment.
 const OWN: &str = "crestline";
+/// Sessions of searches, in that folder.
+pub(crate) const SEARCHES: &str = "searches";
 /// The name where neither side varies.
 const DEFAULT: &str = "default";
 
@@ -186,6 +188,11 @@ fn server_name(serve: &Combination, end: &str) -> String {
         name => name,
     };
     within_limit(sanitised(&format!("SERVE-{name}")), end)
+}
+
+/// A name as a folder has it.
+pub(crate) fn folder_name(name: &str) -> String {
+    within_limit(sanitised(name), "")
 }
 
 /// No separator, no way up, no quotes around it.

@@ -80,6 +80,28 @@ impl<'a> Gathered<'a> {
         self.searches.push((group.to_owned(), search));
     }
 
+    pub(super) fn add_table(&mut self, table: PlainTable) {
+        self.tables.push(table);
+    }
+
+    /// Parameters in which runs differ, in the order of the user.
+    pub(super) fn add_parameters(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if !self.parameters.contains(&name) {
+                self.parameters.push(name);
+            }
+        }
+    }
+
+    /// Runs in a folder and its folders.
+    pub(super) fn loads_in(&self, folder: &Path) -> impl Iterator<Item = &LoadFacts> {
+        let loads = self.loads.iter().map(|(_, load)| load);
+        loads.filter(move |load| {
+            let mut files = load.origin.files.iter();
+            files.any(|file| Path::new(file).starts_with(folder))
+        })
+    }
+
     /// What was measured, where no run says it.
     pub(super) fn add_name(&mut self, name: Option<&str>) {
         self.names.extend(name.map(str::to_owned));

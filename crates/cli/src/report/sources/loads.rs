@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crestline_experiment::run::DATABASE;
+pub(super) use crestline_experiment::run::DATABASE;
 use crestline_report::facts::{Applied, Client, LoadFacts};
 use serde_json::Value;
 

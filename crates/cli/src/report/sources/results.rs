@@ -32,16 +32,21 @@ const COMPANIONS: [&str; 12] = [
     "result.json",
 ];
 /// Endings of files that may hold a run.
-const ENDS: [&str; 3] = ["json", "db", "sqlite"];
+pub(super) const ENDS: [&str; 3] = ["json", "db", "sqlite"];
 
 /// Reads all results in a folder.
 pub(super) fn read(place: &Place, gathered: &mut Gathered<'_>) {
     for file in place.ending(&ENDS) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if !COMPANIONS.contains(&&*name) && !gathered.is_read(&file) {
+        if !is_companion(&name) && !gathered.is_read(&file) {
             super::file(&file, gathered);
         }
     }
+}
+
+/// Whether a file of this name stands beside runs and is none.
+pub(super) fn is_companion(name: &str) -> bool {
+    COMPANIONS.contains(&name)
 }
 
 /// Reads the results in a file.

@@ -505,7 +505,7 @@ impl<'a> Combined<'a> {
 impl Session {
     fn prepare(sla: &SlaSweep, server: &ServerCells, cell: &Cell) -> Result<Self, Problem> {
         let bench = &sla.sweep.bench;
-        let folder = layout::beside(&sla.sweep.experiment, "searches", &cell.folder);
+        let folder = layout::beside(&sla.sweep.experiment, layout::SEARCHES, &cell.folder);
         let command = sla.with_percentiles(&cell.command);
         Ok(Self {
             search: CrestSearch::prepare(&command_of_run(&command, &folder), sla, folder)?,
