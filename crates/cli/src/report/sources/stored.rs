@@ -17,6 +17,7 @@ use crestline_core::units::Rate;
 use crestline_experiment::digest;
 use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_experiment::run::{CLIENT, INTERRUPTED, POINT};
+use crestline_load::server_metrics::told;
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
 use crestline_store::runs::{RunMeta, RunReader, StoreError};
 
@@ -51,7 +52,7 @@ pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFac
                 Texts::LeftOut => BTreeMap::new(),
                 Texts::Included => texts(&reader, &run.digest).map_err(why)?,
             },
-            server: Vec::new(),
+            server: told(&reader.server_series().map_err(why)?).courses,
             digest: run.digest,
             segments: Some(run.segments),
         })),
