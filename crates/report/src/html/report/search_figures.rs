@@ -21,13 +21,6 @@ const LEAST_SHARE: f64 = 1e-5;
 /// Loads farther apart than this are laid out by ratio.
 const WIDE: f64 = 16.0;
 
-/// A line on which signs are seen.
-const THIN: Stroke = Stroke {
-    colour: 0,
-    dashes: 0,
-    weight: 2,
-};
-
 /// All figures that there are values for.
 pub(super) fn all(search: &SearchFacts) -> Vec<Figure> {
     let course = course(search);
@@ -108,7 +101,6 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         curves: vec![
             Curve {
                 name: "load".to_owned(),
-                stroke: Some(THIN),
                 points: line,
                 order: Order::AsGiven,
                 ..Curve::default()
