@@ -123,24 +123,27 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         limits: answers(search),
         limits_x: Vec::new(),
     };
+    Some(with_key(
+        "search-course",
+        "Load over time",
+        (part, key_of_course()),
+        "Each step is a stretch at one load; its sign says what its own requests say. The answer weighs all of them.",
+    ))
+}
+
+fn key_of_course() -> Key {
     let entry = |sign, words: &str| KeyEntry {
         sign,
         words: words.to_owned(),
     };
-    let key = Key::Groups(vec![KeyGroup {
+    Key::Groups(vec![KeyGroup {
         title: String::new(),
         entries: vec![
             entry(Sign::Curve(Stroke::default()), "load"),
             entry(Sign::Dot, "stretch that meets the SLA"),
             entry(Sign::Void, "stretch that does not"),
         ],
-    }]);
-    Some(with_key(
-        "search-course",
-        "Load over time",
-        (part, key),
-        "Each step is a stretch at one load; its sign says what its own requests say. The answer weighs all of them.",
-    ))
+    }])
 }
 
 /// Shares of violating requests against load, the fitted curve, and the answer with its interval.
