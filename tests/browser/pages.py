@@ -100,7 +100,11 @@ def is_zoomed(figure: Locator) -> None:
 def colours(canvas: Locator) -> int:
     """How many colours the pixels of a canvas have."""
     script = """canvas => {
-        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        const copy = document.createElement("canvas");
+        Object.assign(copy, { width: canvas.width, height: canvas.height });
+        const pen = copy.getContext("2d", { willReadFrequently: true });
+        pen.drawImage(canvas, 0, 0);
+        const { data } = pen.getImageData(0, 0, copy.width, copy.height);
         return new Set(new Uint32Array(data.buffer)).size;
     }"""
     return canvas.evaluate(script)

@@ -11,6 +11,7 @@ use crate::bench::{
     self,
     args::{BenchArgs, BenchCommand},
 };
+use crate::compare::{self, args::CompareArgs};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
 use crate::perf::{self, args::PerfArgs};
@@ -30,6 +31,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sub {
     Bench(Box<BenchArgs>),
+    Compare(CompareArgs),
     Demo(DemoArgs),
     Perf(Box<PerfArgs>),
     Report(ReportArgs),
@@ -59,6 +61,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
 fn dispatch(sub: Sub) -> Result<Exit, Problem> {
     match sub {
         Sub::Bench(args) => bench::run(&args),
+        Sub::Compare(args) => compare::run(&args),
         Sub::Demo(args) => demo::run(&args),
         Sub::Perf(args) => perf::run(&args),
         Sub::Report(args) => report::run(&args),
@@ -120,7 +123,7 @@ fn remember(sub: &mut Sub, typed: &[String]) {
             BenchCommand::Serve(args) => &mut args.command,
             BenchCommand::Startup(_) | BenchCommand::Sweep(_) => return,
         },
-        Sub::Demo(_) | Sub::Report(_) | Sub::Sim(_) | Sub::KeepServer => return,
+        Sub::Compare(_) | Sub::Demo(_) | Sub::Report(_) | Sub::Sim(_) | Sub::KeepServer => return,
     };
     let program = std::iter::once("crestline".to_owned());
     let words: Vec<String> = program.chain(typed.iter().skip(1).cloned()).collect();

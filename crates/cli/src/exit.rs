@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     /// Measured well, but the service does not meet its SLA at any load that was asked for, or what was to be spent did not
     /// suffice to tell.
     SlaNotMet,
+    /// Measured well, but the second of two runs is worse than the first by more than was allowed, for certain.
+    Regressed,
     /// Interrupted by Ctrl-C or SIGTERM; what was measured until then is kept.
     Interrupted,
     /// A simulated server has ended by itself, with the code that it was given for that.
@@ -28,6 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::SlaNotMet => 3,
+            Exit::Regressed => 4,
             Exit::Interrupted => 130,
             Exit::Simulated(code) => code,
         })

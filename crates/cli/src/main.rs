@@ -8,6 +8,7 @@ mod argv;
 mod bench;
 mod client_health;
 mod command;
+mod compare;
 mod console;
 mod demo;
 mod exit;

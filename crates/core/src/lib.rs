@@ -3,6 +3,7 @@
 //! Depends on no async runtime, opens nothing, reads no clock, and takes every seed as an argument.
 
 pub mod arrival;
+pub mod compare;
 pub mod digest;
 pub mod follow_ups;
 pub mod health;

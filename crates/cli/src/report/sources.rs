@@ -23,12 +23,25 @@ use gathered::Gathered;
 use listing::{Kind, Place};
 
 /// What is read beside the figures.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Prompts and answers.
     pub(crate) texts: Texts,
     /// How much is kept of single requests.
     pub(crate) limits: Limits,
+    /// Runs of which each request is kept; of more there are the figures.
+    pub(crate) details: usize,
+}
+
+impl Default for Wanted {
+    /// As much as a page has room for.
+    fn default() -> Self {
+        Self {
+            texts: Texts::default(),
+            limits: Limits::default(),
+            details: 24,
+        }
+    }
 }
 
 /// Whether prompts and answers are read.

@@ -77,7 +77,8 @@ fn the_timeline_has_the_times_of_every_request() {
 fn pictures_need_no_other_file() {
     let place = Place::new();
     place.run(&format!("{RUN} {VIRTUAL} {BOTH}")).done();
-    assert_eq!(place.list(""), ["r.dataset_stats.png", "r.timeline.html"]);
+    let files = ["r.dataset_stats.png", "r.report.html", "r.timeline.html"];
+    assert_eq!(place.list(""), files);
     let (width, height, dpi) = size(&place, "r.dataset_stats.png");
     assert_eq!((width, height, dpi.round()), (2100, 1500, 150.0));
     let named = Place::new();
@@ -220,7 +221,7 @@ fn lengths_that_nobody_counted_are_told_and_not_drawn() {
         "{}",
         ran.err
     );
-    assert_eq!(place.list(""), ["r.timeline.html"]);
+    assert_eq!(place.list(""), ["r.report.html", "r.timeline.html"]);
     assert_eq!(drawn(&place, "r.timeline.html")["first"], "Answer");
 }
 

@@ -188,10 +188,10 @@ fn failures_are_shown_with_what_the_service_said() {
 }
 
 #[test]
-fn without_results_asked_for_nothing_is_left() {
+fn without_results_or_a_page_asked_for_nothing_is_left() {
     let place = Place::new();
     place
-        .run(&format!("{RUN} {VIRTUAL} --num-prompts 3"))
+        .run(&format!("{RUN} {VIRTUAL} --num-prompts 3 --no-html"))
         .done();
     assert_eq!(place.list(""), Vec::<String>::new());
 }

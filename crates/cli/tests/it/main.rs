@@ -8,6 +8,7 @@ mod bench_requests;
 mod bench_runs;
 mod bench_serve;
 mod bench_truth;
+mod compare;
 mod encrypted;
 mod faults;
 mod harness;

@@ -172,7 +172,7 @@ fn a_key_is_sent_and_written_nowhere() {
     place.run(&format!("{line} --name header --headers X-Key=other Authorization=Bearer_wrong --api-key s3cret-k3y")).done();
     for run in ["flag", "variable", "header"] {
         let written = written(&place.path(&format!("outputs/{run}")));
-        assert_eq!(written.len(), 6 + 2, "{run}");
+        assert_eq!(written.len(), 6 + 3, "{run}");
         assert_hidden(&written, &["s3cret-k3y", "Bearer_wrong"]);
     }
 }
@@ -326,7 +326,7 @@ fn the_demo_needs_nothing_but_the_binary() {
         "{sweep}/parallel_1_number_15/benchmark_summary.json"
     ));
     assert_eq!(summary["Success Requests"], 15);
-    assert_eq!(place.list(&sweep).len(), 6);
+    assert_eq!(place.list(&sweep).len(), 7);
     let search = folder("demo-sla");
     assert!(place.path(&search).join("sla_search.svg").exists());
     let found = place.json(&format!("{search}/sla_summary.json"));

@@ -30,6 +30,7 @@ fn a_sweep_prints_its_tables_and_writes_its_files() {
             "benchmark.log",
             "parallel_2_number_20",
             "parallel_8_number_40",
+            "perf_report.html",
             "performance_summary.txt"
         ]
     );
@@ -219,6 +220,7 @@ fn the_same_pair_twice_has_a_folder_each() {
             "benchmark.log",
             "parallel_2_number_4",
             "parallel_2_number_4_2",
+            "perf_report.html",
             "performance_summary.txt"
         ]
     );

@@ -16,8 +16,11 @@ use super::interval::{Lack, Scale, Spread, Uncertainty, variance};
 use super::statistic::Statistic;
 use super::table::Table;
 use crate::metrics::{Metric, Over};
-use crate::stats::RELATIVE_ERROR;
+use crate::stats::normal::normal_quantile;
+use crate::stats::{RELATIVE_ERROR, quantile_of_sorted};
 
+/// Share of draws beyond the end of a distribution.
+const END: f64 = 0.005;
 /// Values that must lie beyond a quantile, on average, for anything to be said of it.
 const BEYOND: f64 = 10.0;
 /// Degrees of freedom that blocks which overlap have for each block that would not (Meketon and Schmeiser, "Overlapping
@@ -230,12 +233,12 @@ impl<'a> Course<'a> {
             *one *= widened;
         }
         let drawn = variance(deviations);
-        // Buckets of histograms are this wide; means are exact.
-        let read = match self.statistics[place] {
-            Statistic::Quantile(..) => RELATIVE_ERROR,
-            Statistic::Mean(_) => 0.0,
+        // Quantiles come from histograms; means are exact.
+        let error = match self.statistics[place] {
+            Statistic::Quantile(..) => drawn.sqrt().max(furthest(deviations)).hypot(RELATIVE_ERROR),
+            Statistic::Mean(_) => drawn.sqrt(),
         };
-        Some(((drawn + read * read).sqrt(), freedom))
+        Some((error, freedom))
     }
 
     /// By what the variance is to be multiplied for dependence that reaches from one block to the next: with `V(b)` the
@@ -293,6 +296,16 @@ fn variance_by_blocks(values: &[f64], block: usize) -> f64 {
         members.sum()
     };
     (0..count).map(|start| sum(start).powi(2)).sum::<f64>() / block as f64
+}
+
+/// The standard error of a normal distribution whose upper or lower end is where that of these deviations is, the further
+/// one. Quantiles that lie at the edge of a gap between values jump in few of the draws, and then far.
+fn furthest(deviations: &[f64]) -> f64 {
+    let mut sorted = deviations.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let end = |q| quantile_of_sorted(&sorted, q).map_or(0.0, f64::abs);
+    let z = normal_quantile(1.0 - END);
+    end(END).max(end(1.0 - END)) / z
 }
 
 /// Draws as many segments as there are, in blocks of neighbours.

@@ -3,3 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod any_search;
+mod comparisons;
+#[path = "../../benches/compare/pairs.rs"]
+mod pairs;

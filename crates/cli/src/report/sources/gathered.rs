@@ -9,8 +9,6 @@ use crestline_report::facts::{Facts, LoadFacts, PlainTable, SearchFacts};
 
 use super::Wanted;
 
-/// Runs of which each request is kept: of more, a page has room for the figures.
-const DETAILS: usize = 24;
 /// The parameter that tells runs apart which differ in nothing else.
 const RUN: &str = "run";
 /// The same where they are of different models.
@@ -71,7 +69,7 @@ impl<'a> Gathered<'a> {
             .chain(sessions)
             .filter(|load| load.detail.is_some())
             .count()
-            < DETAILS
+            < self.wanted.details
     }
 
     pub(super) fn add_load(&mut self, group: &Path, load: LoadFacts) {

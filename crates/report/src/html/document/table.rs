@@ -178,8 +178,8 @@ impl Table {
              <div class=\"rows{long}\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\n<thead><tr>",
             self.caption.markup()
         );
-        for column in &self.columns {
-            out.push_str(&column.head());
+        for (column, key) in self.columns.iter().zip(self.keys()) {
+            out.push_str(&column.head(&key));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
         let is_data = self.rows.len() >= DATA;
@@ -200,6 +200,21 @@ impl Table {
         out
     }
 
+    /// The names of the columns in files: each there once.
+    fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = Vec::new();
+        for column in &self.columns {
+            let wanted = match column.key.as_str() {
+                "" => id(&column.title),
+                key => key.to_owned(),
+            };
+            let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+            let mut candidates = std::iter::once(wanted.clone()).chain(numbered);
+            keys.extend(candidates.find(|key| !keys.contains(key)));
+        }
+        keys
+    }
+
     /// For `table.js`: kinds of columns, each with its digits, and rows of cells.
     fn json(&self) -> String {
         let kinds = self.columns.iter().map(|column| match column.kind {
@@ -216,14 +231,13 @@ impl Table {
 }
 
 impl Column {
-    fn head(&self) -> String {
+    fn head(&self, key: &str) -> String {
         let class = match self.kind {
             Kind::Text => "",
             Kind::Number(_) | Kind::Share(_) => " class=\"n\"",
         };
-        let [key, title, unit, note] =
-            [&self.key, &self.title, &self.unit, &self.note].map(|text| escaped(text));
-        let key = if key.is_empty() { id(&self.title) } else { key };
+        let texts = [key, &self.title, &self.unit, &self.note];
+        let [key, title, unit, note] = texts.map(escaped);
         let unit = if unit.is_empty() {
             String::new()
         } else {
@@ -375,6 +389,18 @@ mod tests {
             Kind::Text,
             r#"<td data-v="missed"><i class="sign bad" role="img" aria-label="bad">✕</i> missed</td>"#,
         );
+    }
+
+    #[test]
+    fn columns_have_names_of_their_own_in_files() {
+        let columns = [("a", "A"), ("a", "B"), ("", "The C"), ("a_2", "D")];
+        let table = Table {
+            name: "t".to_owned(),
+            caption: Text::default(),
+            columns: columns.map(|(key, title)| Column::text(key, title)).into(),
+            rows: Vec::new(),
+        };
+        assert_eq!(table.keys(), ["a", "a_2", "the-c", "a_2_2"]);
     }
 
     #[test]
