@@ -98,7 +98,10 @@ fn of_other(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFacts, Sto
             .iter()
             .filter(|record| shown.contains(&record.index));
         detail.texts = texts
-            .filter_map(|record| Some((record.index, texts_of(record)?)))
+            .filter_map(|record| {
+                let exchange = record.exchange.as_deref()?.clone();
+                Some((record.index, texts_of(exchange)))
+            })
             .collect();
     }
     Ok(LoadFacts {
