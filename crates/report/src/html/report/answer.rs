@@ -158,7 +158,12 @@ fn of_search(search: &SearchFacts) -> Callout {
     let (first, rest) = match sentences.split_first() {
         Some((first, rest)) => (first.clone(), rest),
         None => (
-            "The search ended before it had an answer.".to_owned(),
+            if search.is_interrupted {
+                "The search ended before it had an answer."
+            } else {
+                "What the search answered is not in its files; the loads that it tried are."
+            }
+            .to_owned(),
             &[] as &[String],
         ),
     };
