@@ -9,10 +9,9 @@ use std::path::Path;
 
 use crestline_core::digest::{Digest, Window, quantile_curve};
 use crestline_core::metrics::{Metric, Over};
-use crestline_core::record::RequestRecord;
+use crestline_core::record::{Exchange, RequestRecord};
 use crestline_core::request::{Load, LoadPoint};
 use crestline_core::segments::Segments;
-use crestline_core::server_series::drawn;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Rate;
 use crestline_experiment::digest;
@@ -60,10 +59,7 @@ pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFac
                 Texts::LeftOut => BTreeMap::new(),
                 Texts::Included => texts(&reader, &run.digest).map_err(why)?,
             },
-            server: reader
-                .server_series()
-                .map(|series| drawn(&told(&series).courses))
-                .map_err(why)?,
+            server: told(&reader.server_series().map_err(why)?).courses,
             digest: run.digest,
             segments: Some(run.segments),
         })),
@@ -102,7 +98,10 @@ fn of_other(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFacts, Sto
             .iter()
             .filter(|record| shown.contains(&record.index));
         detail.texts = texts
-            .filter_map(|record| Some((record.index, texts_of(record)?)))
+            .filter_map(|record| {
+                let exchange = record.exchange.as_deref()?.clone();
+                Some((record.index, texts_of(exchange)))
+            })
             .collect();
     }
     Ok(LoadFacts {
@@ -190,24 +189,19 @@ pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted) -> (Figures
 fn texts(reader: &RunReader, digest: &Digest) -> Result<BTreeMap<u64, facts::Texts>, StoreError> {
     let rows = digest.requests.rows();
     let shown: BTreeSet<u64> = rows.iter().map(|row| row.index).collect();
-    let mut all = BTreeMap::new();
-    for record in reader.records() {
-        let record = record?;
-        if let Some(texts) = texts_of(&record).filter(|_| shown.contains(&record.index)) {
-            all.insert(record.index, texts);
-        }
-    }
-    Ok(all)
+    let found = reader.texts_of(&shown)?.into_iter();
+    Ok(found
+        .map(|(index, exchange)| (index, texts_of(exchange)))
+        .collect())
 }
 
-fn texts_of(record: &RequestRecord) -> Option<facts::Texts> {
-    let exchange = record.exchange.as_ref()?;
+fn texts_of(exchange: Exchange) -> facts::Texts {
     let parts = [&exchange.reasoning, &exchange.answer, &exchange.tool_calls];
     let parts = parts.into_iter().filter(|part| !part.is_empty());
-    Some(facts::Texts {
-        request: exchange.request.clone(),
+    facts::Texts {
         answer: parts.map(String::as_str).collect::<Vec<_>>().join("\n"),
-    })
+        request: exchange.request,
+    }
 }
 
 /// The figures of a run.

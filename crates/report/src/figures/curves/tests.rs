@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::figures::within::check;
+use crate::figures::within::{check, check_page};
 
 fn axis(label: &str, kind: Kind) -> CurveAxis {
     CurveAxis {
@@ -51,6 +51,33 @@ fn figure(parts: Vec<CurvePart>) -> Curves {
 
 fn count(svg: &str, element: &str) -> usize {
     svg.matches(element).count()
+}
+
+#[test]
+fn the_key_has_the_signs_that_curves_are_drawn_with() {
+    let place = vec![[2.0, 100.0]];
+    let own = |name: &str, colour| Curve {
+        name: name.to_owned(),
+        stroke: Some(Stroke::nth(colour)),
+        ..Curve::default()
+    };
+    let curves = vec![
+        curve("line", 5.0),
+        Curve {
+            dots: place.clone(),
+            ..own("met", 2)
+        },
+        Curve {
+            voids: place,
+            ..own("missed", 1)
+        },
+    ];
+    let svg = super::curves(&figure(vec![part("", curves)])).svg();
+    check(&svg);
+    // One in the plot and one in the key; a cross is two strokes.
+    assert_eq!(count(&svg, r#"<circle class="dot-2""#), 2);
+    assert_eq!(count(&svg, r#"<polyline class="void""#), 4);
+    assert_eq!(count(&svg, r#"class="line-1"#), 0);
 }
 
 #[test]
@@ -351,5 +378,6 @@ proptest! {
             title, subject, columns: 3, range, ..figure(vec![it])
         };
         check(&curves(&it).svg());
+        check_page(&curves(&it));
     }
 }
