@@ -15,6 +15,9 @@ use crate::html::document::{
 };
 use crate::number::trimmed;
 
+/// The long name of a unit that tiles have a short one for.
+const RATE: &str = "requests a second";
+
 /// The blocks of the tab.
 pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
     if let [only] = &facts.searches[..] {
@@ -58,7 +61,11 @@ fn tile(search: &SearchFacts, answer: &AnswerFacts) -> Tile {
     Tile {
         label: answer.criteria.clone(),
         value: answer.load.map_or_else(|| "–".to_owned(), shown),
-        unit: search.unit.clone(),
+        unit: if search.unit == RATE {
+            "req/s".to_owned()
+        } else {
+            search.unit.clone()
+        },
         note: range.unwrap_or_else(|| answer.reason.clone()),
         tone: tone(answer),
     }

@@ -5,7 +5,7 @@
 
 use crestline_core::sla::{Group, parse_groups};
 
-use crate::facts::{AnswerFacts, SearchFacts, Violations};
+use crate::facts::{AnswerFacts, SearchFacts, TriedFacts, Violations};
 use crate::figures::{
     Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Order, Range, Sign, Stroke,
     curves,
@@ -19,6 +19,8 @@ const STEPS: u32 = 60;
 const Z: f64 = 1.96;
 /// Least share that a logarithmic axis shows.
 const LEAST_SHARE: f64 = 1e-5;
+/// Violations are shown from so many times less than the answer on.
+const NEAR: f64 = 2.5;
 /// Loads farther apart than this are laid out by ratio.
 const WIDE: f64 = 16.0;
 
@@ -180,7 +182,7 @@ fn violations(search: &SearchFacts) -> Option<Figure> {
         title: String::new(),
         x: CurveAxis {
             label: search.unit.clone(),
-            kind: kind_of(search.tried.iter().map(|load| load.load)),
+            kind: kind_of(near(search).map(|load| load.load)),
             ..CurveAxis::default()
         },
         y: CurveAxis {
@@ -213,12 +215,27 @@ fn marks_of_load(search: &SearchFacts) -> Vec<(f64, String)> {
     marks
 }
 
+/// Loads around the answers, in a part of the range that they can be told apart in; all, where there is no answer.
+fn near(search: &SearchFacts) -> impl Iterator<Item = &TriedFacts> {
+    let known = search
+        .answers
+        .iter()
+        .filter_map(|answer| answer.estimate.or(answer.load));
+    let lowest = known.fold(f64::INFINITY, f64::min);
+    let from = if lowest.is_finite() {
+        lowest / NEAR
+    } else {
+        0.0
+    };
+    search.tried.iter().filter(move |load| load.load >= from)
+}
+
 fn shares(search: &SearchFacts, criterion: &Violations) -> Curve {
     let mut curve = Curve {
         name: criterion.criterion.clone(),
         ..Curve::default()
     };
-    for load in &search.tried {
+    for load in near(search) {
         let mut all = load.violations.iter();
         let found = all.find(|it| it.criterion == criterion.criterion && it.counted > 0);
         if let Some(it) = found {
@@ -244,7 +261,7 @@ fn wilson(hits: u64, count: u64) -> [f64; 2] {
 /// The curve through the answer: where violations are just what is allowed, rising as steeply as was found.
 fn fitted(search: &SearchFacts, answer: &AnswerFacts, allowed: f64) -> Option<Curve> {
     let (estimate, beta) = (answer.estimate?, answer.knee?);
-    let loads = search.tried.iter().map(|load| load.load);
+    let loads = near(search).map(|load| load.load);
     let [low, high] = loads.fold([f64::INFINITY, 0.0], |[low, high]: [f64; 2], load| {
         [low.min(load), high.max(load)]
     });
@@ -347,7 +364,6 @@ fn as_json(criteria: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::TriedFacts;
 
     #[test]
     fn wilsons_interval_is_that_of_the_books() {
