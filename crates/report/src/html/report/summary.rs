@@ -16,7 +16,11 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
     if let ([only], true) = (&facts.loads[..], facts.searches.is_empty()) {
         blocks.push(Block::Tiles(tiles(only)));
     }
-    if facts.searches.len() > 1 {
+    let has_answers = facts
+        .searches
+        .iter()
+        .any(|search| !search.answers.is_empty());
+    if facts.searches.len() > 1 && has_answers {
         blocks.push(Block::Heading(
             "Highest load of each configuration".to_owned(),
         ));
