@@ -79,8 +79,13 @@ fn own(place: &Place, summary: Option<Value>, gathered: &mut Gathered<'_>) {
     let is_old = |value: &Value| value["loads"][0].get("figures").is_none();
     let document = match summary {
         Some(value) if !(is_old(&value) && place.has(JOURNAL)) => Some(value),
-        // What an earlier version did not write is worked out from the records, where that can be.
-        Some(value) => Some(from_disk(&place.path).unwrap_or(value)),
+        // What an earlier version did not write is worked out from the records, where that can be; its answers stand.
+        Some(mut value) => {
+            if let Ok(mut fresh) = from_disk(&place.path) {
+                value["loads"] = fresh["loads"].take();
+            }
+            Some(value)
+        }
         None if place.has(JOURNAL) => match from_disk(&place.path) {
             Ok(value) => Some(value),
             Err(ReadBackError::NoPlan) => None,
