@@ -7,7 +7,8 @@ use crestline_core::sla::{Group, parse_groups};
 
 use crate::facts::{AnswerFacts, SearchFacts, Violations};
 use crate::figures::{
-    Curve, CurveAxis, CurvePart, Curves, Key, Kind, Order, Range, Stroke, curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Order, Range, Sign, Stroke,
+    curves,
 };
 use crate::html::document::{Figure, Text};
 use crate::number::significant;
@@ -30,6 +31,10 @@ pub(super) fn all(search: &SearchFacts) -> Vec<Figure> {
 }
 
 fn drawn(name: &str, title: &str, part: CurvePart, caption: &str) -> Figure {
+    with_key(name, title, (part, Key::Names), caption)
+}
+
+fn with_key(name: &str, title: &str, (part, key): (CurvePart, Key), caption: &str) -> Figure {
     let picture = curves(&Curves {
         title: title.to_owned(),
         subject: String::new(),
@@ -37,7 +42,7 @@ fn drawn(name: &str, title: &str, part: CurvePart, caption: &str) -> Figure {
         part_inches: [6.2, 3.6],
         parts: vec![Some(part)],
         range: Range::Own,
-        key: Key::Names,
+        key,
     });
     Figure {
         name: name.to_owned(),
@@ -100,20 +105,17 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         },
         curves: vec![
             Curve {
-                name: "load".to_owned(),
+                stroke: Some(Stroke::default()),
                 points: line,
                 order: Order::AsGiven,
                 ..Curve::default()
             },
             Curve {
-                name: "stretch that meets the SLA".to_owned(),
                 stroke: Some(Stroke::nth(2)),
                 dots: meets,
                 ..Curve::default()
             },
             Curve {
-                name: "stretch that does not".to_owned(),
-                stroke: Some(Stroke::nth(1)),
                 voids: misses,
                 ..Curve::default()
             },
@@ -121,10 +123,22 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         limits: answers(search),
         limits_x: Vec::new(),
     };
-    Some(drawn(
+    let entry = |sign, words: &str| KeyEntry {
+        sign,
+        words: words.to_owned(),
+    };
+    let key = Key::Groups(vec![KeyGroup {
+        title: String::new(),
+        entries: vec![
+            entry(Sign::Curve(Stroke::default()), "load"),
+            entry(Sign::Dot, "stretch that meets the SLA"),
+            entry(Sign::Void, "stretch that does not"),
+        ],
+    }]);
+    Some(with_key(
         "search-course",
         "Load over time",
-        part,
+        (part, key),
         "Each step is a stretch at one load; its sign says what its own requests say. The answer weighs all of them.",
     ))
 }
