@@ -66,6 +66,10 @@ bench-search *ARGS:
 bench-sweep *ARGS:
     cargo bench --quiet --package crestline --bench sweep -- {{ ARGS }}
 
+# how often `compare` is right: PAIRS of runs (200) of the same engine and of one that takes 5 % longer, at the loads whose names contain WORDS
+bench-compare *ARGS:
+    cargo bench --quiet --package crestline-experiment --bench compare -- {{ ARGS }}
+
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}
