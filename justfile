@@ -70,6 +70,10 @@ bench-sweep *ARGS:
 bench-compare *ARGS:
     cargo bench --quiet --package crestline-experiment --bench compare -- {{ ARGS }}
 
+# what reports of ten thousand and of a million requests cost: time, memory, size; `10k` or `1M` alone
+bench-report *ARGS:
+    cargo bench --quiet --package crestline --bench report -- {{ ARGS }}
+
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}

@@ -3,7 +3,7 @@
 #![no_main]
 
 use crestline_load::counters::ServerCounters;
-use crestline_load::exposition::samples;
+use crestline_load::exposition::{samples, types};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|page: &str| {
@@ -21,6 +21,9 @@ fuzz_target!(|page: &str| {
         assert_eq!(again.len(), 1, "{line:?}");
         assert_eq!((&again[0].name, &again[0].labels), (&sample.name, &sample.labels));
         assert!(again[0].value == sample.value || sample.value.is_nan());
+    }
+    for (name, kind) in types(page) {
+        assert!(!name.is_empty() && !kind.is_empty());
     }
     let counters = ServerCounters::read(page);
     assert_eq!(counters.since(&ServerCounters::default()), counters);

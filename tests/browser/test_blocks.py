@@ -247,6 +247,30 @@ def test_marks_are_round_values_of_what_is_seen(opened, blocks):
     assert ticks(it, "x") == ["10", "15", "20", "25"]
 
 
+def test_scales_are_those_that_the_figures_were_drawn_with(opened, blocks):
+    # Each mark that is a number, and where it should be: `20k` is 20,000, and `1:30` are 90 seconds.
+    script = """figure => JSON.parse(figure.querySelector(":scope > script").textContent).flatMap((plot, index) =>
+        ["x", "y"].flatMap((name) => {
+            const [left, top, right, bottom] = plot.frame;
+            const [from, to] = name === "x" ? [left, right] : [bottom, top];
+            const group = figure.querySelector(`[data-part=ticks-${name}][data-plot="${index}"]`);
+            const lines = [...group.querySelectorAll("polyline")].map((line) => Number(line.getAttribute("points").split(" ")[0].split(",")[name === "x" ? 0 : 1]));
+            return [...group.querySelectorAll("text")].map((text, place) => {
+                const [, number, unit] = text.textContent.match(/^([\\d.:]+)([kM]?)$/);
+                const value = number.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) * ({ k: 1e3, M: 1e6 }[unit] ?? 1);
+                const at = from + crestline.scale.share(plot[name], value) * (to - from);
+                return [plot[name].kind, Math.abs(at - lines[place]), Math.abs(crestline.scale.value(plot[name], crestline.scale.share(plot[name], value)) - value) / (1 + value)];
+            });
+        }))"""
+    page = opened(blocks)
+    kinds = set()
+    for it in go(page, "Figures").locator(".figure").all():
+        for kind, pixels, values in it.evaluate(script):
+            kinds.add(kind)
+            assert pixels < 0.02 and values < 1e-9, kind
+    assert kinds == {"linear", "log", "log2", "sqrt", "time", "percentile"}
+
+
 def test_plots_with_the_same_axis_are_enlarged_together(opened, blocks):
     page = opened(blocks)
     view = go(page, "Figures")

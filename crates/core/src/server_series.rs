@@ -231,8 +231,8 @@ pub struct Course {
 }
 
 /// What is drawn of a server: levels as they are; totals of tokens as tokens a second; hits and queries as the share of
-/// hits; preemptions as their number since the first point. In the order of [`Quantity`], each at most once; where a
-/// server gives both a total and a rate, the total counts.
+/// hits; preemptions as their number since the first point. A rate or a share at a point is that since the point before.
+/// In the order of [`Quantity`], each at most once; where a server gives both a total and a rate, the total counts.
 pub fn drawn(courses: &[Course]) -> Vec<Course> {
     let of = |quantity| {
         let found = courses.iter().find(|course| course.quantity == quantity);
@@ -285,7 +285,7 @@ fn increase(from: f64, to: f64) -> f64 {
     if to < from { to } else { to - from }
 }
 
-/// A point for each but the first: something of the increase since the one before, and nothing across a gap.
+/// A point for each: something of the increase since the one before; nothing at the first, and nothing across a gap.
 fn increases(points: &[Point], of: impl Fn(f64, Nanos) -> Option<f64>) -> Vec<Point> {
     let pairs = points.windows(2).map(|pair| Point {
         at: pair[1].at,
@@ -294,7 +294,11 @@ fn increases(points: &[Point], of: impl Fn(f64, Nanos) -> Option<f64>) -> Vec<Po
             .zip(pair[1].value)
             .and_then(|(from, to)| of(increase(from, to), pair[1].at.saturating_sub(pair[0].at))),
     });
-    pairs.collect()
+    let first = points.first().map(|first| Point {
+        at: first.at,
+        value: None,
+    });
+    first.into_iter().chain(pairs).collect()
 }
 
 /// Hits for each query since the point before; a gap where nothing was looked up.

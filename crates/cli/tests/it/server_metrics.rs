@@ -124,6 +124,11 @@ fn a_run_of_bench_serve_has_it_too_and_none_where_it_is_off() {
     let line = format!("{BENCH} --base-url {} --ignore-eos", sim.root());
     place.run(&format!("{line} --server-metrics on")).done();
     check(&only(&place), 6.0, 30.0);
+    let folder = databases(&place.path(""))[0].clone();
+    let folder = folder.parent().unwrap().to_str().unwrap();
+    place.run(&format!("report {folder} -o page.html")).done();
+    let page = fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(page.contains("Requests at the server"));
     let place = Place::new();
     place.run(&format!("{line} --server-metrics off")).done();
     assert!(only(&place).is_empty());

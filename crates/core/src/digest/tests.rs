@@ -325,6 +325,26 @@ proptest! {
     }
 
     #[test]
+    fn the_extremes_are_shown_whatever_the_sample_is(records in proptest::collection::vec(any_request(), 1..120)) {
+        let mut records = records;
+        (0..).zip(&mut records).for_each(|(index, record)| record.index = index);
+        let requests = digest(&records, window_of(&records), FEW).requests;
+        let rows = requests.rows();
+        let measured = || records.iter().filter(|record| record.phase == Phase::Measured);
+        let answered = || measured().filter(|record| record.succeeded());
+        let slowest = answered().map(RequestRecord::latency_from_due).max();
+        let shown = rows.iter().filter(|row| row.failure.is_none());
+        prop_assert_eq!(shown.map(|row| row.end.saturating_sub(row.due)).max(), slowest);
+        let gap = answered().filter_map(|record| record.gaps.iter().max()).max();
+        let drawn = requests.waterfalls();
+        let drawn = drawn.iter().filter(|record| record.succeeded());
+        prop_assert_eq!(drawn.filter_map(|record| record.gaps.iter().max()).max(), gap);
+        let failed = measured().any(|record| !record.succeeded());
+        prop_assert_eq!(rows.iter().any(|row| row.failure.is_some()), failed);
+        prop_assert!(rows.is_sorted_by_key(|row| (row.sent, row.index)));
+    }
+
+    #[test]
     fn the_size_does_not_depend_on_how_many_requests_there_are(
         records in proptest::collection::vec(any_request(), 1..300),
     ) {

@@ -95,7 +95,13 @@ fn totals_become_rates_that_bridge_no_gap_and_survive_a_restart() {
         (5, Some(200.0)),
         (6, Some(30.0)),
     ];
-    let rate = [(3, Some(20.0)), (4, None), (5, None), (6, Some(30.0))];
+    let rate = [
+        (1, None),
+        (3, Some(20.0)),
+        (4, None),
+        (5, None),
+        (6, Some(30.0)),
+    ];
     let found = drawn_of(&[
         (Quantity::GeneratedTokensPerS, &[(1, Some(7.0))]),
         (Quantity::GeneratedTokens, &total),
@@ -120,7 +126,7 @@ fn hits_are_a_share_of_what_was_looked_up_meanwhile() {
             &[(1, Some(60.0)), (2, Some(80.0)), (3, Some(80.0))],
         ),
     ]);
-    let share = points(&[(2, Some(0.25)), (3, None)]);
+    let share = points(&[(1, None), (2, Some(0.25)), (3, None)]);
     assert_eq!(found, [(Quantity::PrefixHitShare, share)]);
 }
 

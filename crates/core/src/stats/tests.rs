@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
 
-use super::{Histogram, RELATIVE_ERROR, Sample, quantile_of_sorted};
+use super::{CoarseHistogram, Histogram, RELATIVE_ERROR, Sample, quantile_of_sorted};
 
 /// Values of all magnitudes.
 fn values(most: usize) -> impl Strategy<Value = Vec<u64>> {
@@ -153,6 +153,16 @@ proptest! {
         let all = [0, value, u64::MAX];
         let found = histogram(&all).quantile(0.5).unwrap();
         prop_assert!((found - value as f64).abs() <= RELATIVE_ERROR * value as f64, "{} {}", found, value);
+        let mut coarse = CoarseHistogram::default();
+        for value in all {
+            coarse.add(value);
+        }
+        let found = coarse.quantile(0.5).unwrap();
+        prop_assert!((found - value as f64).abs() <= value as f64 / 128.0, "{} {}", found, value);
+        let spans: Vec<(u64, u64, u64)> = coarse.spans().collect();
+        for value in all {
+            prop_assert!(spans.iter().any(|(low, high, _)| (low..=high).contains(&&value)));
+        }
     }
 
     #[test]

@@ -279,8 +279,9 @@ mod tests {
             vec![(0, 0)],
             vec![(u64::from(u32::MAX), 1), (1, 2)],
         ] {
-            let svg = picture(lengths, 0).svg();
-            crate::figures::within::check(&svg);
+            let picture = picture(lengths, 0);
+            crate::figures::within::check(&picture.svg());
+            crate::figures::within::check_page(&picture);
         }
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::figures::within::check;
+    use crate::figures::within::{check, check_page};
 
     fn figure(points: Vec<[f64; 2]>, frontier: Vec<([f64; 2], String)>) -> Frontier {
         Frontier {
@@ -291,6 +291,7 @@ mod tests {
             let best = points.iter().take(9).map(|at| (*at, words[2].clone())).collect();
             let it = Frontier { title: words[1].clone(), subject: words[0].clone(), voids: points.clone(), ..figure(points, best) };
             check(&frontier(&it).svg());
+            check_page(&frontier(&it));
         }
     }
 }

@@ -31,6 +31,8 @@ const MARKED: [f64; 9] = [
 const WIDTH: f64 = 370.0;
 /// Between the words of two marks at least.
 const APART: f64 = 15.0;
+/// Higher quantiles are not told apart, so that the greatest value still has a place beside them.
+const HIGHEST: f64 = 1.0 - 2.5e-7;
 /// Parts in a row.
 const COLUMNS: usize = 2;
 
@@ -72,7 +74,7 @@ pub fn percentiles(subject: &str, all: &[PercentileCurve<'_>]) -> Option<Picture
 fn part(metric: Metric, all: &[&PercentileCurve<'_>]) -> CurvePart {
     let points = || all.iter().flat_map(|curve| curve.points);
     let below_all = points().map(|point| point.q).filter(|q| *q < 1.0);
-    let highest = below_all.fold(0.5, f64::max);
+    let highest = below_all.fold(0.5, f64::max).min(HIGHEST);
     // The greatest value has no place among percentiles: it is where another half of a nine would be.
     let (end, last) = if points().any(|point| point.q >= 1.0) {
         (End::Greatest, 1.0 - (1.0 - highest) * 0.4)
@@ -81,7 +83,13 @@ fn part(metric: Metric, all: &[&PercentileCurve<'_>]) -> CurvePart {
     };
     let last = 100.0 * last;
     let (y, scale) = value_axis(metric, all);
-    let place = |q: f64| (q * 100.0).min(last);
+    let place = |q: f64| {
+        if q < 1.0 {
+            q.min(highest) * 100.0
+        } else {
+            last
+        }
+    };
     let curve = |it: &&PercentileCurve<'_>| Curve {
         name: it.name.to_owned(),
         points: it
@@ -232,6 +240,15 @@ mod tests {
             of_many.contains(&"50".to_owned()) && of_many.contains(&"99.99".to_owned()),
             "{of_many:?}"
         );
+    }
+
+    #[test]
+    fn the_greatest_of_very_many_values_has_its_mark() {
+        let svg = of("", Metric::Itl, &rising(95, 0.01));
+        check(&svg);
+        for mark in [">50<", ">90<", ">99.9<", ">max<"] {
+            assert!(svg.contains(mark), "{mark} in {svg}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! For tests: that the SVG of a figure is XML, and that nothing of it lies outside of its edges.
+//! For tests: that the SVG of a figure is XML, that nothing of it lies outside of its edges, and that a page shows the same.
 
+use super::Picture;
 use super::theme::{STRONG, TEXT, TITLE};
 
 /// All elements whose place a reader can check, with what they cover: left, top, right, bottom.
@@ -79,4 +80,40 @@ pub(super) fn check(svg: &str) {
         );
     }
     assert!(!svg.contains("NaN") && !svg.contains("inf,"));
+}
+
+/// That what a page has of a figure is the figure, with its plots.
+pub(super) fn check_page(picture: &Picture) {
+    let (file, page) = (picture.svg(), picture.of_page());
+    let [file, element] =
+        [&file, &page.element].map(|svg| roxmltree::Document::parse(svg).unwrap());
+    let shapes = |document: &roxmltree::Document<'_>| -> Vec<String> {
+        let drawn = document.descendants().filter(|node| {
+            ["rect", "circle", "polyline", "polygon", "text"].contains(&node.tag_name().name())
+        });
+        let known = |name: &str| name != "data-as";
+        drawn
+            .map(|node| {
+                let attributes = node.attributes().filter(|it| known(it.name()));
+                let attributes = attributes.map(|it| format!("{}={}", it.name(), it.value()));
+                attributes.collect::<Vec<_>>().join(" ") + node.text().unwrap_or_default()
+            })
+            .collect()
+    };
+    assert_eq!(shapes(&file), shapes(&element));
+    let plots: Vec<serde_json::Value> = serde_json::from_str(&page.plots).unwrap();
+    let named = |name: &'static str| {
+        let nodes = element.descendants();
+        nodes
+            .filter_map(move |node| node.attribute(name))
+            .map(str::to_owned)
+    };
+    for plot in named("data-plot") {
+        assert!(plot.parse::<usize>().unwrap() < plots.len(), "{plot}");
+    }
+    let hidden = named("data-part").filter(|part| part == "words").count();
+    assert!(
+        page.title.is_empty() == (hidden == 0),
+        "{hidden} groups of words"
+    );
 }

@@ -71,7 +71,7 @@ impl Page<'_> {
              <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n\
              <header><div><h1>{title}</h1><p>{subject}</p></div>\
              <button id=\"theme\" type=\"button\">Light / dark</button></header>\n\
-             <noscript>This page is drawn by a script, which this browser does not run.</noscript>\n\
+             <noscript>This browser runs no scripts: what one draws is missing, and nothing can be enlarged, sorted or saved.</noscript>\n\
              {markup}{script}</body>\n</html>\n",
             styles.concat(),
         )

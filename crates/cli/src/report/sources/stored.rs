@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crestline_core::digest::{Digest, Window, quantile_curve};
 use crestline_core::metrics::{Metric, Over};
-use crestline_core::record::RequestRecord;
+use crestline_core::record::{Exchange, RequestRecord};
 use crestline_core::request::{Load, LoadPoint};
 use crestline_core::segments::Segments;
 use crestline_core::summary::RunSummary;
@@ -17,6 +17,7 @@ use crestline_core::units::Rate;
 use crestline_experiment::digest;
 use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_experiment::run::{CLIENT, INTERRUPTED, POINT};
+use crestline_load::server_metrics::told;
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
 use crestline_store::runs::{RunMeta, RunReader, StoreError};
 
@@ -51,7 +52,7 @@ pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFac
                 Texts::LeftOut => BTreeMap::new(),
                 Texts::Included => texts(&reader, &run.digest).map_err(why)?,
             },
-            server: Vec::new(),
+            server: told(&reader.server_series().map_err(why)?).courses,
             digest: run.digest,
             segments: Some(run.segments),
         })),
@@ -172,24 +173,19 @@ pub(super) fn of_records(records: &[RequestRecord], wanted: &Wanted) -> (Figures
 fn texts(reader: &RunReader, digest: &Digest) -> Result<BTreeMap<u64, facts::Texts>, StoreError> {
     let rows = digest.requests.rows();
     let shown: BTreeSet<u64> = rows.iter().map(|row| row.index).collect();
-    let mut all = BTreeMap::new();
-    for record in reader.records() {
-        let record = record?;
-        if let Some(texts) = texts_of(&record).filter(|_| shown.contains(&record.index)) {
-            all.insert(record.index, texts);
-        }
-    }
-    Ok(all)
+    let found = reader.texts_of(&shown)?.into_iter();
+    Ok(found
+        .map(|(index, exchange)| (index, texts_of(exchange)))
+        .collect())
 }
 
-fn texts_of(record: &RequestRecord) -> Option<facts::Texts> {
-    let exchange = record.exchange.as_ref()?;
+fn texts_of(exchange: Exchange) -> facts::Texts {
     let parts = [&exchange.reasoning, &exchange.answer, &exchange.tool_calls];
     let parts = parts.into_iter().filter(|part| !part.is_empty());
-    Some(facts::Texts {
-        request: exchange.request.clone(),
+    facts::Texts {
         answer: parts.map(String::as_str).collect::<Vec<_>>().join("\n"),
-    })
+        request: exchange.request,
+    }
 }
 
 /// The figures of a run.

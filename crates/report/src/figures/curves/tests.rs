@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::figures::within::check;
+use crate::figures::within::{check, check_page};
 
 fn axis(label: &str, kind: Kind) -> CurveAxis {
     CurveAxis {
@@ -351,5 +351,6 @@ proptest! {
             title, subject, columns: 3, range, ..figure(vec![it])
         };
         check(&curves(&it).svg());
+        check_page(&curves(&it));
     }
 }

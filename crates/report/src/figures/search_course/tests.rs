@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use proptest::prelude::*;
 
 use super::{SearchCourse, Stretch, search_course};
-use crate::figures::within::check;
+use crate::figures::within::{check, check_page};
 
 fn question(params: &str) -> Question {
     Question {
@@ -215,11 +215,13 @@ proptest! {
             stage: &found.4,
             probe,
         });
-        check(&search_course(&SearchCourse {
+        let picture = search_course(&SearchCourse {
             subject: &subject,
             question: &question,
             answers: &answers,
             stretches: stretches.collect(),
-        }).svg());
+        });
+        check(&picture.svg());
+        check_page(&picture);
     }
 }
