@@ -66,6 +66,10 @@ bench-search *ARGS:
 bench-sweep *ARGS:
     cargo bench --quiet --package crestline --bench sweep -- {{ ARGS }}
 
+# how often `compare` is right: PAIRS of runs (200) of the same engine and of one that takes 5 % longer, at the loads whose names contain WORDS
+bench-compare *ARGS:
+    cargo bench --quiet --package crestline-experiment --bench compare -- {{ ARGS }}
+
 # what reports of ten thousand and of a million requests cost: time, memory, size; `10k` or `1M` alone
 bench-report *ARGS:
     cargo bench --quiet --package crestline --bench report -- {{ ARGS }}

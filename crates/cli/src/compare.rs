@@ -8,6 +8,7 @@ mod figures;
 mod files;
 mod sides;
 mod tables;
+mod unlike;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -143,6 +143,8 @@ pub struct Origin {
     pub files: Vec<String>,
     /// All settings, as the file has them.
     pub settings: Option<Value>,
+    /// What was sent, as far as it says what kind of work it is: the same whatever the seed, the load and the service.
+    pub work: Option<Value>,
     /// It ended in good order, with all of its requests.
     pub is_complete: bool,
 }

@@ -3,18 +3,15 @@
 //! Reads and prints nothing.
 
 use crestline_core::compare::{self, Difference, Standard, Verdict};
-use crestline_core::metrics::Metric;
 use crestline_core::segments::{Draws, Statistic};
-use crestline_report::facts::LoadFacts;
-use crestline_report::number::{significant, trimmed};
+use crestline_report::number::trimmed;
 
 use super::sides::{Load, Side};
+use super::unlike;
 use crate::problem::Problem;
 
 /// Times that runs are put together anew: the furthest deviations of many figures are to be seen.
 const DRAWS: usize = 2000;
-/// Lengths and numbers of requests may differ by this share before it is told.
-const SAME: f64 = 0.02;
 
 /// What is asked.
 #[derive(Debug)]
@@ -77,7 +74,7 @@ impl Comparison {
         warnings.extend(without_partner(a, b));
         warnings.extend(without_partner(b, a));
         for (load, other) in &pairs {
-            warnings.extend(unlike(load, other));
+            warnings.extend(unlike::unlike(load, other));
         }
         warnings.extend(of_single_runs(&pairs));
         let loads = (0..)
@@ -196,74 +193,6 @@ fn without_partner<'a>(side: &'a Side, other: &'a Side) -> impl Iterator<Item = 
             "only {} has {}: it is not compared",
             side.name,
             load.key.title()
-        )
-    })
-}
-
-/// In what two loads differ beside what they are compared for.
-fn unlike(a: &Load, b: &Load) -> Vec<String> {
-    let title = a.key.title();
-    let mut out = Vec::new();
-    for (name, load) in [("A", a), ("B", b)] {
-        let void = load.runs.len() - load.sound().len();
-        if void > 0 {
-            out.push(format!(
-                "{title}: {void} of {} runs of {name} are left out: the client was the bottleneck",
-                load.runs.len()
-            ));
-        }
-        let broken = load
-            .sound()
-            .iter()
-            .filter(|run| !run.origin.is_complete)
-            .count();
-        if broken > 0 {
-            out.push(format!(
-                "{title}: {name} has {broken} interrupted or incomplete of {} runs",
-                load.sound().len()
-            ));
-        }
-    }
-    let texts = |load: &Load, of: fn(&LoadFacts) -> Option<String>| {
-        let mut all: Vec<String> = load.sound().into_iter().filter_map(of).collect();
-        all.sort();
-        all.dedup();
-        all.join(", ")
-    };
-    let models = [a, b].map(|load| texts(load, |run| run.origin.model.clone()));
-    if models[0] != models[1] && models.iter().all(|names| !names.is_empty()) {
-        out.push(format!(
-            "the models differ: {} in A, {} in B",
-            models[0], models[1]
-        ));
-    }
-    for (what, metric) in [
-        ("prompts", Metric::InputTokens),
-        ("answers", Metric::OutputTokens),
-    ] {
-        if let (Some(a), Some(b)) = (a.mean(metric), b.mean(metric))
-            && (a - b).abs() > SAME * a.max(b)
-        {
-            out.push(format!(
-                "{title}: {what} differ in length: {} tokens on average in A, {} in B",
-                significant(a, 4),
-                significant(b, 4)
-            ));
-        }
-    }
-    out.extend(other_numbers(&title, a, b));
-    out
-}
-
-/// Begin and end of a run weigh more in a short one.
-fn other_numbers(title: &str, a: &Load, b: &Load) -> Option<String> {
-    let of_a_run = |load: &Load| load.requests() as f64 / load.sound().len() as f64;
-    let (one, other) = (of_a_run(a), of_a_run(b));
-    ((one - other).abs() > 0.2 * one.max(other)).then(|| {
-        format!(
-            "{title}: runs differ in length: {} requests a run in A, {} in B",
-            significant(one, 6),
-            significant(other, 6)
         )
     })
 }

@@ -178,6 +178,23 @@ fn the_same_engine_with_other_prompts_is_no_regression_and_the_answer_is_the_sam
 }
 
 #[test]
+fn what_differs_beside_the_service_is_told() {
+    let runs = Runs::new();
+    runs.perf("a", SAME, "--parallel 8 --number 200", 1);
+    runs.perf("b", SAME, "--parallel 8 --number 400 --prefix-length 30", 2);
+    let ran = runs.compare("a b");
+    for told in [
+        "8 in flight: what was sent differs: workload.prefix_length is 0 in A, 30 in B",
+        "8 in flight: seeds differ, so other prompts of the same kind were sent: 1 in A, 2 in B",
+        "8 in flight: prompts differ in length: ",
+        "8 in flight: runs differ in length: 200 requests a run in A, 400 in B",
+        "one run a side",
+    ] {
+        assert!(ran.err.contains(told), "{told}\n{}", ran.err);
+    }
+}
+
+#[test]
 fn repeats_of_which_only_figures_are_known_are_compared_from_run_to_run() {
     let runs = Runs::new();
     for seed in 0..3 {

@@ -103,12 +103,12 @@ const MEASURED: [Statistic; 5] = [
 
 /// How often intervals of 95 % hold what a very long run comes to.
 fn coverage(memory_s: f64, requests: u64, runs: u64) -> [f64; MEASURED.len()] {
-    let long = segments(&closed_loop(Service::new(999, memory_s), 8, 200_000));
+    let long = segments(&closed_loop(Service::new(999, memory_s), 8, 100_000));
     let truths = long.intervals(&MEASURED, 0.95, 1);
     let mut held = [0.0; MEASURED.len()];
     for seed in 0..runs {
         let run = segments(&closed_loop(Service::new(seed, memory_s), 8, requests));
-        let draws = Draws { count: 300, seed };
+        let draws = Draws { count: 200, seed };
         let found = resample(&[run.cut()], &MEASURED, draws);
         for ((held, found), truth) in held.iter_mut().zip(found).zip(&truths) {
             let interval = found.unwrap().interval(0.95).unwrap();
@@ -122,13 +122,13 @@ fn coverage(memory_s: f64, requests: u64, runs: u64) -> [f64; MEASURED.len()] {
 #[test]
 fn intervals_of_95_percent_hold_the_truth_about_as_often_as_they_say() {
     // The speed of a service is remembered for no time, for as long as a request takes, and for twice as long.
-    for (memory_s, requests) in [(0.01, 1000), (0.2, 1000), (0.4, 3000)] {
-        let found = coverage(memory_s, requests, 150);
+    for (memory_s, requests) in [(0.01, 1000), (0.2, 1000), (0.4, 2000)] {
+        let found = coverage(memory_s, requests, 80);
         for share in found {
-            assert!((0.86..=1.0).contains(&share), "{memory_s} s: {found:?}");
+            assert!((0.83..=1.0).contains(&share), "{memory_s} s: {found:?}");
         }
         let mean = found.iter().sum::<f64>() / found.len() as f64;
-        assert!((0.9..0.99).contains(&mean), "{memory_s} s: {found:?}");
+        assert!((0.89..0.995).contains(&mean), "{memory_s} s: {found:?}");
     }
 }
 

@@ -21,7 +21,7 @@ use crestline_load::server_metrics::told;
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
 use crestline_store::runs::{RunMeta, RunReader, StoreError, other_rows};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Texts, Wanted};
 use crate::client_health;
@@ -151,8 +151,28 @@ pub(super) fn origin(meta: &RunMeta, plan: Option<&Plan>) -> Origin {
         url: plan.map(Plan::shown_url),
         seed: plan.map(|plan| plan.workload.seed),
         settings: Some(header.plan.clone()),
+        work: Some(work(&header.plan)),
         ..Origin::default()
     }
+}
+
+/// What a plan sends, without what makes one run of it another one.
+fn work(plan: &Value) -> Value {
+    let mut work = json!({
+        "endpoint": plan["endpoint"],
+        "workload": plan["workload"],
+        "generation": plan["generation"],
+    });
+    for (part, key) in [
+        ("workload", "seed"),
+        ("workload", "offset"),
+        ("generation", "seed"),
+    ] {
+        if let Some(part) = work[part].as_object_mut() {
+            part.remove(key);
+        }
+    }
+    work
 }
 
 /// What requests come to that are known from elsewhere.
