@@ -210,7 +210,9 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 
 /// Counted rows of a database, also of one that is being written.
 pub(crate) fn rows(path: &Path) -> i64 {
-    let Ok(database) = rusqlite::Connection::open(path) else {
+    // A file that is not there yet must not be made by looking for it: the run would take it for another's.
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let Ok(database) = rusqlite::Connection::open_with_flags(path, flags) else {
         return 0;
     };
     database
