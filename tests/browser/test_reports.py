@@ -187,3 +187,18 @@ def test_a_load_in_the_table_leads_to_its_own_page(opened, report):
     page.get_by_role("link", name="8 users").first.click()
     expect(page.get_by_role("tab", name="8 users")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("tab", name="Runs")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_search_shows_how_it_came_to_its_answer(opened, report):
+    page = opened(report("search"))
+    view = go(page, "SLA search")
+    expect(view.locator(".callout.answer").first).to_contain_text("p99_ttft <= 0.2")
+    figures = view.locator(".figure")
+    names = [it.get_attribute("data-name") for it in figures.all()]
+    assert names == ["search-course", "violations", "against-limits"]
+    course = figures.first
+    # Times are seconds, loads are laid out by ratio; each step of the search can be read.
+    [plot] = plots(course)
+    assert (plot["x"]["kind"], plot["y"]["kind"]) == ("time", "log2")
+    assert len(plot["series"][0]["rows"]) > 10
+    assert len(seen_rows(view.locator(".table:visible").first)) > 3

@@ -276,6 +276,8 @@ pub enum FailureKind {
     EmptyAnswer,
     /// Stopped by the user, or still in flight when the grace time ended.
     Cancelled,
+    /// Another program measured it, and does not say why.
+    Unknown,
 }
 
 impl FailureKind {
@@ -301,6 +303,7 @@ impl FailureKind {
             Self::ErrorInBody => "error_in_body",
             Self::EmptyAnswer => "empty_answer",
             Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -99,6 +99,7 @@ fn folder(path: &Path, deep: usize, gathered: &mut Gathered<'_>) {
     };
     if search::is_one(&place) {
         search::read(&place, gathered);
+        results::read(&place, gathered);
     } else if place.is_load() {
         return loads::read(&place, gathered);
     } else if experiments::is_one(&place) {

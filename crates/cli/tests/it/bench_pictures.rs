@@ -83,7 +83,9 @@ fn pictures_need_no_other_file() {
     assert_eq!((width, height, dpi.round()), (2100, 1500, 150.0));
     let named = Place::new();
     named
-        .run(&format!("{RUN} {VIRTUAL} --plot-timeline --no-html --result-dir out"))
+        .run(&format!(
+            "{RUN} {VIRTUAL} --plot-timeline --no-html --result-dir out"
+        ))
         .done();
     let [file] = &named.list("out")[..] else {
         panic!("not one file: {:?}", named.list("out"));

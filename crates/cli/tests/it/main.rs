@@ -16,6 +16,7 @@ mod interruption;
 mod perf_live;
 mod perf_virtual;
 mod report;
+mod report_sources;
 mod server_life;
 mod server_metrics;
 mod sim;

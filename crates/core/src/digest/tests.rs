@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 use crate::metrics::Metric;
@@ -342,6 +342,35 @@ proptest! {
         let failed = measured().any(|record| !record.succeeded());
         prop_assert_eq!(rows.iter().any(|row| row.failure.is_some()), failed);
         prop_assert!(rows.is_sorted_by_key(|row| (row.sent, row.index)));
+    }
+
+    #[test]
+    fn odd_records_have_a_digest_too(
+        times in proptest::collection::vec(any::<[u64; 6]>(), 1..20), requests in any::<u64>(), counts in any::<[u32; 3]>(),
+    ) {
+        let odd = |(index, [due, sent, first, last, end, gap]): (u64, [u64; 6])| RequestRecord {
+            due: Nanos(due),
+            first_token: Some(Nanos(first)),
+            last_token: Some(Nanos(last)),
+            end: Nanos(end),
+            gaps: [Nanos(gap), Nanos(1)].into_iter().collect(),
+            chunk_tokens: counts.to_vec(),
+            output_tokens: Some(tokens(counts[0])),
+            asked_output: Some(counts[1]),
+            sent: Nanos(sent),
+            ..success(index)
+        };
+        let records: Vec<RequestRecord> = (0..).zip(times).map(odd).collect();
+        let first = records.iter().map(|record| record.sent).max().unwrap_or_default();
+        let last = records.iter().map(|record| record.end).min().unwrap_or_default();
+        let digest = digest(&records, Window::of(first, last, requests), FEW);
+        let points = digest.course.points();
+        prop_assert!(points.iter().all(|point| point.in_flight >= 0.0 && point.seconds() >= 0.0));
+        let sum = |of: fn(&CoursePoint) -> u64| points.iter().map(of).sum::<u64>();
+        prop_assert_eq!(sum(|point| point.sent), records.len() as u64);
+        let [asked, got] = LengthCounts::bins_together([&digest.lengths.asked, &digest.lengths.output], 30);
+        prop_assert!(asked.counts.len() <= 30 && asked.counts.len() == got.counts.len());
+        prop_assert_eq!(got.counts.iter().sum::<u64>(), records.len() as u64);
     }
 
     #[test]

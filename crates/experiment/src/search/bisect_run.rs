@@ -19,9 +19,8 @@ use crestline_load::files::make_room_for;
 use crestline_store::runs::RunReader;
 use crestline_workload::Workload;
 
-use super::crest_run::open_answer;
 use super::journal::{Applied, Entry, Fingerprint, Journal, RunEnd};
-use super::outcome::{Dwell, SearchOutcome, Spent, Tried};
+use super::outcome::{Dwell, SearchOutcome, Spent, Tried, open_answer};
 use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::{BisectPlan, Plan, Resume, SearchPlan, Spacing, warmup_requests};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crestline_core::health::ClientHealth;
 use crestline_core::record::{FailureKind, RequestRecord};
-use crestline_core::search::{Abort, Answer, Outcome, Question, Search, Status, Variable};
+use crestline_core::search::{Abort, Question, Search, Status, Variable};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{SessionPlan, Stop};
@@ -23,7 +23,7 @@ use super::client_watch::ClientWatch;
 use super::drive::{Happening, LoadSession, Shape, drive};
 use super::journal::{Answered, Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
-use super::outcome::{SearchOutcome, Tried};
+use super::outcome::{SearchOutcome, Tried, as_asked, open_answer};
 use super::past::{BackTo, Past};
 use super::sessions::{Dials, LiveLoad, VirtualLoad, queue_abort};
 use crate::client_health;
@@ -578,23 +578,4 @@ fn client(tried: &[Tried], health: &ClientHealth) -> Option<Value> {
         all
     })?;
     Some(client_health::health(health, &all))
-}
-
-/// What was met up to the highest load that this machine can drive was not met up to the asked bound: how far it would be
-/// met is not known.
-fn as_asked(answer: Answer, driven: &Question, asked: &Question) -> Answer {
-    let highest = driven.bounds.highest;
-    if answer.outcome != Outcome::NotReached || highest >= asked.bounds.highest {
-        return answer;
-    }
-    Answer {
-        outcome: Outcome::Void,
-        reason: format!("the system lets a process have {highest} connections"),
-        ..answer
-    }
-}
-
-/// Of a group that the search did not get to.
-pub(super) fn open_answer() -> Answer {
-    Answer::bare(Outcome::Inconclusive, "interrupted")
 }

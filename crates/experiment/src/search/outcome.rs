@@ -1,7 +1,7 @@
 //! What comes of a search, whichever way it went: plain data for tables and files.
 
 use crestline_core::health::ClientHealth;
-use crestline_core::search::{Answer, Budget};
+use crestline_core::search::{Answer, Budget, Outcome, Question};
 use crestline_core::sla::Probe;
 use crestline_core::summary::RunSummary;
 use crestline_core::units::Nanos;
@@ -102,4 +102,23 @@ impl Spent {
         let shares = [time, requests, tokens].into_iter().flatten();
         shares.fold(0.0, f64::max).min(1.0)
     }
+}
+
+/// What was met up to the highest load that this machine can drive was not met up to the asked bound: how far it would be
+/// met is not known.
+pub(super) fn as_asked(answer: Answer, driven: &Question, asked: &Question) -> Answer {
+    let highest = driven.bounds.highest;
+    if answer.outcome != Outcome::NotReached || highest >= asked.bounds.highest {
+        return answer;
+    }
+    Answer {
+        outcome: Outcome::Void,
+        reason: format!("the system lets a process have {highest} connections"),
+        ..answer
+    }
+}
+
+/// Of a group that the search did not get to.
+pub(super) fn open_answer() -> Answer {
+    Answer::bare(Outcome::Inconclusive, "interrupted")
 }

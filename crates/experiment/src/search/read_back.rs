@@ -8,11 +8,10 @@ use crestline_core::health::ClientHealth;
 use crestline_core::search::Answer;
 use crestline_store::runs::{RunReader, StoreError};
 
-use super::crest_run::open_answer;
 use super::drive::Shape;
 use super::journal::{Entry, Journal, JournalError};
 use super::ledger::Ledger;
-use super::outcome::SearchOutcome;
+use super::outcome::{SearchOutcome, open_answer};
 use super::past::Past;
 use crate::error::RunError;
 use crate::plan::{Method, Plan, SearchPlan};

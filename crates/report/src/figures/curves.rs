@@ -153,7 +153,7 @@ pub fn curves(it: &Curves) -> Picture {
     } else {
         ""
     };
-    let key = laid(&it.key, &names, of_bands);
+    let key = laid(&it.key, &signs(it, &names), of_bands);
     let [width, height] = it
         .part_inches
         .map(|inches| inches.max(LEAST_INCHES) * UNITS);
@@ -270,6 +270,30 @@ fn names(it: &Curves) -> Vec<&str> {
         }
     }
     names
+}
+
+/// Names with what they are drawn as.
+fn signs<'a>(it: &Curves, names: &[&'a str]) -> Vec<(&'a str, Sign)> {
+    let sign = |place: usize, name: &str| {
+        let curves = || it.parts.iter().flatten().flat_map(|part| &part.curves);
+        let own: Vec<&Curve> = curves().filter(|curve| curve.name == name).collect();
+        let stroke = own.iter().find_map(|curve| curve.stroke);
+        let stroke = stroke.unwrap_or_else(|| Stroke::nth(place));
+        let has_none = |values: fn(&Curve) -> usize| own.iter().all(|curve| values(curve) == 0);
+        if !has_none(|curve| curve.points.len()) || !has_none(|curve| curve.band.len()) {
+            Sign::Curve(stroke)
+        } else if !has_none(|curve| curve.dots.len()) {
+            Sign::Run(stroke)
+        } else if !has_none(|curve| curve.voids.len()) {
+            Sign::Void
+        } else {
+            Sign::Curve(stroke)
+        }
+    };
+    let names = names.iter().enumerate();
+    names
+        .map(|(place, name)| (*name, sign(place, name)))
+        .collect()
 }
 
 fn description(it: &Curves) -> String {

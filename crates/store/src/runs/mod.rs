@@ -9,6 +9,7 @@
 mod batch;
 mod error;
 mod exchange;
+mod other;
 mod reader;
 mod records;
 mod row;
@@ -18,6 +19,7 @@ mod stored_row;
 mod writer;
 
 pub use error::StoreError;
+pub use other::other_rows;
 pub use reader::{RunMeta, RunReader};
 pub use records::{Records, RowRange, RunSpan};
 pub use writer::{

@@ -137,7 +137,7 @@ impl RunReader {
 }
 
 /// Opens for reading. Replaying a log needs the right to write; a file on read-only ground is opened without it.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         match Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE) {

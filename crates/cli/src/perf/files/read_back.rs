@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crestline_core::metrics::Metric;
+use crestline_core::sla::{Group, parse_groups};
 use crestline_report::facts::{Applied, Client, Figures, LoadFacts, Origin, SearchFacts, Spread};
 use serde_json::Value;
 
@@ -136,6 +137,16 @@ pub(crate) fn is_search(value: &Value) -> bool {
 fn named(name: &str) -> Option<(&'static str, f64)> {
     let mut variables = VARIABLES.iter();
     variables.find_map(|(begin, unit)| Some((*unit, name.strip_prefix(begin)?.parse().ok()?)))
+}
+
+/// The criteria of a search, from the arguments of one of its runs.
+pub(crate) fn criteria(arguments: &Value) -> Option<Vec<Group>> {
+    let text = match &arguments["sla_params"] {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    parse_groups(&text, None).ok()
 }
 
 /// The loads that were tried, rising, and what each came to. Which one was selected, and by which criteria, evalscope prints

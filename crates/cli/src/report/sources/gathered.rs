@@ -150,7 +150,10 @@ impl<'a> Gathered<'a> {
 
     /// Gives runs of different folders that would look the same a parameter in which they differ.
     fn tell_apart(&mut self) {
-        let models = self.loads.iter().map(|(_, load)| &load.origin.model);
+        let models = self
+            .loads
+            .iter()
+            .filter_map(|(_, load)| load.origin.model.as_ref());
         if distinct(models).len() > 1 {
             for (_, load) in &mut self.loads {
                 let model = load.origin.model.as_deref().unwrap_or("unknown");

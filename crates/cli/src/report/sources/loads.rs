@@ -112,6 +112,11 @@ fn completed(mut load: LoadFacts, files: LoadFacts) -> LoadFacts {
     own.files.extend(other.files);
     own.settings = other.settings.or(own.settings.take());
     own.seed = own.seed.or(other.seed);
+    own.model = own.model.take().or(other.model);
+    own.url = own.url.take().or(other.url);
+    if own.tool.is_empty() {
+        own.tool = other.tool;
+    }
     if load.applied == Applied::default() {
         load.applied = files.applied;
     }

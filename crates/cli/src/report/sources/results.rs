@@ -2,6 +2,7 @@
 //!
 //! The database of a run is used where its result says where it is.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -38,10 +39,16 @@ pub(super) const ENDS: [&str; 3] = ["json", "db", "sqlite"];
 pub(super) fn read(place: &Place, gathered: &mut Gathered<'_>) {
     for file in place.ending(&ENDS) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if !is_companion(&name) && !gathered.is_read(&file) {
+        let is_known = is_companion(&name) || is_of_a_folder(file.file_name().unwrap_or_default());
+        if !is_known && !gathered.is_read(&file) {
             super::file(&file, gathered);
         }
     }
+}
+
+/// Whether a file is read with the folder that it lies in.
+fn is_of_a_folder(name: &OsStr) -> bool {
+    loads::is_file_of_one(name) || search::is_file_of_one(name)
 }
 
 /// Whether a file of this name stands beside runs and is none.

@@ -5,11 +5,13 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crestline_core::search::Outcome;
+use crestline_core::sla::Group;
 use crestline_experiment::run::{CLIENT, DATABASE};
 use crestline_experiment::search::journal::JOURNAL;
 use crestline_experiment::search::read_back::{self, ReadBackError};
 use crestline_experiment::search::summary_json::{self, SUMMARY};
-use crestline_report::facts::{LoadFacts, SearchFacts};
+use crestline_report::facts::{AnswerFacts, LoadFacts, SearchFacts, TriedFacts};
 use crestline_store::runs::RunReader;
 use serde_json::Value;
 
@@ -77,8 +79,13 @@ fn own(place: &Place, summary: Option<Value>, gathered: &mut Gathered<'_>) {
     let is_old = |value: &Value| value["loads"][0].get("figures").is_none();
     let document = match summary {
         Some(value) if !(is_old(&value) && place.has(JOURNAL)) => Some(value),
-        // What an earlier version did not write is worked out from the records, where that can be.
-        Some(value) => Some(from_disk(&place.path).unwrap_or(value)),
+        // What an earlier version did not write is worked out from the records, where that can be; its answers stand.
+        Some(mut value) => {
+            if let Ok(mut fresh) = from_disk(&place.path) {
+                value["loads"] = fresh["loads"].take();
+            }
+            Some(value)
+        }
         None if place.has(JOURNAL) => match from_disk(&place.path) {
             Ok(value) => Some(value),
             Err(ReadBackError::NoPlan) => None,
@@ -115,14 +122,61 @@ pub(super) fn is_document(value: &Value) -> bool {
 
 /// A search of which no more is known than what its loads came to.
 fn add_other(path: &Path, value: &Value, runs: Runs, gathered: &mut Gathered<'_>) {
-    let (search, loads) = perf::read_back::search(value);
+    let (mut search, loads) = perf::read_back::search(value);
     if runs == Runs::InTheFile {
         for mut load in loads {
             load.origin.files = vec![path.display().to_string()];
             gathered.add_load(path, load);
         }
     }
+    search.answers = answers(path, &search);
     gathered.add_search(path, search);
+}
+
+/// The highest load that was tried of which the figures meet each group of criteria, with all below it; those stand in the
+/// arguments of the runs.
+fn answers(path: &Path, search: &SearchFacts) -> Vec<AnswerFacts> {
+    let runs = super::around(path).join(perf::read_back::RUNS);
+    let folders = Place::look(&runs)
+        .map(|place| place.folders())
+        .unwrap_or_default();
+    let mut files = folders
+        .iter()
+        .map(|folder| folder.join(perf::read_back::ARGUMENTS));
+    let groups = files.find_map(|file| perf::read_back::criteria(&python_json::read(&file).ok()?));
+    let answer = |group: &Group| {
+        let is_met = |tried: &&TriedFacts| {
+            let mut criteria = group.criteria.iter();
+            criteria.all(|criterion| {
+                let name = criterion.measure.to_string();
+                let value = tried.figures.iter().find(|(known, _)| *known == name);
+                let value = value.and_then(|(_, value)| *value);
+                value.is_some_and(|value| criterion.relation.holds(value, criterion.threshold))
+            })
+        };
+        let highest = search.tried.iter().take_while(is_met).last();
+        AnswerFacts {
+            criteria: group.to_string(),
+            outcome: highest.is_none().then_some(Outcome::Infeasible),
+            load: highest.map(|tried| tried.load),
+            estimate: None,
+            interval: None,
+            confidence: None,
+            binding: None,
+            knee: None,
+            best: None,
+            output_tps: None,
+            requests: highest.map(|tried| tried.requests[0]),
+            reason: "each load was judged once, so nothing is known of how sure it is".to_owned(),
+        }
+    };
+    let groups = groups.unwrap_or_default();
+    // What is best of a measure is no limit on the load.
+    groups
+        .iter()
+        .filter(|group| group.aim.is_none())
+        .map(answer)
+        .collect()
 }
 
 /// What a search left on disk, as its summary would have it.

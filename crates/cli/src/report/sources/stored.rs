@@ -19,7 +19,7 @@ use crestline_experiment::plan::{Plan, SubjectPlan};
 use crestline_experiment::run::{CLIENT, INTERRUPTED, POINT};
 use crestline_load::server_metrics::told;
 use crestline_report::facts::{self, Applied, Client, Detail, Figures, LoadFacts, Origin, Spread};
-use crestline_store::runs::{RunMeta, RunReader, StoreError};
+use crestline_store::runs::{RunMeta, RunReader, StoreError, other_rows};
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,14 @@ pub(super) enum Depth {
 /// Reads a database of a load, or of the session of a search.
 pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFacts, String> {
     let why = |error: StoreError| why(&error);
-    let run = digest::read(path, wanted.limits).map_err(why)?;
+    let run = match digest::read(path, wanted.limits) {
+        Err(StoreError::NotARun {
+            missing: "meta", ..
+        }) => {
+            return of_other(path, wanted, depth).map_err(why);
+        }
+        run => run.map_err(why)?,
+    };
     if run.summary.total() == 0 {
         return Err("it holds no requests: none had ended when it was last written".to_owned());
     }
@@ -75,6 +82,35 @@ pub(super) fn read(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFac
             files: vec![path.display().to_string()],
             is_complete: run.meta.complete && is_whole,
             ..origin(&run.meta, plan.as_ref())
+        },
+        ..LoadFacts::default()
+    })
+}
+
+/// Reads a database of another program: what was measured with what, it does not say.
+fn of_other(path: &Path, wanted: &Wanted, depth: Depth) -> Result<LoadFacts, StoreError> {
+    let records = other_rows(path)?;
+    let (figures, mut detail) = of_records(&records, wanted);
+    if wanted.texts == Texts::Included {
+        let rows = detail.digest.requests.rows();
+        let shown: BTreeSet<u64> = rows.iter().map(|row| row.index).collect();
+        let texts = records
+            .iter()
+            .filter(|record| shown.contains(&record.index));
+        detail.texts = texts
+            .filter_map(|record| {
+                let exchange = record.exchange.as_deref()?.clone();
+                Some((record.index, texts_of(exchange)))
+            })
+            .collect();
+    }
+    Ok(LoadFacts {
+        figures,
+        detail: (depth == Depth::Requests).then(|| Box::new(detail)),
+        origin: Origin {
+            files: vec![path.display().to_string()],
+            is_complete: true,
+            ..Origin::default()
         },
         ..LoadFacts::default()
     })

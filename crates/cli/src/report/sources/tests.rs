@@ -337,3 +337,208 @@ fn nothing_to_draw_is_wrong_use_and_says_why() {
     check(&place.path().join("c"), "does not exist");
     check(&place.path().join("a/notes.txt"), "it is no JSON");
 }
+
+mod broken {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Files of each kind by their names.
+    fn files() -> Vec<(&'static str, String)> {
+        let search = json!({
+            "format": "crestline_sla_summary", "question": {"variable": "parallel"},
+            "selections": [{"criteria": "p99_ttft <= 0.2", "status": "value", "max_satisfied": 8.0}],
+            "loads": [{"load": 8.0, "requests": 5, "figures": {"tps": 70.0}}],
+        });
+        let metrics: Value = serde_json::from_str(&summary(2, 9)).unwrap();
+        let other = json!({"parallel_2": {"metrics": metrics, "percentiles": {}}});
+        let sweep = json!([result("m", 2), result("m", 4)]);
+        vec![
+            ("r.json", result("m", 2).to_string()),
+            ("x/benchmark_summary.json", summary(2, 9)),
+            ("s/sla_summary.json", search.to_string()),
+            ("o/sla_summary.json", other.to_string()),
+            ("SERVE-a/run=0.json", result("m", 2).to_string()),
+            ("SERVE-a/summary.json", sweep.to_string()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// A file that is cut anywhere is named; a whole one is read.
+        #[test]
+        fn a_file_that_is_cut_is_named(which in 0..6_usize, share in 0.0..1.0_f64) {
+            let (name, text) = files().swap_remove(which);
+            let cut = (share * text.len() as f64) as usize;
+            let place = folder(&[(name, &text[..cut])]);
+            let problem = read(&[place.path().to_owned()], &Wanted::default()).unwrap_err();
+            prop_assert_eq!(problem.exit(), Exit::Usage);
+            prop_assert!(problem.to_string().contains(name), "{}", problem);
+            fs::write(place.path().join(name), &text).unwrap();
+            let facts = read(&[place.path().to_owned()], &Wanted::default()).unwrap();
+            prop_assert!(facts.left_out.is_empty(), "{:?}", facts.left_out);
+        }
+
+        /// Whatever a file holds, it is drawn or named.
+        #[test]
+        fn any_text_is_drawn_or_named(which in 0..6_usize, text in "[\\[\\]{}\":,0-9a-z_ ]{0,60}") {
+            let (name, _) = files().swap_remove(which);
+            let place = folder(&[(name, &text)]);
+            let problem = read(&[place.path().to_owned()], &Wanted::default()).unwrap_err();
+            prop_assert!(problem.to_string().contains(name), "{}", problem);
+        }
+
+        /// Whatever stands in place of a value, nothing breaks.
+        #[test]
+        fn values_of_any_kind_are_read_without_a_panic(which in 0..6_usize, place in 0..40_usize, kind in 0..6_usize) {
+            let (name, text) = files().swap_remove(which);
+            let other = ["null", "-1", "1e300", "\"x\"", "[1]", "{\"a\":1}"][kind];
+            let colons: Vec<usize> = text.match_indices(':').map(|(at, _)| at).collect();
+            let at = colons[place % colons.len()] + 1;
+            let end = text[at..].find([',', '}']).map_or(text.len(), |end| at + end);
+            let text = format!("{}{other}{}", &text[..at], &text[end..]);
+            let place = folder(&[(name, &text)]);
+            drop(read(&[place.path().to_owned()], &Wanted::default()));
+        }
+    }
+}
+
+/// Of two servers, one with an answer and two runs at a load, one with a run that failed.
+fn experiment() -> tempfile::TempDir {
+    let run = |users: u32, number: i64, seqs: u32| {
+        let mut run = result("m", users);
+        run["run_number"] = number.into();
+        run["max_num_seqs"] = seqs.into();
+        run.to_string()
+    };
+    let answer = json!({
+        "serve": "max_num_seqs=2", "criteria": "c", "status": "value", "load": 4.0, "limited_by": "b",
+        "interval": {"low": 3.0, "high": 5.0, "probability": 0.9},
+    });
+    let sla = json!({"variable": "max_concurrency", "slas": [{"bench": "", "ranking": [answer]}]});
+    let cell = "e/SERVE--max_num_seqs=2";
+    folder(&[
+        (
+            &format!("{cell}/max_concurrency=4/run=0.json"),
+            &run(4, 0, 2),
+        ),
+        (
+            &format!("{cell}/max_concurrency=4/run=1.json"),
+            &run(4, 1, 2),
+        ),
+        (
+            &format!("{cell}/max_concurrency=1/run=0.json"),
+            &run(1, 0, 2),
+        ),
+        (&format!("{cell}/SLA--c.json"), "[]"),
+        (
+            "e/SERVE--max_num_seqs=8/max_concurrency=4/summary.json",
+            &format!("[{}]", run(4, 0, 8)),
+        ),
+        (
+            "e/SERVE--max_num_seqs=8/max_concurrency=4/run=1.failure.json",
+            r#"{"error": "error: gone"}"#,
+        ),
+        ("e/crestline/sla.json", &sla.to_string()),
+        ("e/crestline/runs/x/made_by.json", "{"),
+    ])
+}
+
+#[test]
+fn an_experiment_has_runs_parameters_and_answers() {
+    let place = experiment();
+    let facts = facts(&[place.path()]);
+    assert_eq!(facts.parameters, ["max_num_seqs"]);
+    let shown = |load: &LoadFacts| {
+        (
+            load.parameters["max_num_seqs"].clone(),
+            load.applied.concurrency,
+            load.repeat,
+        )
+    };
+    let all: Vec<_> = facts.loads.iter().map(shown).collect();
+    let row = |seqs: &str, users, repeat| (seqs.to_owned(), Some(users), repeat);
+    assert_eq!(
+        all,
+        [
+            row("2", 1.0, 0),
+            row("2", 4.0, 0),
+            row("2", 4.0, 1),
+            row("8", 4.0, 0)
+        ]
+    );
+    let search = &facts.searches[0];
+    assert_eq!(search.parameters["max_num_seqs"], "2");
+    assert_eq!(
+        (search.answers[0].load, &*search.unit),
+        (Some(4.0), "users")
+    );
+    assert_eq!(search.answers[0].binding.as_deref(), Some("b"));
+    let tried: Vec<f64> = search.tried.iter().map(|tried| tried.load).collect();
+    assert_eq!(tried, [1.0, 4.0]);
+    assert_eq!(facts.left_out.len(), 1, "{:?}", facts.left_out);
+    assert!(facts.left_out[0].ends_with("run=1.failure.json: the run failed: gone"));
+}
+
+#[test]
+fn starts_are_a_table() {
+    let starts = |times: &str, seqs: u32| {
+        format!(
+            r#"{{"avg_cold_startup_time": 2.0, "cold_startup_times": {times}, "run_number": 0, "max_num_seqs": {seqs}}}"#
+        )
+    };
+    let place = folder(&[
+        ("e/SERVE--a/run=0.json", &starts("[3.0, 1.0, 2.0]", 1)),
+        ("e/SERVE--b/run=0.json", &starts("[4.0]", 2)),
+    ]);
+    let facts = facts(&[place.path()]);
+    let [table] = &facts.tables[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!(table.columns[..3], ["max_num_seqs", "run", "start"]);
+    let row = [
+        json!("1"),
+        json!(0),
+        json!("cold startup"),
+        json!(3),
+        json!(2.0),
+        json!(1.0),
+        json!(2.0),
+        json!(3.0),
+    ];
+    assert_eq!(table.rows[0], row);
+    assert_eq!(table.rows.len(), 2);
+}
+
+#[test]
+fn a_search_of_evalscope_is_judged_by_the_criteria_of_its_runs() {
+    let metrics = |ttft: f64| {
+        let mut metrics: Value = serde_json::from_str(&summary(2, 9)).unwrap();
+        metrics["Avg TTFT (ms)"] = ttft.into();
+        json!({"metrics": metrics, "percentiles": {}})
+    };
+    let search = json!({"parallel_2": metrics(50.0), "parallel_4": metrics(90.0), "parallel_8": metrics(120.0)});
+    let arguments = json!({"model": "m", "sla_params": [{"avg_ttft": "<=0.1"}]});
+    let place = folder(&[
+        ("sla_summary.json", &search.to_string()),
+        (
+            "sla_tuning/sla_parallel_2_run_0/benchmark_summary.json",
+            &summary(2, 9),
+        ),
+        (
+            "sla_tuning/sla_parallel_2_run_0/benchmark_args.json",
+            &arguments.to_string(),
+        ),
+    ]);
+    let facts = facts(&[place.path()]);
+    let [search] = &facts.searches[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!((search.tried.len(), facts.loads.len()), (3, 1));
+    let [answer] = &search.answers[..] else {
+        panic!("{search:?}")
+    };
+    assert_eq!((answer.load, answer.outcome), (Some(4.0), None));
+    assert_eq!(answer.criteria, "avg_ttft <= 0.1");
+}

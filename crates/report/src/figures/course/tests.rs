@@ -4,6 +4,8 @@ use crestline_core::digest::{Digest, Limits, Window};
 use crestline_core::record::{Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::units::Nanos;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::figures::within::check;
 
@@ -143,4 +145,35 @@ fn rates_have_requests_tokens_and_what_is_in_flight() {
         );
     }
     assert!(svg.contains(">Tokens/s<") && svg.contains(">Time since the first request (min:s)<"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn nothing_leaves_the_figures_whatever_a_run_was(
+        times in proptest::collection::vec((0..u64::MAX >> 1, 0..40_u32, 0..40_u32, any::<bool>()), 1..40),
+        scale in 0..63_u32,
+    ) {
+        let odd = |(index, (sent, first, last, good)): (u64, (u64, u32, u32, bool))| {
+            let sent = Nanos(sent >> scale);
+            let first = sent.saturating_add(Nanos(1 << first));
+            let last = first.saturating_add(Nanos(1 << last));
+            RequestRecord {
+                sent,
+                first_token: Some(first),
+                last_token: Some(last),
+                end: last,
+                gaps: [last.saturating_sub(first)].into_iter().collect(),
+                failure: (!good).then(failure),
+                ..record(index)
+            }
+        };
+        let records: Vec<RequestRecord> = (0..).zip(times).map(odd).collect();
+        let course = course(&records);
+        check(&course_rates("any", &course).svg());
+        if let Some(picture) = course_times("any", &course) {
+            check(&picture.svg());
+        }
+    }
 }

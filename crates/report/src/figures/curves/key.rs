@@ -47,6 +47,8 @@ pub enum Sign {
     Form(Stroke),
     /// A single observation.
     Dot,
+    /// A single observation of a curve that has a colour of its own.
+    Run(Stroke),
     /// One that does not count.
     Void,
     /// A band around a curve.
@@ -83,10 +85,10 @@ struct LaidGroup {
 }
 
 /// Lays out a key; `of_bands` is put behind the words of bands.
-pub(in crate::figures) fn laid(key: &Key, names: &[&str], of_bands: &str) -> Laid {
+pub(in crate::figures) fn laid(key: &Key, names: &[(&str, Sign)], of_bands: &str) -> Laid {
     let of_names = || {
-        let entries = names.iter().enumerate().map(|(place, name)| KeyEntry {
-            sign: Sign::Curve(Stroke::nth(place)),
+        let entries = names.iter().map(|(name, sign)| KeyEntry {
+            sign: *sign,
             words: (*name).to_owned(),
         });
         vec![KeyGroup {
@@ -190,6 +192,9 @@ impl Sign {
             Self::Line(stroke) => drawing.line(&stroke.class(), &line),
             Self::Form(stroke) => drawing.line(&stroke.neutral(), &line),
             Self::Dot => drawing.disc("dot-0", middle, 2.6),
+            Self::Run(stroke) => {
+                drawing.disc(&format!("dot-{}", stroke.colour()), middle, 3.0);
+            }
             Self::Void => drawing.cross("void", middle, 3.0),
             Self::Band => {
                 let frame = Frame {

@@ -54,6 +54,33 @@ fn count(svg: &str, element: &str) -> usize {
 }
 
 #[test]
+fn the_key_has_the_signs_that_curves_are_drawn_with() {
+    let place = vec![[2.0, 100.0]];
+    let own = |name: &str, colour| Curve {
+        name: name.to_owned(),
+        stroke: Some(Stroke::nth(colour)),
+        ..Curve::default()
+    };
+    let curves = vec![
+        curve("line", 5.0),
+        Curve {
+            dots: place.clone(),
+            ..own("met", 2)
+        },
+        Curve {
+            voids: place,
+            ..own("missed", 1)
+        },
+    ];
+    let svg = super::curves(&figure(vec![part("", curves)])).svg();
+    check(&svg);
+    // One in the plot and one in the key; a cross is two strokes.
+    assert_eq!(count(&svg, r#"<circle class="dot-2""#), 2);
+    assert_eq!(count(&svg, r#"<polyline class="void""#), 4);
+    assert_eq!(count(&svg, r#"class="line-1"#), 0);
+}
+
+#[test]
 fn every_curve_has_its_line_its_band_and_its_dots_in_one_colour() {
     let parts = vec![
         part("a", vec![curve("one", 5.0), curve("two", 10.0)]),

@@ -1,6 +1,6 @@
 //! A page made of blocks: what a block says, without how it looks.
 //!
-//! Which blocks a report has is decided by those who compose it; [`write`] turns them into markup, and the style sheets and
+//! Which blocks a report has is decided by those who compose it; [`mod@write`] turns them into markup, and the style sheets and
 //! scripts beside it make them look and move. Nothing in a block is taken for markup.
 
 mod figure;

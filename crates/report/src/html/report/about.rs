@@ -135,12 +135,17 @@ fn document(facts: &Facts) -> Value {
     })
 }
 
+/// Nine digits: more say nothing of what was measured.
+fn short(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
+}
+
 fn load_value(load: &LoadFacts, facts: &Facts) -> Value {
     let figures = &load.figures;
     let totals: Map<String, Value> = figures
         .totals
         .iter()
-        .map(|(metric, value)| (metric.definition().name.to_owned(), json!(value)))
+        .map(|(metric, value)| (metric.definition().name.to_owned(), json!(short(*value))))
         .collect();
     let spreads: Map<String, Value> = figures
         .spreads
@@ -150,14 +155,14 @@ fn load_value(load: &LoadFacts, facts: &Facts) -> Value {
                 .iter()
                 .filter_map(|q| {
                     let name = format!("p{}", crate::number::trimmed(Some(q * 100.0), 2));
-                    Some((name, spread.at(*q)?))
+                    Some((name, short(spread.at(*q)?)))
                 })
                 .collect();
             let value = json!({
-                "mean": spread.mean,
-                "sd": spread.deviation,
-                "min": spread.ends.map(|ends| ends[0]),
-                "max": spread.ends.map(|ends| ends[1]),
+                "mean": spread.mean.map(short),
+                "sd": spread.deviation.map(short),
+                "min": spread.ends.map(|ends| short(ends[0])),
+                "max": spread.ends.map(|ends| short(ends[1])),
                 "quantiles": quantiles,
             });
             (metric.definition().name.to_owned(), value)

@@ -19,7 +19,7 @@ pub(super) const LEVEL: f64 = 0.95;
 /// Seed of the draws.
 const SEED: u64 = 1;
 /// Configurations that are told apart in a figure.
-const MOST_CURVES: usize = 12;
+const MOST_CURVES: usize = 8;
 
 /// What the lower axis is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -158,7 +158,7 @@ fn of_search(search: &SearchFacts) -> Callout {
     let (first, rest) = match sentences.split_first() {
         Some((first, rest)) => (first.clone(), rest),
         None => (
-            "The search ended before it had an answer.".to_owned(),
+            unanswered(std::slice::from_ref(search)).to_owned(),
             &[] as &[String],
         ),
     };
@@ -167,6 +167,15 @@ fn of_search(search: &SearchFacts) -> Callout {
         tone: tones.max_by_key(|tone| weight(*tone)).unwrap_or(Tone::Bad),
         title: first.into(),
         lines: rest.iter().map(|line| line.as_str().into()).collect(),
+    }
+}
+
+/// Why there is no answer.
+fn unanswered(searches: &[SearchFacts]) -> &'static str {
+    if searches.iter().any(|search| search.is_interrupted) {
+        "The search ended before it had an answer."
+    } else {
+        "What the search answered is not in its files; the loads that it tried are."
     }
 }
 
@@ -190,7 +199,9 @@ fn of_searches(facts: &Facts) -> Callout {
         } else {
             Tone::Warning
         },
-        title: lines.next().unwrap_or_default(),
+        title: lines
+            .next()
+            .unwrap_or_else(|| unanswered(&facts.searches).into()),
         lines: lines.collect(),
     }
 }

@@ -12,7 +12,7 @@ use crate::html::document::{
 use crate::number::{counted, trimmed};
 
 /// Runs that have a page of their own at most.
-const MOST_PAGES: usize = 100;
+pub(super) const MOST_PAGES: usize = 100;
 
 /// Percentiles of the table.
 const PERCENTILES: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999];

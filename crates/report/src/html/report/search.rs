@@ -2,16 +2,21 @@
 //!
 //! Decides nothing: what is met and how sure an answer is comes with the facts.
 
+use crestline_core::metrics::Unit;
+use crestline_core::sla::Measure;
 use serde_json::{Value, json};
 
 use super::answer::{sentence, tone};
 use super::search_figures;
-use super::words::{digits, parameters};
+use super::words::{MS, digits, parameters};
 use crate::facts::{AnswerFacts, Facts, SearchFacts};
 use crate::html::document::{
     Block, Callout, Cell, Choice, ChoicePage, Column, Details, Property, Table, Text, Tile, Tone,
 };
 use crate::number::trimmed;
+
+/// The long name of a unit that tiles have a short one for.
+const RATE: &str = "requests a second";
 
 /// The blocks of the tab.
 pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
@@ -56,7 +61,11 @@ fn tile(search: &SearchFacts, answer: &AnswerFacts) -> Tile {
     Tile {
         label: answer.criteria.clone(),
         value: answer.load.map_or_else(|| "–".to_owned(), shown),
-        unit: search.unit.clone(),
+        unit: if search.unit == RATE {
+            "req/s".to_owned()
+        } else {
+            search.unit.clone()
+        },
         note: range.unwrap_or_else(|| answer.reason.clone()),
         tone: tone(answer),
     }
@@ -133,6 +142,15 @@ fn more(answer: &AnswerFacts) -> Vec<String> {
     lines
 }
 
+/// How many of what is shown are in one base unit of a measure, and what that is called: times are told in milliseconds.
+fn shown_in(measure: &str) -> (f64, &'static str) {
+    match Measure::named(measure).map(Measure::unit) {
+        Some(Unit::Seconds) => (MS, "ms"),
+        Some(unit) => (1.0, unit.symbol()),
+        None => (1.0, ""),
+    }
+}
+
 /// Loads that were tried, a line each.
 fn tried(search: &SearchFacts) -> Table {
     let mut names: Vec<&str> = Vec::new();
@@ -161,8 +179,10 @@ fn tried(search: &SearchFacts) -> Table {
         Column::number("failed", "Failed", 0),
     ];
     columns.extend(names.iter().map(|name| {
+        let (scale, unit) = shown_in(name);
         let values = search.tried.iter().filter_map(|load| value(load, name));
-        Column::number(*name, *name, digits(values))
+        let digits = digits(values.map(|value| value * scale));
+        Column::number(*name, *name, digits).unit(unit)
     }));
     columns.extend(criteria.iter().map(|it| {
         Column::share(*it, format!("violate {it}"), 2).note("Share of the requests that count")
@@ -173,7 +193,10 @@ fn tried(search: &SearchFacts) -> Table {
             load.requests[0].into(),
             load.requests[1].into(),
         ];
-        row.extend(names.iter().map(|name| Cell::from(value(load, name))));
+        row.extend(names.iter().map(|name| {
+            let (scale, _) = shown_in(name);
+            Cell::from(value(load, name).map(|value| value * scale))
+        }));
         row.extend(criteria.iter().map(|criterion| {
             let mut all = load.violations.iter();
             let found = all.find(|it| it.criterion == *criterion && it.counted > 0);
@@ -208,7 +231,10 @@ fn dwells(search: &SearchFacts) -> Table {
         Column::number("requests", "Counted", 0),
         Column::number("failed", "Failed", 0),
     ];
-    columns.extend(names.iter().map(|name| Column::number(*name, *name, 4)));
+    columns.extend(names.iter().map(|name| {
+        let (_, unit) = shown_in(name);
+        Column::number(*name, *name, 2).unit(unit)
+    }));
     columns.extend(search.answers.iter().map(|answer| {
         Column::text(format!("met {}", answer.criteria), answer.criteria.as_str())
             .note("What the requests of this stretch alone say")
@@ -225,7 +251,12 @@ fn dwells(search: &SearchFacts) -> Table {
         row.extend(names.iter().map(|name| {
             let mut all = dwell.measured.iter();
             let found = all.find(|(known, _)| known == name);
-            Cell::from(found.and_then(|(_, value)| *value))
+            let (scale, _) = shown_in(name);
+            Cell::from(
+                found
+                    .and_then(|(_, value)| *value)
+                    .map(|value| value * scale),
+            )
         }));
         row.extend(dwell.groups.iter().map(|(met, missed)| {
             if dwell.requests[0] == 0 {

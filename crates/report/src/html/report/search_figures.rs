@@ -5,9 +5,10 @@
 
 use crestline_core::sla::{Group, parse_groups};
 
-use crate::facts::{AnswerFacts, SearchFacts, Violations};
+use crate::facts::{AnswerFacts, SearchFacts, TriedFacts, Violations};
 use crate::figures::{
-    Curve, CurveAxis, CurvePart, Curves, Key, Kind, Order, Range, Stroke, curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Order, Range, Sign, Stroke,
+    curves,
 };
 use crate::html::document::{Figure, Text};
 use crate::number::significant;
@@ -18,6 +19,8 @@ const STEPS: u32 = 60;
 const Z: f64 = 1.96;
 /// Least share that a logarithmic axis shows.
 const LEAST_SHARE: f64 = 1e-5;
+/// Violations are shown from so many times less than the answer on.
+const NEAR: f64 = 2.5;
 /// Loads farther apart than this are laid out by ratio.
 const WIDE: f64 = 16.0;
 
@@ -30,6 +33,10 @@ pub(super) fn all(search: &SearchFacts) -> Vec<Figure> {
 }
 
 fn drawn(name: &str, title: &str, part: CurvePart, caption: &str) -> Figure {
+    with_key(name, title, (part, Key::Names), caption)
+}
+
+fn with_key(name: &str, title: &str, (part, key): (CurvePart, Key), caption: &str) -> Figure {
     let picture = curves(&Curves {
         title: title.to_owned(),
         subject: String::new(),
@@ -37,7 +44,7 @@ fn drawn(name: &str, title: &str, part: CurvePart, caption: &str) -> Figure {
         part_inches: [6.2, 3.6],
         parts: vec![Some(part)],
         range: Range::Own,
-        key: Key::Names,
+        key,
     });
     Figure {
         name: name.to_owned(),
@@ -100,20 +107,17 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         },
         curves: vec![
             Curve {
-                name: "load".to_owned(),
+                stroke: Some(Stroke::default()),
                 points: line,
                 order: Order::AsGiven,
                 ..Curve::default()
             },
             Curve {
-                name: "stretch that meets the SLA".to_owned(),
                 stroke: Some(Stroke::nth(2)),
                 dots: meets,
                 ..Curve::default()
             },
             Curve {
-                name: "stretch that does not".to_owned(),
-                stroke: Some(Stroke::nth(1)),
                 voids: misses,
                 ..Curve::default()
             },
@@ -121,12 +125,27 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         limits: answers(search),
         limits_x: Vec::new(),
     };
-    Some(drawn(
+    Some(with_key(
         "search-course",
         "Load over time",
-        part,
+        (part, key_of_course()),
         "Each step is a stretch at one load; its sign says what its own requests say. The answer weighs all of them.",
     ))
+}
+
+fn key_of_course() -> Key {
+    let entry = |sign, words: &str| KeyEntry {
+        sign,
+        words: words.to_owned(),
+    };
+    Key::Groups(vec![KeyGroup {
+        title: String::new(),
+        entries: vec![
+            entry(Sign::Curve(Stroke::default()), "load"),
+            entry(Sign::Dot, "stretch that meets the SLA"),
+            entry(Sign::Void, "stretch that does not"),
+        ],
+    }])
 }
 
 /// Shares of violating requests against load, the fitted curve, and the answer with its interval.
@@ -163,7 +182,7 @@ fn violations(search: &SearchFacts) -> Option<Figure> {
         title: String::new(),
         x: CurveAxis {
             label: search.unit.clone(),
-            kind: kind_of(search.tried.iter().map(|load| load.load)),
+            kind: kind_of(near(search).map(|load| load.load)),
             ..CurveAxis::default()
         },
         y: CurveAxis {
@@ -196,12 +215,27 @@ fn marks_of_load(search: &SearchFacts) -> Vec<(f64, String)> {
     marks
 }
 
+/// Loads around the answers, in a part of the range that they can be told apart in; all, where there is no answer.
+fn near(search: &SearchFacts) -> impl Iterator<Item = &TriedFacts> {
+    let known = search
+        .answers
+        .iter()
+        .filter_map(|answer| answer.estimate.or(answer.load));
+    let lowest = known.fold(f64::INFINITY, f64::min);
+    let from = if lowest.is_finite() {
+        lowest / NEAR
+    } else {
+        0.0
+    };
+    search.tried.iter().filter(move |load| load.load >= from)
+}
+
 fn shares(search: &SearchFacts, criterion: &Violations) -> Curve {
     let mut curve = Curve {
         name: criterion.criterion.clone(),
         ..Curve::default()
     };
-    for load in &search.tried {
+    for load in near(search) {
         let mut all = load.violations.iter();
         let found = all.find(|it| it.criterion == criterion.criterion && it.counted > 0);
         if let Some(it) = found {
@@ -227,7 +261,7 @@ fn wilson(hits: u64, count: u64) -> [f64; 2] {
 /// The curve through the answer: where violations are just what is allowed, rising as steeply as was found.
 fn fitted(search: &SearchFacts, answer: &AnswerFacts, allowed: f64) -> Option<Curve> {
     let (estimate, beta) = (answer.estimate?, answer.knee?);
-    let loads = search.tried.iter().map(|load| load.load);
+    let loads = near(search).map(|load| load.load);
     let [low, high] = loads.fold([f64::INFINITY, 0.0], |[low, high]: [f64; 2], load| {
         [low.min(load), high.max(load)]
     });
@@ -330,7 +364,6 @@ fn as_json(criteria: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::TriedFacts;
 
     #[test]
     fn wilsons_interval_is_that_of_the_books() {

@@ -16,7 +16,11 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
     if let ([only], true) = (&facts.loads[..], facts.searches.is_empty()) {
         blocks.push(Block::Tiles(tiles(only)));
     }
-    if facts.searches.len() > 1 {
+    let has_answers = facts
+        .searches
+        .iter()
+        .any(|search| !search.answers.is_empty());
+    if facts.searches.len() > 1 && has_answers {
         blocks.push(Block::Heading(
             "Highest load of each configuration".to_owned(),
         ));
@@ -211,11 +215,12 @@ fn table(facts: &Facts) -> Table {
     }
     columns.push(Column::text("client", "Client"));
     let rows = loads.iter().enumerate().map(|(place, load)| {
-        let name = Text::default().link(run(load, &facts.parameters), super::load::id(place));
-        let mut row: Vec<Cell> = vec![if load.detail.is_some() || loads.len() > 1 {
-            name.into()
+        // The parameters have columns of their own.
+        let name = run(load, &[]);
+        let mut row: Vec<Cell> = vec![if place < super::load::MOST_PAGES {
+            Text::default().link(name, super::load::id(place)).into()
         } else {
-            run(load, &facts.parameters).into()
+            name.into()
         }];
         row.extend(facts.parameters.iter().map(|name| {
             let value = load.parameters.get(name);

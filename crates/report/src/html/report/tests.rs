@@ -284,6 +284,23 @@ fn searches_without_an_answer_say_so() {
 }
 
 #[test]
+fn searches_whose_files_have_no_answer_say_which_loads_were_tried() {
+    for count in [1, 2] {
+        let one = SearchFacts {
+            answers: Vec::new(),
+            ..search(Outcome::Value, None)
+        };
+        let it = Facts {
+            searches: vec![one; count],
+            ..facts(Vec::new())
+        };
+        let html = page(&it);
+        assert!(html.contains("What the search answered is not in its files"));
+        assert!(!html.contains("Highest load of each configuration"));
+    }
+}
+
+#[test]
 fn of_several_configurations_the_best_is_named_first() {
     let of = |name: &str, load| SearchFacts {
         parameters: [("tp".to_owned(), name.to_owned())].into(),

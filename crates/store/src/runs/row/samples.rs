@@ -238,4 +238,5 @@ pub(crate) const KINDS: &[FailureKind] = &[
     FailureKind::ErrorInBody,
     FailureKind::EmptyAnswer,
     FailureKind::Cancelled,
+    FailureKind::Unknown,
 ];

@@ -76,11 +76,10 @@ impl Request<'_> {
             record.chunks = self.gaps.len() as u32 + 1;
             record.output_tokens = Some(count(self.output));
         } else {
-            // Which kind it was, only the program knows.
             let kind = if self.error.is_empty() {
                 FailureKind::EmptyAnswer
             } else {
-                FailureKind::ServerError
+                kind(self.error)
             };
             record.failure = Some(Failure {
                 kind,
@@ -89,6 +88,12 @@ impl Request<'_> {
         }
         record
     }
+}
+
+/// Crestline begins an error with its kind; of another program's, only that program knows it.
+fn kind(error: &str) -> FailureKind {
+    let name = error.split(':').next().unwrap_or_default();
+    serde_json::from_value(name.into()).unwrap_or(FailureKind::Unknown)
 }
 
 fn numbers(list: &Value) -> Vec<f64> {
@@ -109,12 +114,12 @@ mod tests {
     #[test]
     fn each_entry_is_a_request_from_when_it_was_sent() {
         let result = json!({
-            "start_times": [1000.5, 1000.0],
-            "ttfts": [0.25, 0.0],
-            "itls": [[0.5, 0.25], []],
-            "output_lens": [3, 0],
-            "input_lens": [7, 7],
-            "errors": ["", "refused"],
+            "start_times": [1000.5, 1000.0, 1000.0],
+            "ttfts": [0.25, 0.0, 0.0],
+            "itls": [[0.5, 0.25], [], []],
+            "output_lens": [3, 0, 0],
+            "input_lens": [7, 7, 7],
+            "errors": ["", "refused", "rate_limited: slow down"],
         });
         let records = records(&result).unwrap();
         let answered = &records[0];
@@ -126,6 +131,8 @@ mod tests {
         let failed = &records[1];
         assert_eq!(failed.sent, Nanos::ZERO);
         assert_eq!(failed.failure.as_ref().unwrap().text, "refused");
+        let kinds = [1, 2].map(|place: usize| records[place].failure.as_ref().unwrap().kind);
+        assert_eq!(kinds, [FailureKind::Unknown, FailureKind::RateLimited]);
     }
 
     #[test]
