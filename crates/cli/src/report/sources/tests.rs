@@ -338,6 +338,48 @@ fn nothing_to_draw_is_wrong_use_and_says_why() {
     check(&place.path().join("a/notes.txt"), "it is no JSON");
 }
 
+#[test]
+fn requests_of_a_database_of_evalscope_are_read_with_its_files() {
+    let arguments = json!({"model": "m", "url": "http://h", "parallel": 2});
+    let place = folder(&[
+        (
+            "m/parallel_2_number_2/benchmark_summary.json",
+            &summary(2, 2),
+        ),
+        (
+            "m/parallel_2_number_2/benchmark_args.json",
+            &arguments.to_string(),
+        ),
+    ]);
+    let path = place.path().join("m/parallel_2_number_2/benchmark_data.db");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let rows = "CREATE TABLE result (request TEXT, start_time REAL, inter_token_latencies TEXT, success INTEGER,
+            latency REAL, first_chunk_latency REAL, prompt_tokens INTEGER, completion_tokens INTEGER, is_stream INTEGER);
+        INSERT INTO result VALUES ('asked', 7.0, '[0.5]', 1, 1.0, 0.5, 5, 2, 1);
+        INSERT INTO result VALUES ('asked', 8.0, '[]', 0, NULL, NULL, NULL, NULL, 1);";
+    connection.execute_batch(rows).unwrap();
+    drop(connection);
+    let wanted = Wanted {
+        texts: Texts::Included,
+        ..Wanted::default()
+    };
+    let facts = read(&[place.path().to_owned()], &wanted).unwrap();
+    let [load] = &facts.loads[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!((load.figures.requests, load.figures.failed), (2, 1));
+    assert_eq!(load.figures.spreads[&Metric::Ttft].mean, Some(0.5));
+    assert_eq!(load.figures.failures["unknown"], 1);
+    let origin = &load.origin;
+    assert_eq!(
+        (&*origin.tool, origin.model.as_deref()),
+        ("evalscope perf", Some("m"))
+    );
+    assert_eq!(load.applied.concurrency, Some(2.0));
+    assert_eq!(load.detail.as_ref().unwrap().texts[&0].request, "asked");
+    assert!(facts.left_out.is_empty(), "{facts:?}");
+}
+
 mod broken {
     use proptest::prelude::*;
 

@@ -7,8 +7,7 @@ use crestline_core::sla::{Group, parse_groups};
 
 use crate::facts::{AnswerFacts, SearchFacts, TriedFacts, Violations};
 use crate::figures::{
-    Curve, CurveAxis, CurvePart, Curves, Key, KeyEntry, KeyGroup, Kind, Order, Range, Sign, Stroke,
-    curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, Kind, Order, Range, Stroke, curves,
 };
 use crate::html::document::{Figure, Text};
 use crate::number::significant;
@@ -24,6 +23,13 @@ const NEAR: f64 = 2.5;
 /// Loads farther apart than this are laid out by ratio.
 const WIDE: f64 = 16.0;
 
+/// A line on which signs are seen.
+const THIN: Stroke = Stroke {
+    colour: 0,
+    dashes: 0,
+    weight: 2,
+};
+
 /// All figures that there are values for.
 pub(super) fn all(search: &SearchFacts) -> Vec<Figure> {
     let course = course(search);
@@ -33,10 +39,6 @@ pub(super) fn all(search: &SearchFacts) -> Vec<Figure> {
 }
 
 fn drawn(name: &str, title: &str, part: CurvePart, caption: &str) -> Figure {
-    with_key(name, title, (part, Key::Names), caption)
-}
-
-fn with_key(name: &str, title: &str, (part, key): (CurvePart, Key), caption: &str) -> Figure {
     let picture = curves(&Curves {
         title: title.to_owned(),
         subject: String::new(),
@@ -44,7 +46,7 @@ fn with_key(name: &str, title: &str, (part, key): (CurvePart, Key), caption: &st
         part_inches: [6.2, 3.6],
         parts: vec![Some(part)],
         range: Range::Own,
-        key,
+        key: Key::Names,
     });
     Figure {
         name: name.to_owned(),
@@ -107,17 +109,20 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         },
         curves: vec![
             Curve {
-                stroke: Some(Stroke::default()),
+                name: "load".to_owned(),
+                stroke: Some(THIN),
                 points: line,
                 order: Order::AsGiven,
                 ..Curve::default()
             },
             Curve {
+                name: "stretch that meets the SLA".to_owned(),
                 stroke: Some(Stroke::nth(2)),
                 dots: meets,
                 ..Curve::default()
             },
             Curve {
+                name: "stretch that does not".to_owned(),
                 voids: misses,
                 ..Curve::default()
             },
@@ -125,27 +130,12 @@ fn course(search: &SearchFacts) -> Option<Figure> {
         limits: answers(search),
         limits_x: Vec::new(),
     };
-    Some(with_key(
+    Some(drawn(
         "search-course",
         "Load over time",
-        (part, key_of_course()),
+        part,
         "Each step is a stretch at one load; its sign says what its own requests say. The answer weighs all of them.",
     ))
-}
-
-fn key_of_course() -> Key {
-    let entry = |sign, words: &str| KeyEntry {
-        sign,
-        words: words.to_owned(),
-    };
-    Key::Groups(vec![KeyGroup {
-        title: String::new(),
-        entries: vec![
-            entry(Sign::Curve(Stroke::default()), "load"),
-            entry(Sign::Dot, "stretch that meets the SLA"),
-            entry(Sign::Void, "stretch that does not"),
-        ],
-    }])
 }
 
 /// Shares of violating requests against load, the fitted curve, and the answer with its interval.
