@@ -5,7 +5,7 @@ use std::fs;
 use crate::harness::{Place, Ran, Sim};
 
 const PERF: &str = "perf --url sim:constant-20ms --model org/m --tokenizer-path builtin --dataset random \
-    --min-prompt-length 8 --max-prompt-length 8 --max-tokens 4 --no-timestamp";
+    --min-prompt-length 40 --max-prompt-length 40 --max-tokens 4 --no-timestamp";
 const SERVE: &str = "bench serve --base-url sim:constant-20ms --model m --tokenizer builtin --random-input-len 8 \
     --random-output-len 4 --num-prompts 12 --max-concurrency 3";
 
