@@ -128,7 +128,8 @@ fn in_brackets(facts: &[String]) -> String {
     }
 }
 
-fn knee(Knee { beta }: Knee) -> String {
+/// How fast the service leaves a criterion behind, in words.
+pub(crate) fn knee(Knee { beta }: Knee) -> String {
     let shown = significant(beta, 2);
     if beta >= SHARP {
         "the knee is sharp".to_owned()

@@ -9,6 +9,7 @@ mod tried;
 
 pub use advice::recommendations;
 pub use answers::{note, summary_table};
+pub(crate) use evidence::knee;
 pub use evidence::{evidence, failures_line};
 pub use tried::{TriedRow, best_configuration, detailed_performance};
 

@@ -13,24 +13,14 @@ use crate::number::counted;
 pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
     let mut blocks = Vec::new();
     let origins = origins(facts);
-    for (origin, runs) in &origins {
-        if origins.len() > 1 {
-            blocks.push(Block::Subheading(runs.join("; ")));
-        }
-        if let Some(command) = &origin.command {
-            blocks.push(Block::Code(Code {
-                title: "Command".to_owned(),
-                text: command.clone(),
-            }));
-        }
-        blocks.push(Block::Properties(properties(origin, runs.len())));
-        if let Some(settings) = &origin.settings {
+    for (place, (origin, runs)) in origins.iter().enumerate() {
+        let told = told(origin, runs.len());
+        if place == 0 {
+            blocks.extend(told);
+        } else {
             blocks.push(Block::Details(Details {
-                summary: "All settings".into(),
-                blocks: vec![Block::Code(Code {
-                    title: "Plan".to_owned(),
-                    text: serde_json::to_string_pretty(settings).unwrap_or_default(),
-                })],
+                summary: Text::from(runs.join("; ")),
+                blocks: told,
             }));
         }
     }
@@ -48,6 +38,28 @@ pub(super) fn blocks(facts: &Facts) -> Vec<Block> {
         media_type: "application/json".to_owned(),
         text: document(facts).to_string(),
     }]));
+    blocks
+}
+
+/// One way to runs.
+fn told(origin: &Origin, runs: usize) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if let Some(command) = &origin.command {
+        blocks.push(Block::Code(Code {
+            title: "Command".to_owned(),
+            text: command.clone(),
+        }));
+    }
+    blocks.push(Block::Properties(properties(origin, runs)));
+    if let Some(settings) = &origin.settings {
+        blocks.push(Block::Details(Details {
+            summary: "All settings".into(),
+            blocks: vec![Block::Code(Code {
+                title: "Plan".to_owned(),
+                text: serde_json::to_string_pretty(settings).unwrap_or_default(),
+            })],
+        }));
+    }
     blocks
 }
 
@@ -117,7 +129,7 @@ fn properties(origin: &Origin, runs: usize) -> Vec<Property> {
 }
 
 /// `2026-11-22 10:15:00 UTC`, of seconds since 1970.
-fn moment(seconds: f64) -> Option<String> {
+pub(super) fn moment(seconds: f64) -> Option<String> {
     let moment = jiff::Timestamp::from_second(seconds as i64).ok()?;
     Some(moment.strftime("%F %T UTC").to_string())
 }

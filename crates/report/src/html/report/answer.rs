@@ -7,7 +7,7 @@ use crestline_core::search::Outcome;
 use crestline_core::segments::Statistic;
 
 use super::against_load::{total, value};
-use super::words::{applied, parameters, rounded, run, with_unit};
+use super::words::{applied, capital, parameters, rounded, run, with_unit};
 use crate::facts::{AnswerFacts, Client, Facts, LoadFacts, SearchFacts};
 use crate::html::document::{Block, Callout, Text, Tone};
 use crate::number::{counted, grouped, significant, trimmed};
@@ -366,11 +366,4 @@ fn listed(tone: Tone, mut lines: Vec<Text>, title: &str) -> Option<Block> {
         title: title.into(),
         lines,
     }))
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }

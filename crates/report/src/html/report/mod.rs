@@ -16,6 +16,7 @@ mod words;
 
 use super::document::{Document, Tab};
 use crate::facts::Facts;
+use crate::number::counted;
 
 /// A report as a page.
 pub fn report(facts: &Facts) -> Document {
@@ -39,9 +40,31 @@ pub fn report(facts: &Facts) -> Document {
     tabs.push(tab("about", "About", about::blocks(facts)));
     Document {
         title: facts.title.clone(),
-        subject: facts.subject.clone(),
+        subject: subject(facts),
         tabs,
     }
+}
+
+/// Where, what and when it was measured.
+fn subject(facts: &Facts) -> String {
+    let what = match (facts.searches.len(), facts.loads.len()) {
+        (0, 0) => String::new(),
+        (0, runs) => counted(runs as u64, "run"),
+        (1, _) => "SLA search".to_owned(),
+        (searches, _) => format!("{searches} SLA searches"),
+    };
+    let sessions = facts
+        .searches
+        .iter()
+        .filter_map(|search| search.session.as_deref());
+    let began = facts.loads.iter().chain(sessions);
+    let began = began
+        .filter_map(|load| load.origin.began_s)
+        .filter(|began| *began > 0.0);
+    let when = began.reduce(f64::min).and_then(about::moment);
+    let parts = [facts.subject.clone(), what, when.unwrap_or_default()];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" · ")
 }
 
 fn tab(id: &str, title: &str, blocks: Vec<super::document::Block>) -> Tab {

@@ -3,17 +3,19 @@
 //! Decides nothing: what is met and how sure an answer is comes with the facts.
 
 use crestline_core::metrics::Unit;
+use crestline_core::search::Knee;
 use crestline_core::sla::Measure;
 use serde_json::{Value, json};
 
 use super::answer::{sentence, tone};
 use super::search_figures;
-use super::words::{MS, digits, parameters};
+use super::words::{MS, capital, digits, parameters};
 use crate::facts::{AnswerFacts, Facts, SearchFacts};
 use crate::html::document::{
     Block, Callout, Cell, Choice, ChoicePage, Column, Details, Property, Table, Text, Tile, Tone,
 };
 use crate::number::trimmed;
+use crate::search_tables::knee;
 
 /// The long name of a unit that tiles have a short one for.
 const RATE: &str = "requests a second";
@@ -131,10 +133,7 @@ fn more(answer: &AnswerFacts) -> Vec<String> {
         ));
     }
     if let Some(beta) = answer.knee {
-        lines.push(format!(
-            "A tenth more load multiplies the odds of a violation by {}.",
-            crate::number::significant(1.1_f64.powf(beta), 2)
-        ));
+        lines.push(format!("{}.", capital(&knee(Knee { beta }))));
     }
     if !answer.reason.is_empty() {
         lines.push(format!("It ended because {}.", answer.reason));

@@ -7,7 +7,7 @@ use crestline_core::sla::{Group, parse_groups};
 
 use crate::facts::{AnswerFacts, SearchFacts, TriedFacts, Violations};
 use crate::figures::{
-    Curve, CurveAxis, CurvePart, Curves, Key, Kind, Order, Range, Stroke, curves,
+    Curve, CurveAxis, CurvePart, Curves, Key, Kind, Marks, Order, Range, Stroke, curves,
 };
 use crate::html::document::{Figure, Text};
 use crate::number::significant;
@@ -113,6 +113,7 @@ fn course(search: &SearchFacts) -> Option<Figure> {
                 stroke: Some(THIN),
                 points: line,
                 order: Order::AsGiven,
+                marks: Marks::None,
                 ..Curve::default()
             },
             Curve {
@@ -198,8 +199,8 @@ fn marks_of_load(search: &SearchFacts) -> Vec<(f64, String)> {
     let mut marks = answers(search);
     for answer in &search.answers {
         if let Some(([low, high], _)) = answer.interval {
-            marks.push((low, "from".to_owned()));
-            marks.push((high, "to".to_owned()));
+            marks.push((low, format!("from {}", significant(low, 4))));
+            marks.push((high, format!("to {}", significant(high, 4))));
         }
     }
     marks
@@ -273,6 +274,7 @@ fn fitted(search: &SearchFacts, answer: &AnswerFacts, allowed: f64) -> Option<Cu
             ..Stroke::default()
         }),
         points: points.collect(),
+        marks: Marks::None,
         ..Curve::default()
     })
 }
@@ -315,7 +317,7 @@ fn against_limits(search: &SearchFacts) -> Option<Figure> {
         },
         curves: drawn_curves,
         limits: vec![(1.0, "limit".to_owned())],
-        limits_x: marks_of_load(search),
+        limits_x: answers(search),
     };
     Some(drawn(
         "against-limits",

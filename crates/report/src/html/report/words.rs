@@ -109,6 +109,14 @@ pub(super) fn digits(values: impl Iterator<Item = f64>) -> usize {
     }
 }
 
+/// As at the beginning of a sentence.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
 impl Spread {
     /// The value of a quantile that is there.
     pub fn at(&self, q: f64) -> Option<f64> {
