@@ -39,7 +39,7 @@ impl Default for Wanted {
         Self {
             texts: Texts::default(),
             limits: Limits::default(),
-            details: 24,
+            details: 12,
         }
     }
 }
