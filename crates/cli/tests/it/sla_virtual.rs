@@ -162,6 +162,7 @@ fn a_search_answers_and_leaves_its_evidence() {
         [
             "benchmark.log",
             "benchmark_data.db",
+            "perf_report.html",
             "performance_summary.txt",
             "sla_journal.jsonl",
             "sla_search.svg",
