@@ -9,7 +9,7 @@ use crestline_core::metrics::Metric;
 use crestline_core::segments::Statistic;
 use crestline_core::stats::two_sided_t;
 
-use super::words::{applied, parameters, short, shown_in};
+use super::words::{parameters, short, shown_in};
 use crate::facts::{Client, Facts, LoadFacts};
 use crate::figures::{Curve, CurveAxis, CurvePart, Curves, Key, Kind, Range, curves};
 use crate::html::document::{Figure, Text};
@@ -24,27 +24,34 @@ const MOST_CURVES: usize = 8;
 /// What the lower axis is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Variable {
+    /// Of closed loops.
     Concurrency,
+    /// Most requests in flight beside one rate.
+    Limit,
     Rate,
 }
 
 impl Variable {
-    /// What the runs differ in; `None` where they are all of one load.
+    /// What the runs differ in; `None` where they are all of one load. Where only some have a rate, those are left out.
     fn of(loads: &[LoadFacts]) -> Option<Self> {
-        [Self::Rate, Self::Concurrency]
-            .into_iter()
-            .find(|variable| {
-                let mut values: Vec<f64> =
-                    loads.iter().filter_map(|load| variable.at(load)).collect();
-                values.sort_by(f64::total_cmp);
-                values.dedup();
-                values.len() > 1
-            })
+        let all_have_rates = loads.iter().all(|load| load.applied.rate.is_some());
+        let candidates = if all_have_rates {
+            [Self::Rate, Self::Limit]
+        } else {
+            [Self::Concurrency, Self::Rate]
+        };
+        candidates.into_iter().find(|variable| {
+            let mut values: Vec<f64> = loads.iter().filter_map(|load| variable.at(load)).collect();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            values.len() > 1
+        })
     }
 
     fn at(self, load: &LoadFacts) -> Option<f64> {
         match self {
-            Self::Concurrency => load.applied.concurrency,
+            Self::Concurrency if load.applied.rate.is_some() => None,
+            Self::Concurrency | Self::Limit => load.applied.concurrency,
             Self::Rate => load.applied.rate,
         }
     }
@@ -52,6 +59,7 @@ impl Variable {
     fn label(self) -> &'static str {
         match self {
             Self::Concurrency => "users in flight",
+            Self::Limit => "requests in flight at most",
             Self::Rate => "requests a second, asked",
         }
     }
@@ -67,7 +75,7 @@ pub(super) fn figures(facts: &Facts) -> Vec<Figure> {
     let quantile = Statistic::Quantile;
     let [ttft, latency] = match variable {
         Variable::Concurrency => [Metric::Ttft, Metric::Latency],
-        Variable::Rate => [Metric::TtftFromDue, Metric::LatencyFromDue],
+        Variable::Rate | Variable::Limit => [Metric::TtftFromDue, Metric::LatencyFromDue],
     };
     let all: [(&str, &str, Vec<Statistic>); 5] = [
         (
@@ -140,11 +148,10 @@ impl<'a> Lines<'a> {
     fn of(facts: &'a Facts, variable: Variable) -> Self {
         let mut curves: Vec<(String, Vec<&LoadFacts>)> = Vec::new();
         for load in &facts.loads {
-            let mut name = parameters(&load.parameters, &facts.parameters);
-            // Beside a varied rate the limit on requests in flight is part of the configuration.
-            if variable == Variable::Rate && load.applied.rate.is_none() {
-                name = join(&name, &applied(load.applied));
+            if variable.at(load).is_none() {
+                continue;
             }
+            let name = parameters(&load.parameters, &facts.parameters);
             match curves.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, runs)) => runs.push(load),
                 None => curves.push((name, vec![load])),
@@ -283,14 +290,6 @@ impl<'a> Lines<'a> {
             }
         }
         curve
-    }
-}
-
-fn join(name: &str, more: &str) -> String {
-    if name.is_empty() {
-        more.to_owned()
-    } else {
-        format!("{name}, {more}")
     }
 }
 

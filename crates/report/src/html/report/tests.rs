@@ -144,6 +144,24 @@ fn the_answer_of_several_runs_is_the_best_that_is_not_void() {
 }
 
 #[test]
+fn loads_with_and_without_a_rate_are_not_mixed_in_a_figure() {
+    let mut paced = load(16.0);
+    paced.applied.rate = Some(5.0);
+    let mut faster = paced.clone();
+    faster.applied.rate = Some(9.0);
+    let with = |loads: &[&LoadFacts]| page(&facts(loads.iter().copied().cloned().collect()));
+    let mixed = with(&[&load(1.0), &load(8.0), &paced, &faster]);
+    assert!(mixed.contains("users in flight") && !mixed.contains("requests a second, asked"));
+    let rates = with(&[&paced, &faster]);
+    assert!(rates.contains("requests a second, asked"));
+    let mut limited = paced.clone();
+    limited.applied.concurrency = Some(32.0);
+    assert!(with(&[&paced, &limited]).contains("requests in flight at most"));
+    // One load is no curve.
+    assert!(!with(&[&load(1.0), &paced]).contains("-against-load"));
+}
+
+#[test]
 fn nothing_is_concluded_where_everything_failed_or_is_void() {
     let mut failed = load(1.0);
     failed.figures.failed = 20;
