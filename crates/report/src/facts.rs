@@ -24,8 +24,6 @@ pub struct Facts {
     pub tables: Vec<PlainTable>,
     /// Parameters in which the runs differ, in the order of the user; empty where they differ in the load alone.
     pub parameters: Vec<String>,
-    /// What to try next, in sentences; empty where it is not known.
-    pub advice: Vec<String>,
     /// Files and runs that were left out, each with the reason.
     pub left_out: Vec<String>,
 }

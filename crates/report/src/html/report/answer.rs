@@ -6,6 +6,7 @@ use crestline_core::metrics::Metric;
 use crestline_core::search::Outcome;
 use crestline_core::segments::Statistic;
 
+use super::advice;
 use super::against_load::{total, value};
 use super::words::{applied, capital, parameters, rounded, run, with_unit};
 use crate::facts::{AnswerFacts, Client, Facts, LoadFacts, SearchFacts};
@@ -37,10 +38,9 @@ fn answer(facts: &Facts) -> Callout {
             None => Tone::Bad,
         },
         title: title.into(),
-        lines: facts
-            .advice
-            .iter()
-            .map(|line| line.as_str().into())
+        lines: advice::on_loads(usable(facts))
+            .map(Text::from)
+            .into_iter()
             .collect(),
     }
 }

@@ -3,6 +3,7 @@
 //! Computes no figure and judges no run: what is said is what [`Facts`] hold. How blocks look is [`super::document`]'s.
 
 mod about;
+mod advice;
 mod against_load;
 mod answer;
 mod load;

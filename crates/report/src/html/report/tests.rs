@@ -162,6 +162,33 @@ fn loads_with_and_without_a_rate_are_not_mixed_in_a_figure() {
 }
 
 #[test]
+fn the_answer_says_where_to_look_next() {
+    let of = |loads: Vec<LoadFacts>| page(&facts(loads));
+    let limited = |users: f64, rps: f64| {
+        let mut load = load(users);
+        load.figures.totals.insert(Metric::RequestThroughput, rps);
+        load
+    };
+    let grows = of(vec![load(1.0), load(4.0), load(8.0)]);
+    assert!(grows.contains("still grows at the highest load, 8 users (+100.0 % over 4 users)"));
+    let level = of(vec![load(1.0), limited(8.0, 10.0), limited(16.0, 10.1)]);
+    assert!(level.contains("levels off around 8 users"));
+    let waits = of(vec![limited(8.0, 10.0), limited(16.0, 10.1)]);
+    assert!(waits.contains("try lower loads"));
+    let at_rate = |rate: f64, rps: f64| {
+        let mut load = limited(1.0, rps);
+        load.applied = Applied {
+            concurrency: None,
+            rate: Some(rate),
+        };
+        load
+    };
+    let behind = of(vec![at_rate(2.0, 2.0), at_rate(8.0, 5.0)]);
+    assert!(behind.contains("did not keep up with 8 req/s: 5 requests a second were answered"));
+    assert!(of(vec![at_rate(2.0, 2.0), at_rate(8.0, 7.9)]).contains("kept up with every rate"));
+}
+
+#[test]
 fn nothing_is_concluded_where_everything_failed_or_is_void() {
     let mut failed = load(1.0);
     failed.figures.failed = 20;
