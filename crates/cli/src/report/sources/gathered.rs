@@ -144,7 +144,6 @@ impl<'a> Gathered<'a> {
             tables: self.tables,
             parameters: self.parameters,
             left_out: self.left_out,
-            ..Facts::default()
         }
     }
 
