@@ -186,6 +186,14 @@ impl From<rusqlite::Error> for PagesError {
 
 /// Everything that the tables hold.
 pub(super) fn read(from: &Connection) -> Result<ServerSeries, PagesError> {
+    // All tables as they were at one moment: of a run that goes on, samples of a new series may come in between.
+    let moment_of_reading = from.unchecked_transaction()?;
+    let all = read_tables(from)?;
+    moment_of_reading.commit()?;
+    Ok(all)
+}
+
+fn read_tables(from: &Connection) -> Result<ServerSeries, PagesError> {
     let mut all = ServerSeries::default();
     let pages = "SELECT at_ns, missed FROM server_page ORDER BY at_ns, rowid";
     each_row(from, pages, |row| {

@@ -9,6 +9,9 @@ use crestline_report::facts::{Facts, LoadFacts, PlainTable, SearchFacts};
 
 use super::Wanted;
 
+/// Names that a title has one by one.
+const NAMED: usize = 3;
+
 /// The parameter that tells runs apart which differ in nothing else.
 const RUN: &str = "run";
 /// The same where they are of different models.
@@ -236,9 +239,16 @@ fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     })
 }
 
+/// All that differ, of many the first and how many more there are.
 fn joined(texts: impl Iterator<Item = String>) -> Option<String> {
     let texts = distinct(texts);
-    (!texts.is_empty()).then(|| texts.join(", "))
+    match &texts[..] {
+        [] => None,
+        [first, rest @ ..] if texts.len() > NAMED => {
+            Some(format!("{first} and {} more", rest.len()))
+        }
+        few => Some(few.join(", ")),
+    }
 }
 
 /// The last part of a path that has a name.
