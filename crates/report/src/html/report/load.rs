@@ -116,6 +116,7 @@ fn page(load: &LoadFacts, share: usize) -> Vec<Block> {
         blocks.extend(requests::blocks(load, detail, share));
         blocks.extend(failures(detail));
     } else {
+        blocks.extend(load_figures::of_figures(load));
         blocks.extend(failure_counts(load));
     }
     blocks.extend(client(&load.client));

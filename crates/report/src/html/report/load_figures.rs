@@ -17,6 +17,8 @@ use crate::html::document::{Block, Figure, Text};
 pub(super) const STANDARD: [f64; 11] = [
     0.1, 0.25, 0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999,
 ];
+/// Percentiles that make a curve.
+const FEWEST: usize = 4;
 /// Metrics with a curve of percentiles.
 const CURVES: [Metric; 4] = [Metric::Ttft, Metric::Tpot, Metric::Itl, Metric::Latency];
 
@@ -55,8 +57,18 @@ pub(super) fn blocks(load: &LoadFacts, detail: &Detail) -> Vec<Block> {
     ]
 }
 
+/// The figure of a run of which no requests are known, where enough percentiles are for a curve.
+pub(super) fn of_figures(load: &LoadFacts) -> Option<Block> {
+    let is_curve = |metric: &Metric| {
+        spread(load, *metric).is_some_and(|spread| spread.quantiles.len() >= FEWEST)
+    };
+    let is_known = CURVES.iter().any(is_curve);
+    let picture = percentile_figure(load).filter(|_| is_known)?;
+    Some(Block::Figures(vec![figure("percentiles", picture, "")]))
+}
+
 /// Curves of percentiles.
-pub(super) fn percentile_figure(load: &LoadFacts) -> Option<Picture> {
+fn percentile_figure(load: &LoadFacts) -> Option<Picture> {
     let points: Vec<(Metric, Vec<QuantilePoint>)> = CURVES
         .into_iter()
         .filter_map(|metric| {

@@ -219,6 +219,16 @@ fn a_run_has_its_requests_failures_and_percentiles() {
 }
 
 #[test]
+fn percentiles_of_a_file_are_a_curve_where_there_are_enough() {
+    let drawn = |html: &str| html.contains("data-name=\"percentiles\" style");
+    let mut few = load(1.0);
+    assert!(!drawn(&page(&facts(vec![few.clone()]))), "two percentiles");
+    let spread = few.figures.spreads.get_mut(&Metric::Ttft).unwrap();
+    spread.quantiles = [0.25, 0.5, 0.9, 0.99].map(|q| (q, q)).into();
+    assert!(drawn(&page(&facts(vec![few]))), "four");
+}
+
+#[test]
 fn prompts_and_answers_are_there_only_where_they_are_wanted() {
     let texts = Texts {
         request: "{\"prompt\":\"tell me a <secret>\"}".to_owned(),
