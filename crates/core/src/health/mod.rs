@@ -156,6 +156,18 @@ impl ClientHealth {
         self.nodes.push(node);
     }
 
+    /// The same on a clock that shows `by_ns` nanoseconds more.
+    pub fn moved(mut self, by_ns: i64) -> Self {
+        let pace = &mut self.pace;
+        for span in [&mut pace.due, &mut pace.ready, &mut pace.sent] {
+            *span = span.map(|span| Span {
+                first: span.first.moved(by_ns),
+                last: span.last.moved(by_ns),
+            });
+        }
+        self
+    }
+
     /// Server-sent events a socket read brought, on average. Well above 1, tokens came several at a time, or the client
     /// read late.
     pub fn events_per_read(&self) -> Option<f64> {

@@ -165,8 +165,7 @@ impl Session {
         Ok(at)
     }
 
-    /// The same from a moment on that was agreed with other parts, and that should be near: what is sent until then is of the
-    /// load before only where this is not called earlier.
+    /// The same from a moment on that was agreed with other parts, and that has just come.
     pub fn change_at(
         &mut self,
         at: Nanos,
@@ -220,6 +219,17 @@ impl Session {
             each(Happening::Tick(self.crew.live()));
         }
         self.look(each)
+    }
+
+    /// Hands over the records that are there, and does not look at what is in flight.
+    pub fn take_ended(&mut self, each: &mut dyn FnMut(Happening)) -> Result<(), EngineError> {
+        while let Ok(delivery) = self.deliveries.try_recv() {
+            self.take(delivery, each);
+        }
+        if self.crew.has_lost_one() {
+            return Err(EngineError::WorkerLost);
+        }
+        Ok(())
     }
 
     /// Requests in flight when [`Session::advance`] returned, by index.
