@@ -423,9 +423,15 @@ mod tests {
         record.first_token = Some(Nanos(40));
         record.bare_events = vec![Nanos(30)];
         let moved = record.clone().moved(1000);
-        assert_eq!((moved.due, moved.sent, moved.end), (Nanos(1010), Nanos(1012), Nanos(1090)));
+        assert_eq!(
+            (moved.due, moved.sent, moved.end),
+            (Nanos(1010), Nanos(1012), Nanos(1090))
+        );
         assert_eq!(moved.bare_events, [Nanos(1030)]);
-        assert_eq!((moved.slot_wait, moved.ttft()), (record.slot_wait, record.ttft()));
+        assert_eq!(
+            (moved.slot_wait, moved.ttft()),
+            (record.slot_wait, record.ttft())
+        );
         assert_eq!(moved.moved(-1000), record);
         assert_eq!(record.moved(-11).due, Nanos::ZERO);
     }
