@@ -22,8 +22,6 @@ use crate::problem::Problem;
 const EVERY: Nanos = Nanos::from_secs(5);
 /// Longest time for one message, where `OTEL_EXPORTER_OTLP_TIMEOUT` says nothing.
 const TIMEOUT: Nanos = Nanos::from_secs(10);
-/// How long the last message is tried, once the command is done.
-const LAST: Nanos = Nanos::from_secs(10);
 /// Between two tries of the last message.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -234,6 +232,8 @@ pub(super) struct Pushing {
     ended: Receiver<Sent>,
     thread: JoinHandle<()>,
     shown: String,
+    /// How long the last message is tried, once the command is done: as long as one may take.
+    last: Nanos,
 }
 
 impl Pushing {
@@ -277,17 +277,18 @@ impl Pushing {
             ended,
             thread,
             shown,
+            last: timeout,
         })
     }
 
-    /// Sends the last message, and tells what was lost. Waits no longer than [`LAST`] for a collector that hangs.
+    /// Sends the last message, and tells what was lost. Does not wait for ever for a collector that hangs.
     pub(super) fn end(self) -> Option<String> {
         drop(self.stop);
-        let patience = (LAST + LAST / 2).to_duration();
+        let patience = (self.last + self.last / 2).to_duration();
         let Ok(sent) = self.ended.recv_timeout(patience) else {
             return Some(format!(
-                "metrics for {}: the last message was not taken within {LAST}",
-                self.shown
+                "metrics for {}: the last message was not taken within {}",
+                self.shown, self.last
             ));
         };
         drop(self.thread.join());
@@ -326,8 +327,9 @@ impl Push {
             drop(self.send(|| !is_over()));
         }
         let clock = Clock::start();
-        while let Err(error) = self.send(|| clock.now() < LAST) {
-            if clock.now() >= LAST || is_refusal(&error) {
+        let last = self.settings.target.total_timeout;
+        while let Err(error) = self.send(|| clock.now() < last) {
+            if clock.now() >= last || is_refusal(&error) {
                 return;
             }
             clock::sleep(AGAIN);
