@@ -218,11 +218,14 @@ impl Collector {
                     held.push(stream);
                     continue;
                 }
-                let (head, body) = message(&mut stream);
-                assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+                let (request, body) = message(&mut stream);
                 assert!(
-                    head.contains("Content-Type: application/json\r\n"),
-                    "{head}"
+                    request.starts_with("POST /v1/metrics HTTP/1.1\r\n"),
+                    "{request}"
+                );
+                assert!(
+                    request.contains("Content-Type: application/json\r\n"),
+                    "{request}"
                 );
                 if let Manner::Answer(status) = manner {
                     messages.lock().unwrap().push(body);

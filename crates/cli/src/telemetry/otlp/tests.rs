@@ -1,3 +1,5 @@
+//! Where metrics go, by flag and by environment, and how sending goes with a scripted collector.
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
