@@ -1,4 +1,74 @@
 """The extension: what the package hands to the crates that do the work."""
 
+import os
+from typing import Any, Protocol, final
+
+class Observer(Protocol):
+    """Sees what a command shows."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether lines can be redrawn where they go."""
+
+    def see(self, kind: str, value: Any) -> None:
+        """Takes what is seen, in the thread that calls."""
+
 def main(args: list[str]) -> int:
     """Runs a command line as the `crestline` program does; `args[0]` is the program. Gives its exit code."""
+
+def started_by(words: list[str]) -> None:
+    """Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect."""
+
+def run(
+    args: list[str], observer: Observer
+) -> tuple[int, tuple[str, str | None, str | None] | None]:
+    """Runs a command line; `args[0]` is the program. Gives its exit code and what went wrong: title, cause, hint.
+
+    What `observer.see` or a signal handler raises asks the command to end, and is raised when it has.
+    """
+
+def flags(path: list[str]) -> list[dict[str, Any]]:
+    """The flags of a sub-command in the order of its help."""
+
+def meant(unknown: str, names: list[str]) -> str | None:
+    """The name that is meant by one that is not among `names`, where one of them is near."""
+
+def request_columns() -> list[tuple[str, str, str, bool]]:
+    """Every column that requests have: name, unit, meaning, and whether it is read where none is named."""
+
+@final
+class RunFile:
+    """A run's database."""
+
+    @staticmethod
+    def open(path: str) -> RunFile:
+        """Finds the one run at a path: a database, or a folder that holds one."""
+
+    @property
+    def path(self) -> os.PathLike[str]:
+        """The database."""
+
+    def facts(self) -> str:
+        """What the run says of itself, as JSON: `plan`, `start_unix_s`, `tool_version`, `complete`, `client`."""
+
+    def rows(self) -> int:
+        """Requests that it has by now."""
+
+    def requests(self, names: list[str]) -> Stream:
+        """Its requests, with columns of these names."""
+
+    def server_metrics(self) -> Stream:
+        """What the server said of itself while it ran."""
+
+@final
+class Stream:
+    """Rows that can be read as often as wanted."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows from the first on."""
+
+    def __arrow_c_schema__(self) -> object:
+        """What the columns are."""
+
+    def names(self) -> list[str]:
+        """Names of the columns."""

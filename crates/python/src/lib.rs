@@ -4,6 +4,7 @@
 
 mod call;
 mod flag_list;
+mod run;
 
 use std::ffi::OsString;
 
@@ -28,6 +29,8 @@ mod _native {
     use super::call::run;
     #[pymodule_export]
     use super::flag_list::{flags, meant};
+    #[pymodule_export]
+    use super::run::{RunFile, Stream, request_columns};
     #[pymodule_export]
     use super::{main, started_by};
 }
