@@ -16,4 +16,9 @@ fn main(python: Python<'_>, args: Vec<OsString>) -> u8 {
 mod _native {
     #[pymodule_export]
     use super::main;
+
+    /// The version of program, package and extension.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python has for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }
