@@ -33,6 +33,10 @@ e2e:
 browser *WORDS:
     @.ci/browser {{ WORDS }}
 
+# the Python package, installed into an environment of its own: mypy, then its tests: a part of `test`
+python *WORDS:
+    @.ci/python {{ WORDS }}
+
 # check, docs and test, with the time of each step
 ci:
     @for step in check docs; do TIMEFORMAT="== $step: %0lR"; time just "$step"; done
