@@ -15,9 +15,7 @@ import pytest
 from crestline.ray import Cluster, ClusterError, Launcher, WorkerEnd, WorkerLost
 
 if TYPE_CHECKING:
-    from ray_nodes import Nodes
-
-pytest_plugins = ["ray_nodes"]
+    from tests.ray.conftest import Nodes
 
 
 def echo() -> Callable[[str], WorkerEnd]:
