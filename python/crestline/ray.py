@@ -29,6 +29,8 @@ _STARTED_S = 120.0
 _SILENT_S = 30.0
 # Longest time that a worker gets to end by itself.
 _ENDED_S = 2.0
+# Calls that a worker takes at a time: one that sends, one that receives, one that ends it.
+_CALLS = 3
 # Letters of a reason that Ray gives.
 _LONGEST_REASON = 300
 
@@ -53,8 +55,11 @@ class WorkerLost(RuntimeError):
 class WorkerEnd(Protocol):
     """What runs in an actor: frames in, frames out, as `crestline._native.Worker` does it."""
 
-    def exchange(self, frames: list[bytes], wait_s: float) -> list[bytes]:
-        """Takes frames, waits up to `wait_s` seconds for at least one, and gives all that there are."""
+    def send(self, frames: list[bytes]) -> None:
+        """Takes frames."""
+
+    def receive(self, wait_s: float) -> list[bytes]:
+        """Waits up to `wait_s` seconds for at least one frame, and gives all that there are."""
 
     def close(self) -> None:
         """Ends its part of the work."""
@@ -69,16 +74,25 @@ class Worker:
         self.name = name
         """The node's address and the beginning of its id, as in `10.0.0.2/3fa9c1`."""
 
-    def exchange(self, frames: list[bytes], wait_s: float) -> list[bytes]:
-        """Hands frames to the worker and gives those that it has, after at most `wait_s` seconds for the first.
+    def send(self, frames: list[bytes]) -> None:
+        """Hands frames to the worker.
 
-        Raises `WorkerLost` when it is dead, has failed, or is silent for half a minute longer than it may be.
+        Raises `WorkerLost` when it is dead, has failed, or does not answer for half a minute.
         """
-        return self._cluster.ask(self._actor.exchange.remote(frames, wait_s), wait_s + _SILENT_S)
+        self._cluster.ask(self._actor.send.remote(frames), _SILENT_S)
+
+    def receive(self, wait_s: float) -> list[bytes]:
+        """Gives the frames that the worker has, after at most `wait_s` seconds for the first.
+
+        Raises `WorkerLost` as `send` does. One thread may send while another receives.
+        """
+        asked = self._actor.receive.remote(wait_s)
+        frames: list[bytes] = self._cluster.ask(asked, wait_s + _SILENT_S)
+        return frames
 
     def close(self) -> None:
-        """Ends the worker; with the last one all that was started on the cluster is removed."""
-        self._cluster.let_go(self)
+        """Ends the worker. Once no worker is left their nodes are given back."""
+        self._cluster.let_go(self._actor)
 
 
 class Cluster:
@@ -91,7 +105,6 @@ class Cluster:
     def __init__(self, address: str = "auto") -> None:
         self._ray = _import_ray()
         self._lock = threading.Lock()
-        self._workers: list[Worker] = []
         self._actors: list[Any] = []
         self._group: Any = None
         self._ours = not self._ray.is_initialized()
@@ -126,28 +139,22 @@ class Cluster:
         actors only. `end` makes what runs in an actor of a given name. Waits `wait_s` seconds for free nodes.
         """
         try:
-            self._start(self._wanted(workers, cpus), cpus, runtime_env, end, wait_s)
+            self._place(self._wanted(workers, cpus), cpus, wait_s)
+            return self._begin(cpus, runtime_env, end)
         except BaseException:
             self.close()
             raise
-        return list(self._workers)
 
     def close(self) -> None:
-        """Ends all workers, gives their nodes back, and ends the connection if it was made here."""
+        """Ends all workers, gives their nodes back, and ends the connection if it was made here.
+
+        No thread may be asking a worker any more: the connection would end under it.
+        """
         with self._lock:
             actors, self._actors = self._actors, []
-            group, self._group = self._group, None
-            self._workers = []
             ours, self._ours = self._ours, False
-        connected = self._ray.is_initialized()
-        if connected and actors:
-            endings = [actor.close.remote() for actor in actors]
-            self._quietly(self._ray.wait, endings, num_returns=len(endings), timeout=_ENDED_S)
-            for actor in actors:
-                self._quietly(self._ray.kill, actor)
-        if connected and group is not None:
-            self._quietly(self._ray.util.remove_placement_group, group)
-        if connected and ours:
+        self._end(actors)
+        if ours and self._ray.is_initialized():
             self._ray.shutdown()
 
     def ask(self, answer: Any, wait_s: float) -> Any:
@@ -159,14 +166,29 @@ class Cluster:
         except Exception as error:
             raise WorkerLost(_reason(error)) from None
 
-    def let_go(self, worker: Worker) -> None:
-        """Counts a worker as no longer needed."""
+    def let_go(self, actor: Any) -> None:
+        """Ends an actor, if that is not done yet."""
         with self._lock:
-            if worker in self._workers:
-                self._workers.remove(worker)
-            left = len(self._workers)
-        if left == 0:
-            self.close()
+            known = actor in self._actors
+            if known:
+                self._actors.remove(actor)
+        if known:
+            self._end([actor])
+
+    def _end(self, actors: list[Any]) -> None:
+        """Ends actors; with the last one the nodes are given back."""
+        if not self._ray.is_initialized():
+            return
+        endings = [actor.close.remote() for actor in actors]
+        if endings:
+            self._quietly(self._ray.wait, endings, num_returns=len(endings), timeout=_ENDED_S)
+        for actor in actors:
+            self._quietly(self._ray.kill, actor)
+        with self._lock:
+            group = None if self._actors else self._group
+            self._group = None if group is not None else self._group
+        if group is not None:
+            self._quietly(self._ray.util.remove_placement_group, group)
 
     def _expect(self, address: str) -> None:
         """Refuses when this process is connected to another cluster than the one that is meant."""
@@ -192,48 +214,50 @@ class Cluster:
             )
         return fit if workers is None else workers
 
-    def _start(
-        self,
-        workers: int,
-        cpus: float,
-        runtime_env: dict[str, Any] | None,
-        end: Callable[[str], WorkerEnd] | None,
-        wait_s: float,
-    ) -> None:
-        util = self._ray.util
-        self._group = util.placement_group([{"CPU": cpus}] * workers, strategy="STRICT_SPREAD")
+    def _place(self, workers: int, cpus: float, wait_s: float) -> None:
+        """Takes a node for each worker."""
+        self._group = self._ray.util.placement_group(
+            [{"CPU": cpus}] * workers, strategy="STRICT_SPREAD"
+        )
         if not self._group.wait(wait_s):
             raise ClusterError(
                 f"the nodes had {_none(cpus)} free for each of {_count(workers, 'worker')} within {wait_s:g} s",
                 "wait until other jobs are done, ask for fewer workers, or add nodes",
             )
-        strategy = util.scheduling_strategies.PlacementGroupSchedulingStrategy
-        actor = self._ray.remote(num_cpus=cpus, max_restarts=0)(_actor_class(end))
-        for place in range(workers):
+
+    def _begin(
+        self,
+        cpus: float,
+        runtime_env: dict[str, Any] | None,
+        end: Callable[[str], WorkerEnd] | None,
+    ) -> list[Worker]:
+        """Starts an actor in each place, and in each actor its work."""
+        strategy = self._ray.util.scheduling_strategies.PlacementGroupSchedulingStrategy
+        actor = self._ray.remote(num_cpus=cpus, max_restarts=0, max_concurrency=_CALLS)(
+            _actor_class(end)
+        )
+        for place in range(self._group.bundle_count):
             options: dict[str, Any] = {"scheduling_strategy": strategy(self._group, place)}
             if runtime_env:
                 options["runtime_env"] = runtime_env
             self._actors.append(actor.options(**options).remote())
-        nodes = [self._about(actor) for actor in self._actors]
-        for started, node in zip(self._actors, nodes, strict=True):
-            name = f"{node['address']}/{node['node'][:6]}"
-            if end is None:
+        nodes = [self._answer(actor.about.remote(), "a worker") for actor in self._actors]
+        names = [f"{node['address']}/{node['node'][:6]}" for node in nodes]
+        if end is None:
+            for name, node in zip(names, nodes, strict=True):
                 _check_version(name, node)
-            self._begin(started, name)
-            self._workers.append(Worker(self, started, name))
+        for name, started in zip(names, self._actors, strict=True):
+            self._answer(started.begin.remote(name), f"worker {name}")
+        return [
+            Worker(self, started, name) for name, started in zip(names, self._actors, strict=True)
+        ]
 
-    def _about(self, actor: Any) -> dict[str, str]:
+    def _answer(self, answer: Any, who: str) -> Any:
+        """What an actor says while it is started."""
         try:
-            about: dict[str, str] = self.ask(actor.about.remote(), _STARTED_S)
+            return self.ask(answer, _STARTED_S)
         except WorkerLost as lost:
-            raise ClusterError(f"a worker did not start: {lost}") from None
-        return about
-
-    def _begin(self, actor: Any, name: str) -> None:
-        try:
-            self.ask(actor.begin.remote(name), _STARTED_S)
-        except WorkerLost as lost:
-            raise ClusterError(f"worker {name} did not start: {lost}") from None
+            raise ClusterError(f"{who} did not start: {lost}") from None
 
     @staticmethod
     def _quietly(act: Callable[..., Any], *args: Any, **settings: Any) -> None:
@@ -304,9 +328,12 @@ def _actor_class(end: Callable[[str], WorkerEnd] | None) -> type:
             else:
                 self._end = end(name)
 
-        def exchange(self, frames: list[bytes], wait_s: float) -> list[bytes]:
-            given: list[bytes] = self._end.exchange(frames, wait_s)
-            return given
+        def send(self, frames: list[bytes]) -> None:
+            self._end.send(frames)
+
+        def receive(self, wait_s: float) -> list[bytes]:
+            frames: list[bytes] = self._end.receive(wait_s)
+            return frames
 
         def close(self) -> None:
             if self._end is not None:

@@ -14,7 +14,9 @@ mod demo;
 mod exit;
 #[cfg(test)]
 mod flag_tables;
+pub mod front;
 mod headers;
+mod interpreter;
 mod moment;
 mod perf;
 #[cfg(test)]
@@ -30,13 +32,20 @@ mod server_metrics;
 mod signals;
 mod sim;
 mod values;
+mod wheel;
 mod whole_file;
 
 use std::ffi::OsString;
 
 pub use exit::Exit;
+use front::Front;
 
 /// Runs a command line; `args[0]` is the program. Takes over SIGINT and SIGTERM while a load goes on.
 pub fn main(args: Vec<OsString>) -> Exit {
-    command::run(args)
+    main_of(args, Front::default())
+}
+
+/// The same for a front end that can do more than the program alone.
+pub fn main_of(args: Vec<OsString>, front: Front<'_>) -> Exit {
+    command::run(args, front)
 }

@@ -2,20 +2,33 @@
 //!
 //! Measures and decides nothing. Whatever takes long is done without the interpreter's lock.
 
+mod launcher;
+mod worker;
+
 use std::ffi::OsString;
 
+use crestline_cli::front::{Front, Launcher};
+use launcher::PythonLauncher;
 use pyo3::prelude::*;
 
-/// Runs a command line as the `crestline` program does and gives its exit code; `args[0]` is the program.
+/// Runs a command line as the `crestline` program does and gives its exit code; `args[0]` is the program. The launcher starts
+/// workers on other machines, where the command asks for such.
 #[pyfunction]
-fn main(python: Python<'_>, args: Vec<OsString>) -> u8 {
-    python.detach(|| crestline_cli::main(args).code())
+#[pyo3(signature = (args, launcher=None))]
+fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) -> u8 {
+    let launcher = launcher.map(PythonLauncher);
+    let front = Front {
+        launcher: launcher.as_ref().map(|launcher| launcher as &dyn Launcher),
+    };
+    python.detach(|| crestline_cli::main_of(args, front).code())
 }
 
 #[pymodule]
 mod _native {
     #[pymodule_export]
     use super::main;
+    #[pymodule_export]
+    use super::worker::Worker;
 
     /// The version of program, package and extension.
     #[pymodule_export]

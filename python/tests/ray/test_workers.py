@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crestline.ray import Cluster, ClusterError, Launcher, WorkerEnd, WorkerLost
+from crestline.ray import Cluster, ClusterError, Launcher, Worker, WorkerEnd, WorkerLost
 
 if TYPE_CHECKING:
     from tests.ray.conftest import Nodes
@@ -23,25 +24,47 @@ def echo() -> Callable[[str], WorkerEnd]:
 
     class Echo:
         def __init__(self, name: str) -> None:
+            import queue
+
             self.name = name
+            self.frames: queue.Queue[bytes] = queue.Queue()
 
-        def exchange(self, frames: list[bytes], wait_s: float) -> list[bytes]:
+        def send(self, frames: list[bytes]) -> None:
             import os
-            import time
 
-            if frames == [b"name"]:
-                return [self.name.encode(), str(os.getpid()).encode()]
-            if frames == [b"fail"]:
-                raise ValueError("frame 3 has no end")
-            if frames == [b"sleep"]:
-                time.sleep(wait_s)
+            for frame in frames:
+                if frame == b"fail":
+                    raise ValueError("frame 3 has no end")
+                if frame == b"name":
+                    frame = f"{self.name} {os.getpid()}".encode()
+                self.frames.put(frame)
+
+        def receive(self, wait_s: float) -> list[bytes]:
+            import queue
+
+            try:
+                return [self.frames.get(timeout=wait_s)]
+            except queue.Empty:
                 return []
-            return frames
 
         def close(self) -> None:
             return
 
     return Echo
+
+
+def said(worker: Worker, *frames: bytes) -> list[bytes]:
+    """What an echo gives back of frames."""
+    worker.send(list(frames))
+    given: list[bytes] = []
+    while len(given) < len(frames):
+        given += worker.receive(10.0)
+    return given
+
+
+def pid_of(worker: Worker) -> int:
+    """The process of an echo."""
+    return int(said(worker, b"name")[0].split()[1])
 
 
 def groups(ray: Any) -> list[str]:
@@ -57,22 +80,26 @@ def test_each_worker_has_a_node_of_its_own_and_takes_and_gives_frames(nodes: Nod
         ids = {node["NodeID"][:6] for node in nodes.ray.nodes() if node["Alive"]}
         assert {worker.name.split("/")[1] for worker in workers} == ids
         for worker in workers:
-            name, _ = worker.exchange([b"name"], 1.0)
-            assert name.decode() == worker.name
+            assert said(worker, b"name")[0].split()[0].decode() == worker.name
+            assert worker.receive(0.0) == []
             frames = [bytes([size % 251]) * size for size in (0, 1, 1_000, 300_000)]
-            assert worker.exchange(frames, 1.0) == frames
+            assert said(worker, *frames) == frames
 
 
 def test_the_end_gives_the_nodes_back_and_ends_what_was_begun(nodes: Nodes) -> None:
     for _ in range(2):
         cluster = Cluster(nodes.address)
         workers = cluster.start(2, end=echo())
-        pids = [int(worker.exchange([b"name"], 1.0)[1]) for worker in workers]
+        pids = {worker.name: pid_of(worker) for worker in workers}
         workers[0].close()
-        assert workers[1].exchange([b"still"], 1.0) == [b"still"]
+        assert said(workers[1], b"still") == [b"still"]
+        with pytest.raises(WorkerLost, match="killed by `ray.kill`"):
+            workers[0].receive(1.0)
         workers[1].close()
+        assert set(groups(nodes.ray)) == {"REMOVED"}
+        cluster.close()
         assert not nodes.ray.is_initialized()
-        wait_until(lambda pids=pids: not any(alive(pid) for pid in pids))  # type: ignore[misc]
+        wait_until(functools.partial(no_process_is_left, list(pids.values())))
 
 
 def test_a_connection_that_was_there_stays(nodes: Nodes) -> None:
@@ -118,24 +145,24 @@ def test_nodes_that_are_taken_are_told_from_nodes_that_are_missing(nodes: Nodes)
 def test_a_killed_worker_is_lost_with_the_reason_in_one_line(nodes: Nodes) -> None:
     with Cluster(nodes.address) as cluster:
         first, second = cluster.start(2, end=echo())
-        pid = int(first.exchange([b"name"], 1.0)[1])
+        pid = pid_of(first)
         killer = threading.Timer(0.5, os.kill, (pid, signal.SIGKILL))
         killer.start()
         with pytest.raises(WorkerLost) as lost:
-            first.exchange([b"sleep"], 60.0)
+            first.receive(60.0)
         killer.join()
         assert str(lost.value).startswith("The actor is dead because its worker process has died")
         assert "\n" not in str(lost.value)
         with pytest.raises(WorkerLost):
-            first.exchange([], 0.0)
-        assert second.exchange([b"alive"], 1.0) == [b"alive"]
+            first.send([b"more"])
+        assert said(second, b"alive") == [b"alive"]
 
 
 def test_what_fails_in_a_worker_is_told(nodes: Nodes) -> None:
     with Cluster(nodes.address) as cluster:
         worker = cluster.start(1, end=echo())[0]
         with pytest.raises(WorkerLost) as lost:
-            worker.exchange([b"fail"], 1.0)
+            worker.send([b"fail"])
         assert str(lost.value) == "frame 3 has no end"
 
 
@@ -208,11 +235,13 @@ def test_a_launcher_ends_what_it_started(nodes: Nodes) -> None:
     assert not nodes.ray.is_initialized()
 
 
-def alive(pid: int) -> bool:
-    """Whether a process is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def no_process_is_left(pids: list[int]) -> bool:
+    """Whether all of these have ended."""
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            continue
         return False
     return True
 

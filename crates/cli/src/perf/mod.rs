@@ -18,11 +18,12 @@ use crestline_experiment::search::run_search;
 use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
+use crate::front::Front;
 use crate::problem::Problem;
 use crate::problems::Flags;
 use crate::{moment, signals};
 use args::PerfArgs;
-use plan::Surroundings;
+use plan::{Machines, Surroundings};
 use session::Session;
 
 /// What hints call the flags.
@@ -45,17 +46,25 @@ const FLAGS: Flags = Flags {
 const SAME_SECOND: usize = 100;
 
 /// Runs the command until it is done or interrupted.
-pub(crate) fn run(args: &PerfArgs) -> Result<Exit, Problem> {
+pub(crate) fn run(args: &PerfArgs, front: Front<'_>) -> Result<Exit, Problem> {
     let stop = Stop::default();
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
-    measure(args, &stop)
+    measure(args, &stop, front)
+}
+
+/// Refuses what [`run`] would refuse of the flags, and does nothing.
+pub(crate) fn check(args: &PerfArgs) -> Result<(), Problem> {
+    plan::translate(args, &surroundings()).map(drop)
 }
 
 /// The same, ended early by whoever holds `stop`.
-pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
+pub(crate) fn measure(args: &PerfArgs, stop: &Stop, front: Front<'_>) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
+    let crew = Machines::of(args)
+        .map(|machines| front.launch(&machines))
+        .transpose()?;
     let folder = &mut translation.plan.output.folder;
     match &args.sla.resume {
         None if !args.output.no_timestamp => *folder = unused(folder),
