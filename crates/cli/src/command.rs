@@ -14,7 +14,7 @@ use crate::bench::{
 use crate::compare::{self, args::CompareArgs};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
-use crate::front::Front;
+use crate::launch::Launcher;
 use crate::perf::{self, args::PerfArgs};
 use crate::problem::Problem;
 use crate::report::{self, ReportArgs};
@@ -43,14 +43,14 @@ pub(crate) enum Sub {
 }
 
 /// Runs what the arguments ask for; `args[0]` is the program.
-pub(crate) fn run(args: Vec<OsString>, front: Front<'_>) -> Exit {
+pub(crate) fn run(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
     let typed = args.clone();
     match parse(args).and_then(|parsed| match parsed {
         Parsed::Text(text) => {
             console::say(text.trim_end());
             Ok(Exit::Done)
         }
-        Parsed::Command(sub) => dispatch(sub, &typed, front),
+        Parsed::Command(sub) => dispatch(sub, &typed, launcher),
     }) {
         Ok(exit) => exit,
         Err(problem) => {
@@ -60,16 +60,16 @@ pub(crate) fn run(args: Vec<OsString>, front: Front<'_>) -> Exit {
     }
 }
 
-fn dispatch(sub: Sub, typed: &[OsString], front: Front<'_>) -> Result<Exit, Problem> {
+fn dispatch(sub: Sub, typed: &[OsString], launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
     match sub {
         Sub::Bench(args) => bench::run(&args),
         Sub::Compare(args) => compare::run(&args),
         Sub::Demo(args) => demo::run(&args),
-        Sub::Perf(args) if args.machines.ray.is_some() && front.launcher.is_none() => {
+        Sub::Perf(args) if args.machines.ray.is_some() && launcher.is_none() => {
             perf::check(&args)?;
             Err(wheel::start_again("--ray", typed))
         }
-        Sub::Perf(args) => perf::run(&args, front),
+        Sub::Perf(args) => perf::run(&args, launcher),
         Sub::Report(args) => report::run(&args),
         Sub::Sim(args) => sim::run(*args),
         Sub::KeepServer => bench::keep_server(),

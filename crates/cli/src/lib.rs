@@ -14,9 +14,9 @@ mod demo;
 mod exit;
 #[cfg(test)]
 mod flag_tables;
-pub mod front;
 mod headers;
 mod interpreter;
+pub mod launch;
 mod moment;
 mod perf;
 #[cfg(test)]
@@ -38,14 +38,14 @@ mod whole_file;
 use std::ffi::OsString;
 
 pub use exit::Exit;
-use front::Front;
+use launch::Launcher;
 
 /// Runs a command line; `args[0]` is the program. Takes over SIGINT and SIGTERM while a load goes on.
 pub fn main(args: Vec<OsString>) -> Exit {
-    main_of(args, Front::default())
+    main_with(args, None)
 }
 
-/// The same for a front end that can do more than the program alone.
-pub fn main_of(args: Vec<OsString>, front: Front<'_>) -> Exit {
-    command::run(args, front)
+/// The same with someone who starts workers on other machines, where the command asks for such.
+pub fn main_with(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
+    command::run(args, launcher)
 }

@@ -2,7 +2,6 @@
 
 pub mod client_health;
 pub mod digest;
-pub mod distributed;
 pub mod error;
 pub mod event;
 pub mod plan;

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crestline_cli::front::{LaunchError, Launcher, Remote};
+use crestline_cli::launch::{LaunchError, Launcher, Remote};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 

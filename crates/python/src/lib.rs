@@ -7,7 +7,7 @@ mod worker;
 
 use std::ffi::OsString;
 
-use crestline_cli::front::{Front, Launcher};
+use crestline_cli::launch::Launcher;
 use launcher::PythonLauncher;
 use pyo3::prelude::*;
 
@@ -17,10 +17,8 @@ use pyo3::prelude::*;
 #[pyo3(signature = (args, launcher=None))]
 fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) -> u8 {
     let launcher = launcher.map(PythonLauncher);
-    let front = Front {
-        launcher: launcher.as_ref().map(|launcher| launcher as &dyn Launcher),
-    };
-    python.detach(|| crestline_cli::main_of(args, front).code())
+    let launcher = launcher.as_ref().map(|launcher| launcher as &dyn Launcher);
+    python.detach(|| crestline_cli::main_with(args, launcher).code())
 }
 
 #[pymodule]

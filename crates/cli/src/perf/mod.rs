@@ -18,7 +18,7 @@ use crestline_experiment::search::run_search;
 use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
-use crate::front::Front;
+use crate::launch::{self, Launcher};
 use crate::problem::Problem;
 use crate::problems::Flags;
 use crate::{moment, signals};
@@ -46,12 +46,12 @@ const FLAGS: Flags = Flags {
 const SAME_SECOND: usize = 100;
 
 /// Runs the command until it is done or interrupted.
-pub(crate) fn run(args: &PerfArgs, front: Front<'_>) -> Result<Exit, Problem> {
+pub(crate) fn run(args: &PerfArgs, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
     let stop = Stop::default();
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
-    measure(args, &stop, front)
+    measure(args, &stop, launcher)
 }
 
 /// Refuses what [`run`] would refuse of the flags, and does nothing.
@@ -60,10 +60,10 @@ pub(crate) fn check(args: &PerfArgs) -> Result<(), Problem> {
 }
 
 /// The same, ended early by whoever holds `stop`.
-pub(crate) fn measure(args: &PerfArgs, stop: &Stop, front: Front<'_>) -> Result<Exit, Problem> {
+pub(crate) fn measure(args: &PerfArgs, stop: &Stop, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
     let crew = Machines::of(args)
-        .map(|machines| front.launch(&machines))
+        .map(|machines| launch::crew(&machines, launcher))
         .transpose()?;
     let folder = &mut translation.plan.output.folder;
     match &args.sla.resume {
