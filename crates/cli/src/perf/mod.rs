@@ -12,9 +12,10 @@ pub(crate) use files::read_back;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crestline_experiment::run::run as run_plan;
+use crestline_experiment::distributed::Senders;
+use crestline_experiment::run::run_by;
 use crestline_experiment::search::journal::JOURNAL;
-use crestline_experiment::search::run_search;
+use crestline_experiment::search::run_search_by;
 use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
@@ -62,7 +63,7 @@ pub(crate) fn check(args: &PerfArgs) -> Result<(), Problem> {
 /// The same, ended early by whoever holds `stop`.
 pub(crate) fn measure(args: &PerfArgs, stop: &Stop, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
-    let crew = Machines::of(args)
+    let mut crew = Machines::of(args)
         .map(|machines| launch::crew(&machines, launcher))
         .transpose()?;
     let folder = &mut translation.plan.output.folder;
@@ -76,13 +77,16 @@ pub(crate) fn measure(args: &PerfArgs, stop: &Stop, launcher: Option<&dyn Launch
     let mut session = Session::new(args, &translation, stop);
     session.announce();
     let plan = &translation.plan;
+    let senders = crew
+        .as_mut()
+        .map_or(Senders::Here, |crew| Senders::Workers(crew.take_links()));
     match &plan.search {
         None => {
-            let outcome = run_plan(plan, stop, &mut |event| session.see(event));
+            let outcome = run_by(plan, senders, stop, &mut |event| session.see(event));
             session.close(outcome)
         }
         Some(search) => {
-            let outcome = run_search(plan, stop, &mut |event| session.see(event));
+            let outcome = run_search_by(plan, senders, stop, &mut |event| session.see(event));
             session.close_search(search, outcome)
         }
     }
