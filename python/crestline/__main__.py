@@ -1,5 +1,6 @@
 """`python -m crestline`: the program, run in this process."""
 
+import contextlib
 import signal
 import sys
 
@@ -10,7 +11,8 @@ from crestline.ray import Launcher
 def main() -> int:
     """Runs the command line of this process, and gives its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with Launcher() as launcher:
+    # What Ray has to say is no result: those are written by the program itself.
+    with Launcher() as launcher, contextlib.redirect_stdout(sys.stderr):
         return _native.main(sys.argv, launcher)
 
 

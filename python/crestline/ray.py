@@ -425,9 +425,9 @@ def _reason(error: BaseException) -> str:
     """An error of Ray's in one line: why, without advice and stack."""
     cause = getattr(error, "cause", None)
     text = " ".join(str(cause if isinstance(cause, BaseException) else error).split())
-    begin = max(text.find("The actor is dead because"), 0)
-    text = text[begin:].split(" Some common causes")[0]
-    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
+    why = text.rpartition("The actor is dead because ")[2].split(" Some common causes")[0]
+    why = why.removesuffix(".")
+    return why if len(why) <= _LONGEST_REASON else why[:_LONGEST_REASON] + "…"
 
 
 def _cpus(cpus: float) -> str:
