@@ -78,6 +78,10 @@ bench-compare *ARGS:
 bench-report *ARGS:
     cargo bench --quiet --package crestline --bench report -- {{ ARGS }}
 
+# what a million stored requests cost to read into pyarrow, pandas and Polars: time, memory; after `.ci/python`
+bench-arrow ROWS="1000000":
+    CRESTLINE_ARROW_ROWS={{ ROWS }} target/python-tests/bin/python -m pytest -q -s python/tests/arrow/test_memory.py
+
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}

@@ -1,7 +1,8 @@
 """The extension: what the package hands to the crates that do the work."""
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, final
 
 __version__: str
 """The version of program, package and extension."""
@@ -14,6 +15,7 @@ def main(
     The launcher starts workers on other machines, where the command asks for such: see `crestline.ray.Launcher`.
     """
 
+@final
 class Worker:
     """Runs this machine's part of loads, as frames from a coordinator say."""
 
@@ -31,3 +33,43 @@ class Worker:
 
     def close(self) -> None:
         """Tells the worker that nobody is there any more: what it does ends."""
+
+def request_columns() -> list[tuple[str, str, str, bool]]:
+    """Every column that requests have: name, unit, meaning, and whether it is read where none is named."""
+
+@final
+class RunFile:
+    """A run's database."""
+
+    @staticmethod
+    def open(path: str) -> RunFile:
+        """Finds the one run at a path: a database, or a folder that holds one."""
+
+    @property
+    def path(self) -> os.PathLike[str]:
+        """The database."""
+
+    def facts(self) -> str:
+        """What the run says of itself, as JSON: `plan`, `start_unix_s`, `tool_version`, `complete`, `client`."""
+
+    def rows(self) -> int:
+        """Requests that it has by now."""
+
+    def requests(self, names: list[str]) -> Stream:
+        """Its requests, with columns of these names."""
+
+    def server_metrics(self) -> Stream:
+        """What the server said of itself while it ran."""
+
+@final
+class Stream:
+    """Rows that can be read as often as wanted."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows from the first on."""
+
+    def __arrow_c_schema__(self) -> object:
+        """What the columns are."""
+
+    def names(self) -> list[str]:
+        """Names of the columns."""

@@ -312,6 +312,30 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind, in the order of the enum: `ALL[kind as usize] == kind`.
+    pub const ALL: [Self; 20] = [
+        Self::Dns,
+        Self::ConnectRefused,
+        Self::ConnectTimeout,
+        Self::Connect,
+        Self::Tls,
+        Self::ConnectionClosed,
+        Self::CutMidStream,
+        Self::ReadTimeout,
+        Self::TotalTimeout,
+        Self::RateLimited,
+        Self::Unauthorized,
+        Self::ClientError,
+        Self::ServerError,
+        Self::UnexpectedStatus,
+        Self::MalformedHttp,
+        Self::MalformedJson,
+        Self::ErrorInBody,
+        Self::EmptyAnswer,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
+
     /// The name used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -416,6 +440,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_kind_of_failure_stands_at_its_place_and_is_written_by_its_name() {
+        for (place, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+            let written = serde_json::to_value(kind).unwrap();
+            assert_eq!(written, kind.name());
+        }
+    }
+
+    #[test]
     fn a_record_on_another_clock_keeps_all_its_spans() {
         let mut record = RequestRecord::new(3, Phase::Measured);
         (record.due, record.sent, record.end) = (Nanos(10), Nanos(12), Nanos(90));
@@ -423,9 +456,15 @@ mod tests {
         record.first_token = Some(Nanos(40));
         record.bare_events = vec![Nanos(30)];
         let moved = record.clone().moved(1000);
-        assert_eq!((moved.due, moved.sent, moved.end), (Nanos(1010), Nanos(1012), Nanos(1090)));
+        assert_eq!(
+            (moved.due, moved.sent, moved.end),
+            (Nanos(1010), Nanos(1012), Nanos(1090))
+        );
         assert_eq!(moved.bare_events, [Nanos(1030)]);
-        assert_eq!((moved.slot_wait, moved.ttft()), (record.slot_wait, record.ttft()));
+        assert_eq!(
+            (moved.slot_wait, moved.ttft()),
+            (record.slot_wait, record.ttft())
+        );
         assert_eq!(moved.moved(-1000), record);
         assert_eq!(record.moved(-11).due, Nanos::ZERO);
     }

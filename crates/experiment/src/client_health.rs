@@ -80,7 +80,9 @@ fn node(part: &NodeHealth, run: &RunSummary) -> Value {
     if let Some(loss) = &part.lost {
         out["lost"] = json!({"after_s": loss.after.as_secs_f64(), "why": loss.why});
     }
-    if let (Value::Object(out), Value::Object(figures)) = (&mut out, self::health(&part.health, run)) {
+    if let (Value::Object(out), Value::Object(figures)) =
+        (&mut out, self::health(&part.health, run))
+    {
         out.extend(figures);
     }
     out

@@ -70,7 +70,12 @@ pub fn run_by(
     stop: &Stop,
     each: &mut dyn FnMut(Event),
 ) -> Result<Outcome, RunError> {
-    run_loads(plan, senders, &mut |_| ControlFlow::Continue(()), (stop, each))
+    run_loads(
+        plan,
+        senders,
+        &mut |_| ControlFlow::Continue(()),
+        (stop, each),
+    )
 }
 
 /// The same as [`run`], and calls `ready` when the service has answered, before the first load: what is to be sent may be

@@ -11,9 +11,7 @@ use crestline_core::request::{Adapters, Generation, Item, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
-use crestline_load::engine::{
-    CheckError, Engine, EngineError, Happening, Live, Part, Setup, Stop,
-};
+use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Part, Setup, Stop};
 use crestline_load::server_metrics::{MetricsSource, Timing};
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
@@ -127,8 +125,7 @@ impl Subject {
         };
         let source = source(plan, workload, &profile, first_item);
         let due_times = workload.due_times().unwrap_or_default().into();
-        let mut session =
-            VirtualSession::new(&profile, settings, source).with_due_times(due_times);
+        let mut session = VirtualSession::new(&profile, settings, source).with_due_times(due_times);
         if let Some(conversations) = conversations(plan, workload, &profile, first_item) {
             session = session.with_conversations(conversations);
         }
@@ -284,10 +281,7 @@ pub(crate) fn live_engine(
         generation: plan.generation.clone(),
         workload: Arc::clone(workload),
         workers: plan.client.workers,
-        preparers: plan
-            .client
-            .preparers
-            .unwrap_or(std::num::NonZeroUsize::MIN),
+        preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
         grace: plan.client.grace,
         seed: plan.workload.seed,
         due_times: workload.due_times().unwrap_or_default().into(),

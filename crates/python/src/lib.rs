@@ -3,6 +3,7 @@
 //! Measures and decides nothing. Whatever takes long is done without the interpreter's lock.
 
 mod launcher;
+mod run;
 mod worker;
 
 use std::ffi::OsString;
@@ -25,6 +26,8 @@ fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) ->
 mod _native {
     #[pymodule_export]
     use super::main;
+    #[pymodule_export]
+    use super::run::{RunFile, Stream, request_columns};
     #[pymodule_export]
     use super::worker::Worker;
 

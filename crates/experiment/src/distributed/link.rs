@@ -3,6 +3,7 @@
 //! Carries whole frames in order, and says when the other side is gone. Knows nothing of what is in them.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 /// Frames that may wait on a link that nobody takes from, in each direction: what a transport should have room for.
 pub const FRAMES_ON_THE_WAY: usize = 64;
@@ -48,5 +49,21 @@ impl Link {
             from,
         };
         (link, Carrier { outgoing, incoming })
+    }
+
+    /// Both ends of a link inside this process: the coordinator's, and the worker's.
+    pub fn joined(name: &str) -> (Self, Self) {
+        let (near, there) = Self::carried(name);
+        let (far, back) = Self::carried("coordinator");
+        for (from, to) in [
+            (there.outgoing, back.incoming),
+            (back.outgoing, there.incoming),
+        ] {
+            // Ends with either end of the link.
+            thread::spawn(
+                move || while from.recv().is_ok_and(|frame| to.send(Ok(frame)).is_ok()) {},
+            );
+        }
+        (near, far)
     }
 }

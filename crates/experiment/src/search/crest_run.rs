@@ -494,7 +494,10 @@ impl Desk<'_, '_> {
             spent: self.ledger.spent(self.now),
             health,
             interrupted,
-            loss: self.journal_loss.or(database_loss).or(self.dials.lost.take()),
+            loss: self
+                .journal_loss
+                .or(database_loss)
+                .or(self.dials.lost.take()),
         }
     }
 }

@@ -87,9 +87,7 @@ fn search_by(
 ) -> Result<SearchOutcome, RunError> {
     let search = plan.search.as_ref().ok_or(RunError::NoSearch)?;
     match search.method {
-        Method::Bisect(_) => {
-            bisect_run::run(plan, search, senders, (around.stop, around.each))
-        }
+        Method::Bisect(_) => bisect_run::run(plan, search, senders, (around.stop, around.each)),
         Method::Crest => crest_run::run(plan, search, senders, around),
     }
 }

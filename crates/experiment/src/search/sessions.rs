@@ -179,7 +179,7 @@ impl LoadSession for LiveLoad<'_> {
 
     fn list_in_flight(&self, list: &mut Vec<InFlight>) {
         list.clear();
-        let moved = |flight: &InFlight| flight.moved(self.offset.0 as i64);
+        let moved = |flight: &InFlight| flight.moved(self.offset.0.cast_signed());
         list.extend(self.session.in_flight().iter().map(moved));
         self.dials.in_flight.set(list.len() as u64);
     }
@@ -253,6 +253,6 @@ impl Tidy<'_> {
     fn record(&self, mut record: RequestRecord) -> RequestRecord {
         record.failure = record.failure.map(|failure| redacted(failure, self.target));
         count_missing(&mut record, self.tokenizer);
-        record.moved(self.offset.0 as i64)
+        record.moved(self.offset.0.cast_signed())
     }
 }

@@ -244,9 +244,7 @@ impl Engine {
             stop,
         } = what;
         let most = most_workers(point);
-        let workers = self
-            .part
-            .all_workers(self.setup.workers, &point.load, most);
+        let workers = self.part.all_workers(self.setup.workers, &point.load, most);
         let (sender, deliveries) = sync_channel(DELIVERIES_ON_THE_WAY);
         let mut crew = Crew::hire(self, workers, &sender, stop)?;
         drop(sender);

@@ -100,8 +100,11 @@ mod tests {
     fn workers_are_added_as_the_load_grows() {
         let closed = |slots| Load::closed(NonZeroU32::new(slots).unwrap());
         let open = |rate| Load::open(Rate::per_second(rate).unwrap());
-        let all =
-            |of, load: Load| part(0, of).all_workers(None, &load, NonZeroUsize::MAX).get();
+        let all = |of, load: Load| {
+            part(0, of)
+                .all_workers(None, &load, NonZeroUsize::MAX)
+                .get()
+        };
         let of_one = [1, 256, 257, 100_000].map(|slots| all(1, closed(slots)));
         assert_eq!(of_one, [1, 1, 2, 4]);
         let of_three = [1, 256, 769, 100_000].map(|slots| all(3, closed(slots)));
@@ -113,7 +116,13 @@ mod tests {
     #[test]
     fn what_was_asked_for_holds_in_each_part_as_far_as_there_is_work() {
         let load = Load::closed(NonZeroU32::new(5).unwrap());
-        assert_eq!(part(0, 2).all_workers(Some(size(2)), &load, size(5)), size(4));
-        assert_eq!(part(0, 4).all_workers(Some(size(2)), &load, size(5)), size(5));
+        assert_eq!(
+            part(0, 2).all_workers(Some(size(2)), &load, size(5)),
+            size(4)
+        );
+        assert_eq!(
+            part(0, 4).all_workers(Some(size(2)), &load, size(5)),
+            size(5)
+        );
     }
 }

@@ -37,7 +37,7 @@ impl Pong {
     fn fit(&self) -> ClockFit {
         let middle = self.sent.0 + self.round_trip().0 / 2;
         ClockFit {
-            offset_ns: self.at.0.wrapping_sub(middle) as i64,
+            offset_ns: self.at.0.wrapping_sub(middle).cast_signed(),
             bound: Nanos(self.round_trip().0.div_ceil(2)),
             drift_ns: 0,
         }
@@ -46,7 +46,10 @@ impl Pong {
 
 /// By the quickest answer.
 fn fit(pongs: &[Pong]) -> Option<ClockFit> {
-    pongs.iter().min_by_key(|pong| pong.round_trip()).map(Pong::fit)
+    pongs
+        .iter()
+        .min_by_key(|pong| pong.round_trip())
+        .map(Pong::fit)
 }
 
 impl Fleet {
@@ -76,7 +79,7 @@ impl Fleet {
 
     /// What the run's clock shows more than that of a worker's machine, in ns.
     pub(super) fn shift_of(&self, number: usize) -> i64 {
-        let epoch = self.clock.epoch().0.wrapping_sub(self.from.0) as i64;
+        let epoch = self.clock.epoch().0.wrapping_sub(self.from.0).cast_signed();
         epoch
             .wrapping_add(self.nodes[number].clock.offset_ns)
             .wrapping_neg()
@@ -151,7 +154,7 @@ mod tests {
             let fit = fit(&pongs).unwrap();
             let quickest = ways.iter().map(|(there, back)| there + back).min().unwrap();
             prop_assert_eq!(fit.bound.0, quickest.div_ceil(2));
-            prop_assert!(fit.offset_ns.abs_diff(offset as i64) <= fit.bound.0 + 1, "{:?}", fit);
+            prop_assert!(fit.offset_ns.abs_diff(offset.cast_signed()) <= fit.bound.0 + 1, "{:?}", fit);
         }
     }
 

@@ -102,7 +102,9 @@ impl Course<'_> {
         match word {
             Word::Heard(Heard::Records(records)) => {
                 part.records += records.len() as u64;
-                records.into_iter().for_each(|record| to.record(record));
+                for record in records {
+                    to.record(record);
+                }
             }
             Word::Heard(Heard::Report(report)) => match report {
                 Report::Ready => part.is_ready = true,
@@ -118,7 +120,12 @@ impl Course<'_> {
     }
 
     /// Before anything was sent that is an error, and afterwards the end of the load.
-    fn lose(&mut self, number: usize, why: String, to: &mut Recorder<'_>) -> Result<(), FleetError> {
+    fn lose(
+        &mut self,
+        number: usize,
+        why: String,
+        to: &mut Recorder<'_>,
+    ) -> Result<(), FleetError> {
         let now = self.fleet.now();
         let after = now.saturating_sub(self.counted_from.unwrap_or(now));
         if !self.has_begun {

@@ -43,7 +43,9 @@ pub enum FleetError {
     #[error("small requests beside the load are not sent where several machines apply it")]
     Probes,
     /// Another version.
-    #[error("{node} runs crestline {theirs} (protocol {their_protocol}), this is {ours} (protocol {PROTOCOL})")]
+    #[error(
+        "{node} runs crestline {theirs} (protocol {their_protocol}), this is {ours} (protocol {PROTOCOL})"
+    )]
     Version {
         /// Which worker.
         node: String,
@@ -101,11 +103,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// Greets all workers and lets them open what they need.
-    pub(crate) fn open(
-        plan: &Plan,
-        links: Vec<Link>,
-        run_id: &str,
-    ) -> Result<Self, FleetError> {
+    pub(crate) fn open(plan: &Plan, links: Vec<Link>, run_id: &str) -> Result<Self, FleetError> {
         if matches!(plan.subject, SubjectPlan::Virtual(_)) {
             return Err(FleetError::Virtual);
         }

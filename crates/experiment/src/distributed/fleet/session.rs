@@ -9,7 +9,7 @@ use crestline_load::engine::Stop;
 
 use super::listener::Word;
 use super::{Fleet, FleetError, LOOK_EVERY};
-use crate::distributed::wire::{Heard, Order, Report};
+use crate::distributed::wire::{Beside, Heard, Order, Report};
 
 /// Between two looks at the workers' health.
 const HEALTH_EVERY: Nanos = Nanos::from_millis(500);
@@ -68,7 +68,11 @@ impl FleetSession {
         let parts = fleet.nodes.iter().map(|_| PartView::default());
         Ok(Self {
             parts: parts.collect(),
-            health: fleet.nodes.iter().map(|_| ClientHealth::default()).collect(),
+            health: fleet
+                .nodes
+                .iter()
+                .map(|_| ClientHealth::default())
+                .collect(),
             fleet,
             began: now,
             turn: 0,
@@ -163,12 +167,14 @@ impl FleetSession {
     fn look(&mut self, each: &mut Each<'_>) {
         self.turn += 1;
         let now = self.fleet.now();
-        let health = now.saturating_sub(self.health_at) >= HEALTH_EVERY;
-        if health {
+        let with = if now.saturating_sub(self.health_at) >= HEALTH_EVERY {
             self.health_at = now;
-        }
+            Beside::Health
+        } else {
+            Beside::Nothing
+        };
         let turn = self.turn;
-        self.fleet.tell_all(&Order::Look { turn, health });
+        self.fleet.tell_all(&Order::Look { turn, with });
         while self.fleet.lost.is_none() && self.parts.iter().any(|part| part.turn < turn) {
             if let Some((number, word)) = self.fleet.next(LOOK_EVERY) {
                 self.take(number, word, each);

@@ -14,7 +14,7 @@ use crestline_load::files::make_room_for;
 use super::load::shift_of;
 use super::outgoing::Records;
 use super::{Node, Post};
-use crate::distributed::wire::{Frame, Order, Report};
+use crate::distributed::wire::{Beside, Frame, Order, Report};
 use crate::error::RunError;
 
 /// How long to wait for an order before records are handed over without one.
@@ -81,13 +81,14 @@ impl Held<'_> {
                         join_over,
                         abort,
                     })?,
-                    Order::Look { turn, health } => self.look(turn, health)?,
+                    Order::Look { turn, with } => self.look(turn, with)?,
                     Order::CloseSession { grace } => return self.close(grace),
                     _ => {}
                 },
                 Err(RecvTimeoutError::Timeout) => {
                     let records = &mut self.records;
-                    self.session.take_ended(&mut |happening| take(records, happening))?;
+                    self.session
+                        .take_ended(&mut |happening| take(records, happening))?;
                 }
                 // The session is dropped, and gives up what is in flight.
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -97,7 +98,10 @@ impl Held<'_> {
     }
 
     fn change(&mut self, change: &Change) -> Result<(), RunError> {
-        let users = change.load.concurrency.map_or(0, |users| users.get().into());
+        let users = change
+            .load
+            .concurrency
+            .map_or(0, |users| users.get().into());
         make_room_for(u64::div_ceil(users, self.parts))?;
         let at = change.at.moved(-self.shift_ns);
         clock::sleep(at.saturating_sub(self.session.now()).to_duration());
@@ -106,13 +110,13 @@ impl Held<'_> {
         Ok(())
     }
 
-    fn look(&mut self, turn: u64, health: bool) -> Result<(), RunError> {
+    fn look(&mut self, turn: u64, with: Beside) -> Result<(), RunError> {
         let now = self.session.now();
         let records = &mut self.records;
         self.session
             .advance(now, self.stop, &mut |happening| take(records, happening))?;
         self.records.send();
-        if health {
+        if with == Beside::Health {
             let health = self.session.take_health()?.moved(self.shift_ns);
             self.node.out.say(&Report::Kept(Box::new(health)));
         }

@@ -20,7 +20,7 @@ impl Writer {
 
     /// What `value` has more than `base`, or less: near numbers are short. Wraps, so that any two numbers can be told.
     pub(super) fn step(&mut self, base: u64, value: u64) {
-        let step = value.wrapping_sub(base) as i64;
+        let step = value.wrapping_sub(base).cast_signed();
         self.number(((step << 1) ^ (step >> 63)) as u64);
     }
 
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn step(&mut self, base: u64) -> Result<u64, FrameError> {
         let folded = self.number()?;
-        let step = (folded >> 1) as i64 ^ -((folded & 1) as i64);
+        let step = (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed();
         Ok(base.wrapping_add(step as u64))
     }
 

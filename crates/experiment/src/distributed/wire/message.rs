@@ -65,8 +65,8 @@ pub enum Order {
     Look {
         /// Number of the look; the answer has it too.
         turn: u64,
-        /// Before the answer, tell how well the client kept up.
-        health: bool,
+        /// What is to be told beside it.
+        with: Beside,
     },
     /// Send nothing more, and wait for what is in flight for so long.
     CloseSession {
@@ -82,6 +82,15 @@ pub enum Order {
     },
     /// There is no more work.
     Leave,
+}
+
+/// What a look asks for beside the requests in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// First, how well the client kept up.
+    Health,
 }
 
 /// What a worker needs for all loads.

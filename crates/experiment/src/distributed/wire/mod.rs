@@ -9,7 +9,7 @@ mod message;
 mod plan;
 mod record_frame;
 
-pub use message::{Frame, Heard, Hello, Opening, Order, Report};
+pub use message::{Beside, Frame, Heard, Hello, Opening, Order, Report};
 pub use plan::WirePlan;
 pub use record_frame::{RecordWriter, read_records};
 
@@ -65,7 +65,9 @@ mod tests {
     fn a_tally_tells_frames_that_were_lost_doubled_swapped_or_changed() {
         let tally = |frames: &[&[u8]]| {
             let mut tally = Tally::default();
-            frames.iter().for_each(|frame| tally.add(1, frame));
+            for frame in frames {
+                tally.add(1, frame);
+            }
             tally
         };
         let (one, two) = (b"first frame".as_slice(), b"second one".as_slice());
