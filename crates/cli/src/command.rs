@@ -60,7 +60,11 @@ pub(crate) fn run(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit 
     }
 }
 
-fn dispatch(sub: Sub, typed: &[OsString], launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
+fn dispatch(
+    sub: Sub,
+    typed: &[OsString],
+    launcher: Option<&dyn Launcher>,
+) -> Result<Exit, Problem> {
     match sub {
         Sub::Bench(args) => bench::run(&args),
         Sub::Compare(args) => compare::run(&args),

@@ -58,7 +58,7 @@ impl Remote for PythonWorker {
     }
 
     fn send(&self, frames: Vec<Vec<u8>>) -> Result<(), String> {
-        self.ask(|python| {
+        ask(|python| {
             let frames = frames.iter().map(|frame| PyBytes::new(python, frame));
             let frames = PyList::new(python, frames)?;
             self.object
@@ -68,7 +68,7 @@ impl Remote for PythonWorker {
     }
 
     fn receive(&self, wait: Duration) -> Result<Vec<Vec<u8>>, String> {
-        self.ask(|python| {
+        ask(|python| {
             let given = self
                 .object
                 .call_method1(python, "receive", (wait.as_secs_f64(),))?;
@@ -82,14 +82,15 @@ impl Remote for PythonWorker {
 
     fn close(&self) {
         // What cannot be ended is gone already.
-        drop(self.ask(|python| self.object.call_method0(python, "close").map(drop)));
+        drop(ask(|python| {
+            self.object.call_method0(python, "close").map(drop)
+        }));
     }
 }
 
-impl PythonWorker {
-    fn ask<T>(&self, what: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T, String> {
-        Python::attach(|python| what(python).map_err(|error| in_words(python, &error)))
-    }
+/// Speaks with Python code, under the interpreter's lock.
+fn ask<T>(what: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T, String> {
+    Python::attach(|python| what(python).map_err(|error| in_words(python, &error)))
 }
 
 /// What an exception says, without its type and its place.

@@ -45,7 +45,7 @@ impl Worker {
     /// Hands frames over. Raises `RuntimeError` when the worker has ended, with the reason.
     fn send(&self, python: Python<'_>, frames: Vec<Bound<'_, PyBytes>>) -> PyResult<()> {
         let frames: Vec<Vec<u8>> = frames
-            .iter()
+            .into_iter()
             .map(|frame| frame.as_bytes().to_vec())
             .collect();
         python.detach(|| {

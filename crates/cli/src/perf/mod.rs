@@ -61,7 +61,11 @@ pub(crate) fn check(args: &PerfArgs) -> Result<(), Problem> {
 }
 
 /// The same, ended early by whoever holds `stop`.
-pub(crate) fn measure(args: &PerfArgs, stop: &Stop, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
+pub(crate) fn measure(
+    args: &PerfArgs,
+    stop: &Stop,
+    launcher: Option<&dyn Launcher>,
+) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
     let mut crew = Machines::of(args)
         .map(|machines| launch::crew(&machines, launcher))
