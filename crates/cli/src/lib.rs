@@ -31,6 +31,7 @@ mod secrets;
 mod server_metrics;
 mod signals;
 mod sim;
+mod telemetry;
 mod values;
 mod wheel;
 mod whole_file;

@@ -7,6 +7,7 @@ use crestline_core::record::RequestRecord;
 use crestline_core::request::LoadPoint;
 use crestline_core::search::{Status, Variable};
 use crestline_core::summary::RunSummary;
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 
 /// Something a front end may show.
@@ -29,6 +30,9 @@ pub enum Event {
     Counting,
     /// How far the load is; a few times a second at most.
     Progress(Progress),
+    /// What the load, or the search, has come to so far, before each report of progress and at its end; only where
+    /// [`crate::plan::OutputPlan::tallies`] asks for it.
+    Tally(Box<Tally>),
     /// A load has ended.
     PointDone(Box<PointResult>),
     /// Nothing is sent for a while, between two loads.

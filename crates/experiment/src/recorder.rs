@@ -8,6 +8,7 @@ use crestline_core::record::{RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::LoadPoint;
 use crestline_core::stats::Histogram;
 use crestline_core::summary::RunSummary;
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Live;
 use crestline_store::runs::{PageWriter, RunWriter};
@@ -16,6 +17,7 @@ use crestline_workload::tokenizer::Tokenizer;
 
 use crate::client_health;
 use crate::event::{Event, Progress};
+use crate::plan::Tallies;
 use crate::run::{CLIENT, INTERRUPTED, POINT};
 use crate::subject::Applied;
 
@@ -28,6 +30,8 @@ pub(crate) struct Recorder<'a> {
     writer: RunWriter,
     workload: Arc<Workload>,
     ttft: Histogram,
+    /// Kept where it is asked for.
+    tally: Option<Tally>,
     total: u64,
     began: Option<Nanos>,
     last: (Nanos, Live),
@@ -51,12 +55,19 @@ impl<'a> Recorder<'a> {
             writer,
             workload: Arc::clone(workload),
             ttft: Histogram::default(),
+            tally: None,
             total: workload.requests_of(first_item..last_item),
             began: None,
             last: (Nanos::ZERO, Live::default()),
             loss_told: false,
             each,
         }
+    }
+
+    /// Tells counts with each report of progress, where that is asked for.
+    pub(crate) fn with_tallies(self, tallies: Tallies) -> Self {
+        let tally = (tallies == Tallies::Told).then(Tally::default);
+        Self { tally, ..self }
     }
 
     /// A request has ended.
@@ -67,7 +78,16 @@ impl<'a> Recorder<'a> {
             self.ttft.add(ttft.0);
         }
         self.summary.add(&record);
+        if let Some(tally) = &mut self.tally {
+            tally.add(&record);
+        }
         self.writer.write(record);
+    }
+
+    fn tell_tally(&mut self) {
+        if let Some(tally) = &self.tally {
+            (self.each)(Event::Tally(Box::new(tally.clone())));
+        }
     }
 
     /// For whoever reads the service's metrics meanwhile.
@@ -93,6 +113,7 @@ impl<'a> Recorder<'a> {
             return;
         }
         self.tell_loss();
+        self.tell_tally();
         let per_s = |now: u64, before: u64| now.saturating_sub(before) as f64 / since.as_secs_f64();
         let ttft = |q| self.ttft.quantile(q).map(|ttft| Nanos(ttft as u64));
         let progress = Progress {
@@ -124,7 +145,8 @@ impl<'a> Recorder<'a> {
     }
 
     /// Closes the store. Tells in words what it could not write.
-    pub(crate) fn finish(self, applied: &Applied) -> (RunSummary, Option<String>) {
+    pub(crate) fn finish(mut self, applied: &Applied) -> (RunSummary, Option<String>) {
+        self.tell_tally();
         let mut summary = self.summary;
         summary.sort();
         let client = client_health::health(&applied.health, &summary);

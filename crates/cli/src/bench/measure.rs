@@ -22,6 +22,7 @@ use crate::console;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
+use crate::telemetry::Telemetry;
 
 /// What was measured, as it was stored.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Measured {
 pub(super) fn measure(
     args: &ServeArgs,
     translation: &Translation,
-    stop: &Stop,
+    (telemetry, stop): (&Telemetry, &Stop),
 ) -> Result<Option<Measured>, Problem> {
     console::say(&table::before(&translation.report));
     let mut show = Show {
@@ -63,19 +64,17 @@ pub(super) fn measure(
             }
         }
     };
-    let outcome = run_when_ready(
-        &translation.plan,
-        stop,
-        &mut ready,
-        &mut |event| match event {
+    let outcome = run_when_ready(&translation.plan, stop, &mut ready, &mut |event| {
+        telemetry.see(&event);
+        match event {
             Event::Counting => {
                 if let Some(beside) = &mut *beside.borrow_mut() {
                     beside.begin_counting();
                 }
             }
             event => show.see(event),
-        },
-    );
+        }
+    });
     let counted = beside.take().and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::report::PageArgs;
 use crate::server_metrics::MetricsArgs;
+use crate::telemetry::TelemetryArgs;
 
 pub(crate) use machines::MachinesArgs;
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
@@ -41,6 +42,8 @@ pub(crate) struct PerfArgs {
     pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Several machines")]
     pub(crate) machines: MachinesArgs,
+    #[command(flatten, next_help_heading = "Monitoring")]
+    pub(crate) telemetry: TelemetryArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]

@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::launch::{self, Launcher};
 use crate::problem::Problem;
 use crate::problems::Flags;
+use crate::telemetry::Telemetry;
 use crate::{moment, signals};
 use args::PerfArgs;
 use plan::{Machines, Surroundings};
@@ -70,6 +71,8 @@ pub(crate) fn measure(
     let mut crew = Machines::of(args)
         .map(|machines| launch::crew(&machines, launcher))
         .transpose()?;
+    let telemetry = Telemetry::start(&args.telemetry, &translation.plan)?;
+    translation.plan.output.tallies = telemetry.tallies();
     let folder = &mut translation.plan.output.folder;
     match &args.sla.resume {
         None if !args.output.no_timestamp => *folder = unused(folder),
@@ -84,16 +87,22 @@ pub(crate) fn measure(
     let senders = crew
         .as_mut()
         .map_or(Senders::Here, |crew| Senders::Workers(crew.take_links()));
-    match &plan.search {
+    let mut see = |event| {
+        telemetry.see(&event);
+        session.see(event);
+    };
+    let ended = match &plan.search {
         None => {
-            let outcome = run_by(plan, senders, stop, &mut |event| session.see(event));
+            let outcome = run_by(plan, senders, stop, &mut see);
             session.close(outcome)
         }
         Some(search) => {
-            let outcome = run_search_by(plan, senders, stop, &mut |event| session.see(event));
+            let outcome = run_search_by(plan, senders, stop, &mut see);
             session.close_search(search, outcome)
         }
-    }
+    };
+    telemetry.end(stop);
+    ended
 }
 
 /// Of the folders beside this one, `DIR/TIMESTAMP/NAME`, the latest of the same name in which a search was begun.

@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
-            Event::Counting => {}
+            Event::Counting | Event::Tally(_) => {}
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
                     self.tell(&format!("pause of {span} before the next load"));

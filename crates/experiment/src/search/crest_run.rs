@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crestline_core::health::ClientHealth;
 use crestline_core::record::RequestRecord;
 use crestline_core::search::{Abort, Question, Search, Status, Variable};
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::Stop;
@@ -31,7 +32,7 @@ use crate::client_health;
 use crate::distributed::Senders;
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
-use crate::plan::{Plan, Resume, SearchPlan};
+use crate::plan::{Plan, Resume, SearchPlan, Tallies};
 use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
 use crate::subject::Subject;
 
@@ -92,6 +93,7 @@ pub(super) fn run(
         ledger,
         dials: Rc::default(),
         watch: ClientWatch::default(),
+        tally: (plan.output.tallies == Tallies::Told).then(Tally::default),
         first_item: run.first_item,
         clock: Clock::start(),
         told: None,
@@ -296,6 +298,8 @@ struct Desk<'a, 'w> {
     ledger: Ledger<'a>,
     dials: Rc<Dials>,
     watch: ClientWatch,
+    /// Kept where it is asked for.
+    tally: Option<Tally>,
     first_item: u64,
     clock: Clock,
     /// When progress was last told, on the wall clock.
@@ -355,6 +359,9 @@ impl Desk<'_, '_> {
 
     fn record(&mut self, mut record: RequestRecord) {
         self.ledger.record(&record);
+        if let Some(tally) = &mut self.tally {
+            tally.add(&record);
+        }
         record.index += self.first_item;
         self.writer.write(record);
     }
@@ -379,6 +386,7 @@ impl Desk<'_, '_> {
             return;
         }
         self.told = Some(wall);
+        self.tell_tally();
         let spent = self.ledger.spent(at);
         let open = search.answers().iter().position(Option::is_none);
         (self.each)(Event::Search(Box::new(SearchProgress {
@@ -391,6 +399,12 @@ impl Desk<'_, '_> {
             in_flight: self.dials.in_flight.get(),
             budget_spent: spent.share_of(&self.question.budget),
         })));
+    }
+
+    fn tell_tally(&mut self) {
+        if let Some(tally) = &self.tally {
+            (self.each)(Event::Tally(Box::new(tally.clone())));
+        }
     }
 
     fn sync(&mut self, search: &Search, stage: &str) {
@@ -463,6 +477,7 @@ impl Desk<'_, '_> {
     }
 
     fn close(mut self, search: &Search) -> SearchOutcome {
+        self.tell_tally();
         let interrupted = self.stop.is_asked();
         if !interrupted {
             self.put_down(&Entry::End {
