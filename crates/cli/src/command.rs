@@ -44,19 +44,24 @@ pub(crate) enum Sub {
 
 /// Runs what the arguments ask for; `args[0]` is the program.
 pub(crate) fn run(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
-    let typed = args.clone();
-    match parse(args).and_then(|parsed| match parsed {
-        Parsed::Text(text) => {
-            console::say(text.trim_end());
-            Ok(Exit::Done)
-        }
-        Parsed::Command(sub) => dispatch(sub, &typed, launcher),
-    }) {
+    match call(args, launcher) {
         Ok(exit) => exit,
         Err(problem) => {
             console::tell(&problem.to_string());
             problem.exit()
         }
+    }
+}
+
+/// The same, for whoever shows problems himself.
+pub(crate) fn call(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
+    let typed = args.clone();
+    match parse(args)? {
+        Parsed::Text(text) => {
+            console::say(text.trim_end());
+            Ok(Exit::Done)
+        }
+        Parsed::Command(sub) => dispatch(sub, &typed, launcher),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::perf::plan::Machines;
 use crate::problem::Problem;
 
 /// Starts workers on other machines.
-pub trait Launcher: Sync {
+pub trait Launcher: Send + Sync {
     /// Starts this many workers over the cluster at an address, or one on each of its nodes.
     fn launch(
         &self,

@@ -2,6 +2,8 @@
 //!
 //! Measures and decides nothing. Whatever takes long is done without the interpreter's lock.
 
+mod call;
+mod flag_list;
 mod launcher;
 mod run;
 mod worker;
@@ -12,8 +14,8 @@ use crestline_cli::launch::Launcher;
 use launcher::PythonLauncher;
 use pyo3::prelude::*;
 
-/// Runs a command line as the `crestline` program does and gives its exit code; `args[0]` is the program. The launcher starts
-/// workers on other machines, where the command asks for such.
+/// Runs a command line as the `crestline` program does and gives its exit code; `args[0]` is the program. Takes over SIGINT and
+/// SIGTERM while a load goes on. The launcher starts workers on other machines, where the command asks for such.
 #[pyfunction]
 #[pyo3(signature = (args, launcher=None))]
 fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) -> u8 {
@@ -22,14 +24,24 @@ fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) ->
     python.detach(|| crestline_cli::main_with(args, launcher).code())
 }
 
+/// Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect.
+#[pyfunction]
+fn started_by(words: Vec<String>) {
+    crestline_cli::started_by(words);
+}
+
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::main;
+    use super::call::run;
+    #[pymodule_export]
+    use super::flag_list::{flags, meant};
     #[pymodule_export]
     use super::run::{RunFile, Stream, request_columns};
     #[pymodule_export]
     use super::worker::Worker;
+    #[pymodule_export]
+    use super::{main, started_by};
 
     /// The version of program, package and extension.
     #[pymodule_export]

@@ -21,6 +21,7 @@ use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
@@ -140,6 +141,7 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        console::show(|| Seen::Progress(*progress));
         self.tell_of_stop(progress.in_flight());
         if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
             self.tracked = progress.elapsed;
@@ -157,10 +159,16 @@ impl<'a> Session<'a> {
     fn begin_search(&mut self, folder: &Path) {
         self.begun = true;
         self.log.open(folder);
+        self.tell_folder(folder);
+    }
+
+    fn tell_folder(&mut self, folder: &Path) {
+        console::show(|| Seen::Folder(folder.to_owned()));
         self.tell(&format!("results go to {}", folder.display()));
     }
 
     fn search_progress(&mut self, progress: &SearchProgress) {
+        console::show(|| Seen::Search(Box::new(progress.clone())));
         self.tell_of_stop(progress.in_flight);
         if let Some(line) = self.log_watch.search_line(progress) {
             self.log.add(&moment::log_stamp(), &line);
@@ -183,7 +191,7 @@ impl<'a> Session<'a> {
     fn show_progress(&self, line: &str) {
         match self.watch.screen() {
             Screen::Terminal => console::redraw(line),
-            Screen::Log => console::tell(line),
+            Screen::Log => console::pass(line),
         }
     }
 
@@ -191,7 +199,7 @@ impl<'a> Session<'a> {
         if !self.begun {
             let folder = &self.translation.plan.output.folder;
             self.log.open(folder);
-            self.tell(&format!("results go to {}", folder.display()));
+            self.tell_folder(folder);
         }
         if !self.begun && self.args.output.enable_progress_tracker {
             let total = self.translation.plan.points.iter().map(all_requests).sum();
@@ -225,6 +233,7 @@ impl<'a> Session<'a> {
         }
         self.requests_before += all_requests(result.summary.point());
         self.track("running", 0);
+        console::show(|| Seen::Load(result.folder.clone()));
         self.results.push(result);
     }
 
