@@ -29,6 +29,7 @@ mod secrets;
 mod server_metrics;
 mod signals;
 mod sim;
+mod track;
 mod values;
 mod whole_file;
 
