@@ -170,7 +170,7 @@ mod tests {
         let said = trackers.close(DONE, Nanos::from_millis(300), &Stop::default());
         assert_eq!(
             said,
-            ["warning: tracker hanging: 1 point dropped, did not end within 300 ms"]
+            ["warning: tracker hanging: 1 point dropped, did not end within 300ms"]
         );
         assert!(is_left.load(Ordering::SeqCst));
         assert_eq!(book.0.lock().unwrap().len(), 2);
