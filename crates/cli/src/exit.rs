@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// How the program ended, as scripts see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// All that was asked for was done. Failed requests are data and do not change this.
     Done,
     /// The run could not be carried through: no request succeeded, a result could not be written, or a search has no answer
@@ -23,16 +23,23 @@ pub(crate) enum Exit {
     Simulated(u8),
 }
 
+impl Exit {
+    /// The number that the process ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::SlaNotMet => 3,
+            Self::Regressed => 4,
+            Self::Interrupted => 130,
+            Self::Simulated(code) => code,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::SlaNotMet => 3,
-            Exit::Regressed => 4,
-            Exit::Interrupted => 130,
-            Exit::Simulated(code) => code,
-        })
+        Self::from(exit.code())
     }
 }

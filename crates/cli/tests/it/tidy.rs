@@ -9,7 +9,7 @@ use serde_json::Value;
 const MOST_LINES: usize = 600;
 
 /// Which crates of the workspace each of them may know.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("crestline-core", &[]),
     ("crestline-workload", &["core"]),
     ("crestline-load", &["core", "workload"]),
@@ -22,6 +22,18 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ),
     (
         "crestline",
+        &[
+            "core",
+            "workload",
+            "load",
+            "sim",
+            "store",
+            "report",
+            "experiment",
+        ],
+    ),
+    (
+        "crestline-python",
         &[
             "core",
             "workload",
