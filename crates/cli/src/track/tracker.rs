@@ -19,6 +19,11 @@ pub(crate) trait Sink: Send {
     /// Takes all that waited, the oldest first. Behind an [`Told::End`] nothing comes: there it returns when everything is
     /// delivered.
     fn take(&mut self, batch: Vec<Told>) -> Result<(), SinkError>;
+
+    /// What the user should know when everything is delivered, a line each.
+    fn farewell(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Something that was not delivered. Texts are fragments as in any error.
@@ -133,6 +138,11 @@ impl Tracker {
         )
     }
 
+    /// What it says at the end; told once.
+    pub(crate) fn farewell(&self) -> Vec<String> {
+        std::mem::take(&mut self.desk.state().farewell)
+    }
+
     /// Gives it up: what it hangs in is ended, its thread is left to itself.
     pub(crate) fn leave(&mut self) {
         (self.abandon)();
@@ -156,6 +166,7 @@ struct State {
     failure: Option<String>,
     /// The failure was told.
     is_told: bool,
+    farewell: Vec<String>,
 }
 
 impl Desk {
@@ -235,6 +246,7 @@ fn deliver(desk: &Desk, sink: &mut dyn Sink) {
         let is_last = matches!(batch.last(), Some(Told::End(_)));
         let course = desk.put_down(sink.take(batch));
         if is_last || course == Course::Over {
+            desk.state().farewell = sink.farewell();
             return;
         }
     }

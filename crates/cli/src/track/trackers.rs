@@ -54,7 +54,8 @@ impl Trackers {
     }
 
     /// Tells all that the command has ended and waits until they have delivered everything, for `patience` at most and not
-    /// for one who asks twice to stop. Gives a line for each that did not take all.
+    /// for one who asks twice to stop. Gives what they say then,
+    /// and a line for each that did not take all.
     pub(crate) fn close(mut self, end: End, patience: Nanos, stop: &Stop) -> Vec<String> {
         self.tell(&Told::End(end));
         let began = clock::monotonic();
@@ -64,8 +65,13 @@ impl Trackers {
             clock::sleep(LOOK);
         }
         let all = self.all.iter_mut();
-        all.filter_map(|tracker| remark(tracker, patience, stop))
-            .collect()
+        all.flat_map(|tracker| {
+            let said = tracker.farewell().into_iter();
+            let said = said.map(|line| format!("tracker {}: {line}", tracker.name()));
+            let said: Vec<String> = said.collect();
+            said.into_iter().chain(remark(tracker, patience, stop))
+        })
+        .collect()
     }
 }
 
@@ -113,6 +119,10 @@ mod tests {
             self.0.lock().unwrap().extend(batch);
             Ok(())
         }
+
+        fn farewell(&mut self) -> Vec<String> {
+            vec!["it is written".to_owned()]
+        }
     }
 
     /// Hangs until its other end is gone.
@@ -147,7 +157,7 @@ mod tests {
         }
         trackers.tell(&answer());
         let said = trackers.close(DONE, Nanos::from_secs(10), &Stop::default());
-        assert_eq!(said, Vec::<String>::new());
+        assert_eq!(said, ["tracker book: it is written"; 2]);
         for book in notes {
             assert_eq!(*book.0.lock().unwrap(), [answer(), Told::End(DONE)]);
         }
@@ -170,7 +180,10 @@ mod tests {
         let said = trackers.close(DONE, Nanos::from_millis(300), &Stop::default());
         assert_eq!(
             said,
-            ["warning: tracker hanging: 1 point dropped, did not end within 300ms"]
+            [
+                "warning: tracker hanging: 1 point dropped, did not end within 300ms",
+                "tracker book: it is written"
+            ]
         );
         assert!(is_left.load(Ordering::SeqCst));
         assert_eq!(book.0.lock().unwrap().len(), 2);
