@@ -280,7 +280,7 @@ class Clearml:
                 tags=[value for _, value in begin["tags"] if value],
                 reuse_last_task_id=False,
                 auto_connect_arg_parser=False,
-                auto_connect_frameworks=False,
+                auto_connect_frameworks={"detect_repository": False},
                 auto_connect_streams=False,
                 auto_resource_monitoring=False,
             )
@@ -288,6 +288,7 @@ class Clearml:
             kind = "login" if re.search("configur|credential", str(error), re.I) else "other"
             raise Refused(kind, brief(error)) from error
         self.logger, self.varied = self.task.get_logger(), begin["varied"]
+        self.logger.set_flush_period(1.0)
         self.task.connect(begin["config"], name="crestline")
         return [] if self.task.is_offline() else [self.task.get_output_log_web_page()]
 
@@ -304,7 +305,6 @@ class Clearml:
         iteration = int(at) if at == int(at) else done["number"]
         for name, value in values.items():
             self.logger.report_scalar(f"final: {name}", "load", value=value, iteration=iteration)
-            self.logger.report_single_value(f"{done['key']}: {name}", value)
         rows: list[list[Any]] = [["name", "value"], ["client", client_words(done)]]
         rows += [[name, value] for name, value in values.items()]
         self.table("final values", done["key"], rows)

@@ -302,7 +302,7 @@ mod tests {
 
     fn rig(room: usize) -> Rig {
         let (open, opened) = channel();
-        let (sees, seen) = channel();
+        let (sees, taken) = channel();
         let opened = Opened {
             name: "test",
             sink: Box::new(Gate {
@@ -315,7 +315,7 @@ mod tests {
         Rig {
             tracker: Tracker::with_room(opened, room).unwrap(),
             open,
-            seen,
+            seen: taken,
         }
     }
 

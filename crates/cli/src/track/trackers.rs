@@ -166,13 +166,13 @@ mod tests {
     #[test]
     fn a_tracker_that_hangs_is_left_and_ended_while_another_gets_all() {
         let book = Notebook::default();
-        let (hold, held) = channel();
+        let (hold, other_end) = channel();
         let is_left = Arc::new(AtomicBool::new(false));
         let left = Arc::clone(&is_left);
         let mut trackers = Trackers::default();
         let hanging = Opened {
             abandon: Box::new(move || left.store(true, Ordering::SeqCst)),
-            ..opened("hanging", Hanging(held))
+            ..opened("hanging", Hanging(other_end))
         };
         trackers.add(hanging).unwrap();
         trackers.add(opened("book", book.clone())).unwrap();
@@ -192,9 +192,9 @@ mod tests {
 
     #[test]
     fn one_who_asks_twice_to_stop_does_not_wait() {
-        let (hold, held) = channel();
+        let (hold, other_end) = channel();
         let mut trackers = Trackers::default();
-        trackers.add(opened("hanging", Hanging(held))).unwrap();
+        trackers.add(opened("hanging", Hanging(other_end))).unwrap();
         let stop = Stop::default();
         stop.ask();
         stop.ask();

@@ -3,7 +3,7 @@
 //! Knows no tracker. What the client prints is kept to its last lines and shown where it fails, without the key.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{self, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
@@ -90,11 +90,7 @@ pub(super) struct Ready {
 
 impl Child {
     /// Starts the client and says how it is to be opened.
-    pub(super) fn start(
-        python: &OsString,
-        opening: &Opening,
-        stop: &Stop,
-    ) -> Result<Self, Refusal> {
+    pub(super) fn start(python: &OsStr, opening: &Opening, stop: &Stop) -> Result<Self, Refusal> {
         if stop.is_asked() {
             return Err(Refusal::Stopped);
         }

@@ -7,7 +7,7 @@
 mod child;
 mod interpreter;
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use crestline_load::engine::Stop;
@@ -76,47 +76,49 @@ pub(crate) fn open(
     begin: &Begin,
     stop: &Stop,
 ) -> Result<Option<Opened>, Problem> {
-    let package = opening.package;
     let candidates = interpreter::candidates(&interpreter::Surroundings::of_this_process());
-    let mut without: Vec<OsString> = Vec::new();
-    for python in &candidates {
-        let begun = Child::start(python, opening, stop).and_then(|mut child| {
+    let mut refusals = Vec::new();
+    for python in candidates {
+        let outcome = Child::start(&python, opening, stop).and_then(|mut child| {
             child.send(&Told::Begin(begin.clone()));
             child.await_ready(stop)
         });
-        match begun {
+        match outcome {
             Ok(ready) => return Ok(Some(ready.opened())),
             Err(Refusal::Stopped) => return Ok(None),
-            Err(Refusal::NoPackage) => without.push(python.clone()),
-            Err(Refusal::NotThere(why)) if candidates.len() == 1 => {
-                return Err(no_python(package).cause(why));
+            // Another may have the package.
+            Err(refusal @ (Refusal::NoPackage | Refusal::NotThere(_))) => {
+                refusals.push((python, refusal));
             }
-            Err(Refusal::NotThere(_)) => {}
-            Err(Refusal::Login(why)) => {
-                let problem = Problem::usage(format!("{} cannot be logged in to", package.name()));
-                return Err(problem.cause(why).hint(package.login_hint()));
-            }
-            Err(Refusal::NoDashboard) => {
-                return Err(no_package("--swanlab-api-key local", "swanboard", python));
-            }
-            Err(Refusal::Other(why)) => {
-                return Err(Problem::usage(format!(
-                    "the tracker {} does not begin",
-                    package.name()
-                ))
-                .cause(why)
-                .hint("leave out --visualizer to measure without it"));
-            }
+            Err(refusal) => return Err(problem(opening.package, &python, &refusal)),
         }
     }
-    let flag = format!("--visualizer {}", package.name());
-    Err(match without.first() {
-        Some(python) => no_package(&flag, package.name(), python),
-        None => no_python(package),
-    })
+    let lacks_package = |(_, refusal): &&(_, Refusal)| matches!(refusal, Refusal::NoPackage);
+    let told = refusals.iter().find(lacks_package).or(refusals.first());
+    Err(told.map_or_else(
+        || no_python(opening.package),
+        |(python, refusal)| problem(opening.package, python, refusal),
+    ))
 }
 
-fn no_package(flag: &str, package: &str, python: &OsString) -> Problem {
+/// What the user reads of it.
+fn problem(package: Package, python: &OsStr, refusal: &Refusal) -> Problem {
+    let name = package.name();
+    match refusal {
+        Refusal::NotThere(why) => no_python(package).cause(why),
+        Refusal::NoPackage => no_package(&format!("--visualizer {name}"), name, python),
+        Refusal::NoDashboard => no_package("SwanLab on this machine", "swanboard", python),
+        Refusal::Login(why) => Problem::usage(format!("{name} cannot be logged in to"))
+            .cause(why)
+            .hint(package.login_hint()),
+        Refusal::Other(why) => Problem::usage(format!("the tracker {name} does not begin"))
+            .cause(why)
+            .hint("leave out --visualizer to measure without it"),
+        Refusal::Stopped => Problem::usage(format!("the tracker {name} was not waited for")),
+    }
+}
+
+fn no_package(flag: &str, package: &str, python: &OsStr) -> Problem {
     let python = Path::new(python).display();
     Problem::usage(format!("{flag} needs the Python package {package}")).hint(format!(
         "{python} -m pip install {package}, or set CRESTLINE_PYTHON to a Python that has it"
