@@ -33,6 +33,10 @@ e2e:
 browser *WORDS:
     @.ci/browser {{ WORDS }}
 
+# the Python package, installed into an environment of its own: mypy, then its tests: a part of `test`
+python *WORDS:
+    @.ci/python {{ WORDS }}
+
 # check, docs and test, with the time of each step
 ci:
     @for step in check docs; do TIMEFORMAT="== $step: %0lR"; time just "$step"; done
@@ -73,6 +77,10 @@ bench-compare *ARGS:
 # what reports of ten thousand and of a million requests cost: time, memory, size; `10k` or `1M` alone
 bench-report *ARGS:
     cargo bench --quiet --package crestline --bench report -- {{ ARGS }}
+
+# what a million stored requests cost to read into pyarrow, pandas and Polars: time, memory; after `.ci/python`
+bench-arrow ROWS="1000000":
+    CRESTLINE_ARROW_ROWS={{ ROWS }} target/python-tests/bin/python -m pytest -q -s python/tests/arrow/test_memory.py
 
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":

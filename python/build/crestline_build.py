@@ -49,7 +49,9 @@ def prepare_metadata_for_build_wheel(
 
 def _put_program() -> None:
     """Builds the program, and puts it where the wheel takes scripts from."""
-    command = ["cargo", "build", "--locked", "--package", "crestline", "--bin", "crestline"]
+    # Both packages are named so that what they depend on is built once, with the same features, for program and extension.
+    packages = ["--package", "crestline", "--package", "crestline-python"]
+    command = ["cargo", "build", "--locked", *packages, "--bin", "crestline"]
     subprocess.run([*command, "--profile", PROFILE], cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = target / ("debug" if PROFILE == "dev" else PROFILE) / PROGRAM

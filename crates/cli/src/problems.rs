@@ -1,6 +1,7 @@
 //! Why a plan cannot be run, in the words of a dialect's flags.
 
 use crestline_core::record::FailureKind;
+use crestline_experiment::distributed::FleetError;
 use crestline_experiment::error::RunError;
 use crestline_experiment::search::journal::JournalError;
 use crestline_load::client::connect::RouteError;
@@ -73,6 +74,8 @@ fn title(error: &RunError) -> &'static str {
         | RunError::Journal(JournalError::File { .. } | JournalError::Exists { .. }) => {
             "the results cannot be written"
         }
+        RunError::Fleet(FleetError::Lost { .. }) => "a worker was lost: the load is void",
+        RunError::Fleet(_) => "the workers cannot be used",
         RunError::NoSearch => "the search cannot be run",
         RunError::Journal(_) => "there is no search to go on with",
     }
@@ -111,11 +114,29 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
              --server-metrics-url, or leave out --server-metrics"
                 .to_owned(),
         ),
+        RunError::Fleet(error) => Some(fleet_hint(error).to_owned()),
         RunError::Folder { .. } => Some(format!("choose another folder with {folder}")),
         RunError::Journal(error) => Some(journal_hint(error).to_owned()),
         RunError::Store(_) => Some(format!(
             "choose another folder with {folder} or another name with {name}"
         )),
+    }
+}
+
+fn fleet_hint(error: &FleetError) -> &'static str {
+    match error {
+        FleetError::Nobody => "give a number of workers above zero",
+        FleetError::Virtual => {
+            "leave out the workers, or give the URL of a real service; `crestline sim` serves the same engine over HTTP"
+        }
+        FleetError::Probes => "leave out the probes, or send from one machine",
+        FleetError::Version { .. } => "install the same version of crestline on all machines",
+        FleetError::Worker { .. } => {
+            "each machine needs the same files at the same paths, reaches the service by itself, and stays up while the load goes on"
+        }
+        FleetError::Lost { .. } => {
+            "look into that machine's own log, and run the load again; what had arrived by then is kept"
+        }
     }
 }
 

@@ -153,6 +153,25 @@ impl RequestRecord {
     }
 }
 
+impl RequestRecord {
+    /// The same on a clock that shows `by_ns` nanoseconds more. No time becomes earlier than zero.
+    pub fn moved(mut self, by_ns: i64) -> Self {
+        let own = [&mut self.due, &mut self.sent, &mut self.end];
+        let perhaps = [
+            &mut self.first_byte,
+            &mut self.first_token,
+            &mut self.first_reasoning,
+            &mut self.first_answer,
+            &mut self.last_token,
+        ];
+        own.into_iter()
+            .chain(perhaps.into_iter().flatten())
+            .chain(&mut self.bare_events)
+            .for_each(|at| *at = at.moved(by_ns));
+        self
+    }
+}
+
 /// A turn's place in its conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnPlace {
@@ -179,6 +198,18 @@ pub struct InFlight {
     pub output_tokens: u32,
     /// Tokens that it will have in the end, where they are known before.
     pub expected_tokens: Option<u32>,
+}
+
+impl InFlight {
+    /// The same on a clock that shows `by_ns` nanoseconds more.
+    pub fn moved(self, by_ns: i64) -> Self {
+        Self {
+            due: self.due.moved(by_ns),
+            sent: self.sent.moved(by_ns),
+            first_token: self.first_token.map(|at| at.moved(by_ns)),
+            ..self
+        }
+    }
 }
 
 /// Whether a request counts.
@@ -281,6 +312,30 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind, in the order of the enum: `ALL[kind as usize] == kind`.
+    pub const ALL: [Self; 20] = [
+        Self::Dns,
+        Self::ConnectRefused,
+        Self::ConnectTimeout,
+        Self::Connect,
+        Self::Tls,
+        Self::ConnectionClosed,
+        Self::CutMidStream,
+        Self::ReadTimeout,
+        Self::TotalTimeout,
+        Self::RateLimited,
+        Self::Unauthorized,
+        Self::ClientError,
+        Self::ServerError,
+        Self::UnexpectedStatus,
+        Self::MalformedHttp,
+        Self::MalformedJson,
+        Self::ErrorInBody,
+        Self::EmptyAnswer,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
+
     /// The name used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -383,6 +438,36 @@ impl From<Gaps> for Vec<Nanos> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_of_failure_stands_at_its_place_and_is_written_by_its_name() {
+        for (place, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+            let written = serde_json::to_value(kind).unwrap();
+            assert_eq!(written, kind.name());
+        }
+    }
+
+    #[test]
+    fn a_record_on_another_clock_keeps_all_its_spans() {
+        let mut record = RequestRecord::new(3, Phase::Measured);
+        (record.due, record.sent, record.end) = (Nanos(10), Nanos(12), Nanos(90));
+        record.slot_wait = Nanos(1);
+        record.first_token = Some(Nanos(40));
+        record.bare_events = vec![Nanos(30)];
+        let moved = record.clone().moved(1000);
+        assert_eq!(
+            (moved.due, moved.sent, moved.end),
+            (Nanos(1010), Nanos(1012), Nanos(1090))
+        );
+        assert_eq!(moved.bare_events, [Nanos(1030)]);
+        assert_eq!(
+            (moved.slot_wait, moved.ttft()),
+            (record.slot_wait, record.ttft())
+        );
+        assert_eq!(moved.moved(-1000), record);
+        assert_eq!(record.moved(-11).due, Nanos::ZERO);
+    }
 
     #[test]
     fn gaps_of_any_length_come_back_exactly() {

@@ -61,6 +61,11 @@ impl Nanos {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// The same moment on a clock that shows `by_ns` nanoseconds more; never before zero.
+    pub const fn moved(self, by_ns: i64) -> Self {
+        Self(self.0.saturating_add_signed(by_ns))
+    }
+
     /// As the standard library's type.
     pub const fn to_duration(self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.0)

@@ -1,6 +1,6 @@
 //! What the client observed of itself, as files have it.
 
-use crestline_core::health::{ClientHealth, HealthVerdict};
+use crestline_core::health::{ClientHealth, HealthVerdict, NodeHealth};
 use crestline_core::summary::RunSummary;
 use serde_json::{Map, Value, json};
 
@@ -58,7 +58,34 @@ pub fn health(health: &ClientHealth, run: &RunSummary) -> Value {
             out.insert(key.to_owned(), value);
         }
     }
+    if !health.nodes.is_empty() {
+        let nodes = health.nodes.iter().map(|part| node(part, run));
+        out.insert("nodes".to_owned(), nodes.collect());
+    }
     out.into()
+}
+
+/// The part of one machine: its name and its clock, then the same as of the whole.
+fn node(part: &NodeHealth, run: &RunSummary) -> Value {
+    let clock = &part.clock;
+    let mut out = json!({
+        "name": part.name,
+        "requests": part.requests,
+        "clock": {
+            "offset_s": clock.offset_ns as f64 / 1e9,
+            "bound_ms": rounded(clock.bound.as_millis_f64(), 4),
+            "drift_ms": rounded(clock.drift_ns as f64 / 1e6, 4),
+        },
+    });
+    if let Some(loss) = &part.lost {
+        out["lost"] = json!({"after_s": loss.after.as_secs_f64(), "why": loss.why});
+    }
+    if let (Value::Object(out), Value::Object(figures)) =
+        (&mut out, self::health(&part.health, run))
+    {
+        out.extend(figures);
+    }
+    out
 }
 
 /// Median, p99 and maximum; null where nothing was observed.

@@ -11,6 +11,7 @@ use crestline_sim::profile::ProfileError;
 use crestline_store::runs::StoreError;
 use crestline_workload::WorkloadError;
 
+use crate::distributed::FleetError;
 use crate::search::journal::JournalError;
 
 /// A plan that cannot be run.
@@ -71,4 +72,7 @@ pub enum RunError {
     /// The journal of a search.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Several machines.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
 }

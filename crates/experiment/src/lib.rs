@@ -2,6 +2,7 @@
 
 pub mod client_health;
 pub mod digest;
+pub mod distributed;
 pub mod error;
 pub mod event;
 pub mod plan;

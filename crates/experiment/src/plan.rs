@@ -7,6 +7,7 @@ use crestline_core::request::{Adapters, Generation, LoadPoint};
 use crestline_core::search::Question;
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::client::endpoint::Endpoint;
+use crestline_load::engine::Part;
 use crestline_load::target::{Target, masked_url};
 use crestline_workload::plan::WorkloadPlan;
 use serde::{Deserialize, Serialize, Serializer};
@@ -58,6 +59,14 @@ impl Plan {
             SubjectPlan::Live(target) => &target.url,
             SubjectPlan::Virtual(profile) => profile,
         }
+    }
+
+    /// Part `number` (from 0) of `of`: together, the parts send what this plan sends, each request once. A process that runs
+    /// one does not wait for the others, and all must have as many processors as this one.
+    pub fn shard(&self, number: usize, of: NonZeroUsize) -> Self {
+        let mut part = self.clone();
+        part.client.part = Some(Part::on_this_machine(number, of));
+        part
     }
 
     /// The same for files: secrets masked, and virtual time told apart from a service.
@@ -186,6 +195,9 @@ pub struct ClientPlan {
     /// What the ids of requests begin with; `None` makes one up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_ids: Option<String>,
+    /// The part of each load that this process applies; `None` is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 /// What is written, and where.

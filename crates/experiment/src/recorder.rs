@@ -138,7 +138,7 @@ impl<'a> Recorder<'a> {
 }
 
 /// Fills in the input length of a later turn whose server told none: only its body says all that was said before.
-fn count_prompt(record: &mut RequestRecord, workload: &Workload) {
+pub(crate) fn count_prompt(record: &mut RequestRecord, workload: &Workload) {
     if record.prompt_tokens.is_some() || record.turn.is_none() {
         return;
     }

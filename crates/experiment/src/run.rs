@@ -15,6 +15,7 @@ use crestline_load::target::masked_url;
 use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
 use crestline_workload::Workload;
 
+use crate::distributed::{Link, Senders};
 use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::Plan;
@@ -48,24 +49,62 @@ pub struct Outcome {
 /// A failure after the first load has ended is an error of that load alone: what was measured before is on disk, and
 /// was handed over by [`Event::PointDone`].
 pub fn run(plan: &Plan, stop: &Stop, each: &mut dyn FnMut(Event)) -> Result<Outcome, RunError> {
-    run_when_ready(plan, stop, &mut |_| ControlFlow::Continue(()), each)
+    run_by(plan, Senders::Here, stop, each)
 }
 
-/// The same, and calls `ready` when the service has answered, before the first load: what is to be sent may be corrected by
-/// what the service says of it. A break ends the run as an interruption does.
+/// The same from several machines. One that is lost ends the load for all; it is handed over with what had arrived, as void,
+/// and the error tells which one it was.
+pub fn run_over(
+    plan: &Plan,
+    workers: Vec<Link>,
+    stop: &Stop,
+    each: &mut dyn FnMut(Event),
+) -> Result<Outcome, RunError> {
+    run_by(plan, Senders::Workers(workers), stop, each)
+}
+
+/// The same from whoever sends.
+pub fn run_by(
+    plan: &Plan,
+    senders: Senders,
+    stop: &Stop,
+    each: &mut dyn FnMut(Event),
+) -> Result<Outcome, RunError> {
+    run_loads(
+        plan,
+        senders,
+        &mut |_| ControlFlow::Continue(()),
+        (stop, each),
+    )
+}
+
+/// The same as [`run`], and calls `ready` when the service has answered, before the first load: what is to be sent may be
+/// corrected by what the service says of it. A break ends the run as an interruption does.
 pub fn run_when_ready(
     plan: &Plan,
     stop: &Stop,
     ready: &mut dyn FnMut(&Workload) -> ControlFlow<()>,
     each: &mut dyn FnMut(Event),
 ) -> Result<Outcome, RunError> {
+    run_loads(plan, Senders::Here, ready, (stop, each))
+}
+
+/// Runs all loads of a plan, for someone who may stop it and is told what happens.
+fn run_loads(
+    plan: &Plan,
+    senders: Senders,
+    ready: &mut dyn FnMut(&Workload) -> ControlFlow<()>,
+    (stop, each): (&Stop, &mut dyn FnMut(Event)),
+) -> Result<Outcome, RunError> {
     let workload = Arc::new(Workload::open(&plan.workload)?);
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
     check_prompts(plan, &workload)?;
-    make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
-    let mut subject = Subject::open(plan, &workload)?;
+    if let Senders::Here = senders {
+        make_room_for(plan.points.iter().map(most_in_flight).max().unwrap_or(0))?;
+    }
+    let mut subject = Subject::open(plan, &workload, senders)?;
     let folders = make_folders(plan)?;
     let mut outcome = Outcome {
         points: Vec::new(),
@@ -77,7 +116,7 @@ pub fn run_when_ready(
             each(Event::Pause(plan.pause));
             subject.pause(plan.pause, || stop.is_asked());
         }
-        if stop.is_asked() || !is_there(plan, &subject, stop)? {
+        if stop.is_asked() || !is_there(plan, &mut subject, stop)? {
             outcome.interrupted = true;
             break;
         }
@@ -105,6 +144,9 @@ pub fn run_when_ready(
         outcome.interrupted |= result.interrupted;
         each(Event::PointDone(Box::new(result.clone())));
         outcome.points.push(result);
+        if let Some(lost) = subject.lost() {
+            return Err(lost.clone().into());
+        }
     }
     Ok(outcome)
 }
@@ -119,7 +161,7 @@ pub fn check_prompts(plan: &Plan, workload: &Workload) -> Result<(), RunError> {
 }
 
 /// Requests that are certainly in flight together at some time; 0 where the rate decides.
-fn most_in_flight(point: &LoadPoint) -> u64 {
+pub(crate) fn most_in_flight(point: &LoadPoint) -> u64 {
     let limit = point.load.concurrency.map(|limit| u64::from(limit.get()));
     match point.load.arrivals {
         Arrivals::AtOnce => limit.map_or(point.requests, |limit| limit.min(point.requests)),
@@ -143,7 +185,7 @@ fn make_folders(plan: &Plan) -> Result<Vec<PathBuf>, RunError> {
 }
 
 /// Asks the service for one short answer, where the plan wants that; false where the user did not wait for it.
-pub(crate) fn is_there(plan: &Plan, subject: &Subject, stop: &Stop) -> Result<bool, RunError> {
+pub(crate) fn is_there(plan: &Plan, subject: &mut Subject, stop: &Stop) -> Result<bool, RunError> {
     if !plan.test_connection {
         return Ok(true);
     }

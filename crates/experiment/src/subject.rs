@@ -11,12 +11,13 @@ use crestline_core::request::{Adapters, Generation, Item, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
-use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Setup, Stop};
+use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Part, Setup, Stop};
 use crestline_load::server_metrics::{MetricsSource, Timing};
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
 use crestline_workload::Workload;
 
+use crate::distributed::{Fleet, FleetError, Senders};
 use crate::error::RunError;
 use crate::plan::{Plan, SubjectPlan};
 use crate::probe::{Probe, Probing};
@@ -38,6 +39,15 @@ pub(crate) enum Subject {
         wall: Nanos,
         workload: Arc<Workload>,
     },
+    /// The same service, by several machines.
+    Remote {
+        fleet: Box<Fleet>,
+        /// What the service says of itself is read here.
+        metrics: Option<Box<MetricsSource>>,
+        target: Box<Target>,
+        wall: Nanos,
+        workload: Arc<Workload>,
+    },
     Virtual {
         session: Box<VirtualSession>,
         workload: Arc<Workload>,
@@ -52,8 +62,13 @@ pub(crate) struct Applied {
 }
 
 impl Subject {
-    pub(crate) fn open(plan: &Plan, workload: &Arc<Workload>) -> Result<Self, RunError> {
-        Self::open_at(plan, workload, 0)
+    /// Who sends what the plan asks for, and to whom.
+    pub(crate) fn open(
+        plan: &Plan,
+        workload: &Arc<Workload>,
+        senders: Senders,
+    ) -> Result<Self, RunError> {
+        Self::open_at(plan, workload, senders, 0)
     }
 
     /// The same for a subject whose earlier requests were the items before `first_item`. It matters in virtual time only,
@@ -61,34 +76,18 @@ impl Subject {
     pub(crate) fn open_at(
         plan: &Plan,
         workload: &Arc<Workload>,
+        senders: Senders,
         first_item: u64,
     ) -> Result<Self, RunError> {
-        match &plan.subject {
-            SubjectPlan::Live(target) => {
-                let setup = Setup {
-                    target: target.clone(),
-                    endpoint: plan.endpoint,
-                    model: plan.model.clone(),
-                    adapters: plan.adapters.clone(),
-                    generation: plan.generation.clone(),
-                    workload: Arc::clone(workload),
-                    workers: plan.client.workers,
-                    preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
-                    grace: plan.client.grace,
-                    seed: plan.workload.seed,
-                    due_times: workload.due_times().unwrap_or_default().into(),
-                    keep_text: plan.output.keep_text,
-                };
-                let wall = clock::wall();
-                let run_id = format!("crestline-{:08x}", wall.0 as u32);
-                let engine = Engine::new(setup, &run_id, &[], |name| std::env::var(name).ok())?;
-                let engine = match &plan.client.request_ids {
-                    Some(prefix) => engine.with_id_prefix(prefix),
-                    None => engine,
-                };
+        let wall = clock::wall();
+        let run_id = format!("crestline-{:08x}", wall.0 as u32);
+        match (&plan.subject, senders) {
+            (SubjectPlan::Live(target), Senders::Here) => {
+                let engine = live_engine(plan, target, workload, &run_id)?;
+                let part = plan.client.part.unwrap_or_else(Part::whole);
                 let probe = plan.probe_rate.map(|rate| Probe::open(plan, target, rate));
                 Ok(Self::Live {
-                    engine: Box::new(engine),
+                    engine: Box::new(engine.as_part(part)),
                     probe: probe.transpose()?.map(Box::new),
                     metrics: None,
                     target: Box::new(target.clone()),
@@ -96,31 +95,50 @@ impl Subject {
                     workload: Arc::clone(workload),
                 })
             }
-            SubjectPlan::Virtual(name) => {
-                let profile = Profile::load(name)?;
-                let settings = SessionSettings {
-                    seed: plan.workload.seed,
-                    streamed: plan.generation.stream,
-                };
-                let source = source(plan, workload, &profile, first_item);
-                let due_times = workload.due_times().unwrap_or_default().into();
-                let mut session =
-                    VirtualSession::new(&profile, settings, source).with_due_times(due_times);
-                if let Some(conversations) = conversations(plan, workload, &profile, first_item) {
-                    session = session.with_conversations(conversations);
-                }
-                Ok(Self::Virtual {
-                    session: Box::new(session),
-                    workload: Arc::clone(workload),
-                })
+            (SubjectPlan::Live(target), Senders::Workers(links)) => Ok(Self::Remote {
+                fleet: Box::new(Fleet::open(plan, links, &run_id)?),
+                metrics: None,
+                target: Box::new(target.clone()),
+                wall,
+                workload: Arc::clone(workload),
+            }),
+            (SubjectPlan::Virtual(_), Senders::Workers(_)) => Err(FleetError::Virtual.into()),
+            (SubjectPlan::Virtual(name), Senders::Here) => {
+                Self::open_virtual(name, plan, workload, first_item)
             }
         }
+    }
+
+    fn open_virtual(
+        name: &str,
+        plan: &Plan,
+        workload: &Arc<Workload>,
+        first_item: u64,
+    ) -> Result<Self, RunError> {
+        if plan.client.part.is_some() {
+            return Err(FleetError::Virtual.into());
+        }
+        let profile = Profile::load(name)?;
+        let settings = SessionSettings {
+            seed: plan.workload.seed,
+            streamed: plan.generation.stream,
+        };
+        let source = source(plan, workload, &profile, first_item);
+        let due_times = workload.due_times().unwrap_or_default().into();
+        let mut session = VirtualSession::new(&profile, settings, source).with_due_times(due_times);
+        if let Some(conversations) = conversations(plan, workload, &profile, first_item) {
+            session = session.with_conversations(conversations);
+        }
+        Ok(Self::Virtual {
+            session: Box::new(session),
+            workload: Arc::clone(workload),
+        })
     }
 
     /// The run's epoch on the wall clock. Virtual time begins in 1970, so that the same run gives the same files.
     pub(crate) fn epoch_wall(&self) -> Nanos {
         match self {
-            Self::Live { wall, .. } => *wall,
+            Self::Live { wall, .. } | Self::Remote { wall, .. } => *wall,
             Self::Virtual { .. } => Nanos::ZERO,
         }
     }
@@ -128,13 +146,18 @@ impl Subject {
     /// What is sent.
     pub(crate) fn workload(&self) -> &Arc<Workload> {
         match self {
-            Self::Live { workload, .. } | Self::Virtual { workload, .. } => workload,
+            Self::Live { workload, .. }
+            | Self::Remote { workload, .. }
+            | Self::Virtual { workload, .. } => workload,
         }
     }
 
     /// Looks whether the service says something of itself, where the plan wants to know. It should be up by now.
     pub(crate) fn find_metrics(&mut self, plan: &Plan) -> Result<(), RunError> {
         if let Self::Live {
+            metrics, target, ..
+        }
+        | Self::Remote {
             metrics, target, ..
         } = self
         {
@@ -143,13 +166,14 @@ impl Subject {
         Ok(())
     }
 
-    /// One short request, to see that the service is there.
-    pub(crate) fn check(&self, stop: &Stop) -> Result<(), CheckError> {
+    /// One short request, to see that the service is there: of each machine that sends.
+    pub(crate) fn check(&mut self, stop: &Stop) -> Result<(), CheckError> {
         match self {
             Self::Live { engine, target, .. } => engine.check(stop).map_err(|error| match error {
                 CheckError::Failed(failure) => CheckError::Failed(redacted(failure, target)),
                 other => other,
             }),
+            Self::Remote { fleet, .. } => fleet.check(stop),
             Self::Virtual { .. } => Ok(()),
         }
     }
@@ -157,11 +181,19 @@ impl Subject {
     /// Lets time pass without load.
     pub(crate) fn pause(&mut self, time: Nanos, stop: impl Fn() -> bool) {
         match self {
-            Self::Live { .. } => wait(time, stop),
+            Self::Live { .. } | Self::Remote { .. } => wait(time, stop),
             Self::Virtual { session, .. } => {
                 let until = session.now().saturating_add(time);
                 drop(session.run_until(Until::Time(until)));
             }
+        }
+    }
+
+    /// Why no further load can be applied, where that is so: a machine was lost in the last one.
+    pub(crate) fn lost(&self) -> Option<&FleetError> {
+        match self {
+            Self::Remote { fleet, .. } => fleet.lost(),
+            Self::Live { .. } | Self::Virtual { .. } => None,
         }
     }
 
@@ -171,7 +203,7 @@ impl Subject {
         first_item: u64,
         stop: &Stop,
         to: &mut Recorder<'_>,
-    ) -> Result<Applied, EngineError> {
+    ) -> Result<Applied, RunError> {
         match self {
             Self::Live {
                 engine,
@@ -206,7 +238,7 @@ impl Subject {
                         });
                     let probes = probing.end(stop);
                     let applied = applied?;
-                    Ok(Applied {
+                    Ok::<_, EngineError>(Applied {
                         health: applied.health,
                         interrupted: applied.interrupted,
                         probes: probes?,
@@ -215,11 +247,51 @@ impl Subject {
                 if let Some(note) = reading.end() {
                     to.note(note);
                 }
-                applied
+                Ok(applied?)
+            }
+            Self::Remote { fleet, metrics, .. } => {
+                let timing = Timing {
+                    clock: fleet.clock(),
+                    offset: Nanos::ZERO,
+                };
+                let reading = Reading::begin(metrics.as_deref(), timing, to.pages());
+                let applied = fleet.apply(point, first_item, stop, to);
+                if let Some(note) = reading.end() {
+                    to.note(note);
+                }
+                Ok(applied?)
             }
             Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
         }
     }
+}
+
+/// What sends to a live service. Ids of requests begin with `run_id`, unless the plan says otherwise.
+pub(crate) fn live_engine(
+    plan: &Plan,
+    target: &Target,
+    workload: &Arc<Workload>,
+    run_id: &str,
+) -> Result<Engine, EngineError> {
+    let setup = Setup {
+        target: target.clone(),
+        endpoint: plan.endpoint,
+        model: plan.model.clone(),
+        adapters: plan.adapters.clone(),
+        generation: plan.generation.clone(),
+        workload: Arc::clone(workload),
+        workers: plan.client.workers,
+        preparers: plan.client.preparers.unwrap_or(std::num::NonZeroUsize::MIN),
+        grace: plan.client.grace,
+        seed: plan.workload.seed,
+        due_times: workload.due_times().unwrap_or_default().into(),
+        keep_text: plan.output.keep_text,
+    };
+    let engine = Engine::new(setup, run_id, &[], |name| std::env::var(name).ok())?;
+    Ok(match &plan.client.request_ids {
+        Some(prefix) => engine.with_id_prefix(prefix),
+        None => engine,
+    })
 }
 
 /// A failure whose text repeats no secret.

@@ -2,6 +2,8 @@
 //!
 //! Measures and decides nothing. Whatever takes long is done without the interpreter's lock.
 
+mod run;
+
 use std::ffi::OsString;
 
 use pyo3::prelude::*;
@@ -16,4 +18,6 @@ fn main(python: Python<'_>, args: Vec<OsString>) -> u8 {
 mod _native {
     #[pymodule_export]
     use super::main;
+    #[pymodule_export]
+    use super::run::{RunFile, Stream, request_columns};
 }

@@ -107,6 +107,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             preparers: None,
             grace: GRACE,
             request_ids: args.connection.request_id_prefix.clone(),
+            part: None,
         },
         output: OutputPlan {
             folder: around.folder.clone(),

@@ -3,6 +3,7 @@
 //! Plain data that the load engine fills in; measures nothing itself. Limits are constants here and explained in
 //! `docs/metrics.md`.
 
+mod node;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::record::{FailureKind, Phase, RequestRecord};
 use crate::stats::{Histogram, Sample};
 use crate::units::Nanos;
 
+pub use node::{ClockFit, Loss, NodeHealth};
 pub use verdict::{
     BUSY_SHARE, BUSY_WALL, HealthVerdict, LOOP_LAG_FLOOR, LOOP_LAG_SHARE, PACE_SENDS, PACE_SHARE,
     READ_LAG_FLOOR, READ_LAG_SHARE, SEND_LAG_FLOOR, SEND_LAG_SHARE, STARVED_SHARE, STARVED_WAIT,
@@ -43,6 +45,9 @@ pub struct ClientHealth {
     pub pace: Pace,
     /// Sends that had to wait for the preparation of their request.
     pub starved: Starved,
+    /// The parts of machines that applied the load together; what stands above is of all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeHealth>,
 }
 
 /// Processor time of one worker thread.
@@ -108,6 +113,7 @@ impl Default for ClientHealth {
             workers: Vec::new(),
             pace: Pace::default(),
             starved: Starved::default(),
+            nodes: Vec::new(),
         }
     }
 }
@@ -141,6 +147,25 @@ impl ClientHealth {
         self.pace.merge(&other.pace);
         self.starved.sends += other.starved.sends;
         self.starved.wait += other.starved.wait;
+        self.nodes.extend(other.nodes);
+    }
+
+    /// Takes over the part of one machine of several, and keeps it beside the whole.
+    pub fn merge_node(&mut self, node: NodeHealth) {
+        self.merge(node.health.clone());
+        self.nodes.push(node);
+    }
+
+    /// The same on a clock that shows `by_ns` nanoseconds more.
+    pub fn moved(mut self, by_ns: i64) -> Self {
+        let pace = &mut self.pace;
+        for span in [&mut pace.due, &mut pace.ready, &mut pace.sent] {
+            *span = span.map(|span| Span {
+                first: span.first.moved(by_ns),
+                last: span.last.moved(by_ns),
+            });
+        }
+        self
     }
 
     /// Server-sent events a socket read brought, on average. Well above 1, tokens came several at a time, or the client

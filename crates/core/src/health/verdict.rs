@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ClientHealth;
+use super::{ClientHealth, Loss};
 use crate::metrics::Metric;
 use crate::summary::RunSummary;
 use crate::units::Nanos;
@@ -95,6 +95,20 @@ pub enum VoidReason {
         /// Their mean wait.
         wait: Nanos,
     },
+    /// One of several machines that applied the load was the bottleneck.
+    Node {
+        /// What it is called.
+        name: String,
+        /// Why it was.
+        reason: Box<VoidReason>,
+    },
+    /// One of several machines did not do its part of the load.
+    Lost {
+        /// What it is called.
+        name: String,
+        /// When it was lost, and what is known of it.
+        loss: Loss,
+    },
 }
 
 impl HealthVerdict {
@@ -105,9 +119,23 @@ impl HealthVerdict {
 }
 
 impl ClientHealth {
-    /// Judges the client against what it measured. A client that observed nothing (virtual time) is sound.
+    /// Judges the client against what it measured. A client that observed nothing (virtual time) is sound. Of several
+    /// machines each is judged alone: where all are sound, so is the whole.
     pub fn verdict(&self, summary: &RunSummary) -> HealthVerdict {
-        let reasons: Vec<_> = [
+        let reasons = if self.nodes.is_empty() {
+            self.own_reasons(summary).collect()
+        } else {
+            self.nodes_reasons(summary)
+        };
+        if reasons.is_empty() {
+            HealthVerdict::Sound
+        } else {
+            HealthVerdict::Void(reasons)
+        }
+    }
+
+    fn own_reasons(&self, summary: &RunSummary) -> impl Iterator<Item = VoidReason> {
+        [
             self.lost_pace(summary),
             self.late_sends(summary),
             self.late_reads(summary),
@@ -117,12 +145,23 @@ impl ClientHealth {
         ]
         .into_iter()
         .flatten()
-        .collect();
-        if reasons.is_empty() {
-            HealthVerdict::Sound
-        } else {
-            HealthVerdict::Void(reasons)
-        }
+    }
+
+    /// Lost machines first: the others may have suffered from what was lost.
+    fn nodes_reasons(&self, summary: &RunSummary) -> Vec<VoidReason> {
+        let lost = self.nodes.iter().filter_map(|node| {
+            let name = node.name.clone();
+            let loss = node.lost.clone()?;
+            Some(VoidReason::Lost { name, loss })
+        });
+        let slow = self.nodes.iter().flat_map(|node| {
+            let reasons = node.health.own_reasons(summary);
+            reasons.map(|reason| VoidReason::Node {
+                name: node.name.clone(),
+                reason: reason.into(),
+            })
+        });
+        lost.chain(slow).collect()
     }
 
     fn lost_pace(&self, summary: &RunSummary) -> Option<VoidReason> {
@@ -223,6 +262,10 @@ impl VoidReason {
             Self::Starved { .. } => {
                 "give the preparation of requests more threads, or a data set that needs less of it"
             }
+            Self::Node { reason, .. } => reason.hint(),
+            Self::Lost { .. } => {
+                "look into that machine's own log, and run the load again; what had arrived is in the database"
+            }
         }
     }
 }
@@ -254,6 +297,13 @@ impl fmt::Display for VoidReason {
                 percent(*share),
                 percent(STARVED_SHARE),
                 wait.as_millis_f64()
+            ),
+            Self::Node { name, reason } => write!(out, "{name}: {reason}"),
+            Self::Lost { name, loss } => write!(
+                out,
+                "{name} was lost at {:.1} s: {}",
+                loss.after.as_secs_f64(),
+                loss.why
             ),
         }
     }

@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// As written behind a number or in a column's head; empty for counts, ratios and shares.
-    pub fn symbol(self) -> &'static str {
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Seconds => "s",
             Self::Tokens => "tokens",

@@ -72,6 +72,8 @@ pub use evidence::Span;
 pub use question::{Bounds, Budget, Question, Variable};
 pub use run::Search;
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Nanos;
 
 /// What to do now.
@@ -97,7 +99,8 @@ pub struct Change {
 }
 
 /// Which requests in flight a change gives up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Abort {
     /// None.
     Nothing,

@@ -21,6 +21,7 @@ use crestline_workload::Workload;
 
 use super::journal::{Applied, Entry, Fingerprint, Journal, RunEnd};
 use super::outcome::{Dwell, SearchOutcome, Spent, Tried, open_answer};
+use crate::distributed::Senders;
 use crate::error::RunError;
 use crate::event::{Event, PointResult};
 use crate::plan::{BisectPlan, Plan, Resume, SearchPlan, Spacing, warmup_requests};
@@ -37,10 +38,10 @@ const STAGE: &str = "bisect";
 pub(super) fn run(
     plan: &Plan,
     search: &SearchPlan,
-    stop: &Stop,
-    each: &mut dyn FnMut(Event),
+    senders: Senders,
+    (stop, each): (&Stop, &mut dyn FnMut(Event)),
 ) -> Result<SearchOutcome, RunError> {
-    let mut session = Session::open(plan, search, stop, each)?;
+    let mut session = Session::open(plan, search, senders, (stop, each))?;
     let mut interrupted = stop.is_asked();
     while let Some(value) = session.bisect.ask().filter(|_| !interrupted) {
         if !session.probe(value, stop, each)? {
@@ -79,8 +80,8 @@ impl<'a> Session<'a> {
     fn open(
         plan: &'a Plan,
         search: &'a SearchPlan,
-        stop: &Stop,
-        each: &mut dyn FnMut(Event),
+        senders: Senders,
+        (stop, each): (&Stop, &mut dyn FnMut(Event)),
     ) -> Result<Self, RunError> {
         let probe_plan = match search.method {
             crate::plan::Method::Bisect(plan) => plan,
@@ -101,9 +102,9 @@ impl<'a> Session<'a> {
         };
         let question = &search.question;
         let first_item = next_item(search, &probe_plan, &entries);
-        let mut subject = Subject::open_at(plan, &workload, first_item)?;
+        let mut subject = Subject::open_at(plan, &workload, senders, first_item)?;
         // Before anything is on disk: a service that is not there leaves no search behind.
-        if is_there(plan, &subject, stop)? {
+        if is_there(plan, &mut subject, stop)? {
             subject.find_metrics(plan)?;
         }
         make_folder(folder)?;
@@ -188,7 +189,7 @@ impl<'a> Session<'a> {
                 each(Event::Pause(self.plan.pause));
                 self.subject.pause(self.plan.pause, || stop.is_asked());
             }
-            let checked = self.runs.is_empty() || is_there(self.plan, &self.subject, stop)?;
+            let checked = self.runs.is_empty() || is_there(self.plan, &mut self.subject, stop)?;
             if stop.is_asked() || !checked {
                 return Ok(false);
             }
@@ -212,12 +213,10 @@ impl<'a> Session<'a> {
         each: &mut dyn FnMut(Event),
     ) -> Result<(), RunError> {
         let point = self.point(value);
-        make_room_for(
-            point
-                .load
-                .concurrency
-                .map_or(0, |limit| u64::from(limit.get())),
-        )?;
+        if matches!(self.subject, Subject::Live { .. }) {
+            let users = point.load.concurrency;
+            make_room_for(users.map_or(0, |limit| limit.get().into()))?;
+        }
         let (name, folder) = self.free_folder(value)?;
         self.journal.add(&Entry::Change(Applied {
             at: self.spent().time,
@@ -315,10 +314,12 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Where loads are still asked for, the user ended it.
+    /// Where loads are still asked for, the user ended it, or a machine was lost.
     fn close(mut self) -> Result<SearchOutcome, RunError> {
-        let interrupted = self.bisect.ask().is_some();
-        if !interrupted {
+        let is_left = self.bisect.ask().is_some();
+        let lost = self.subject.lost().map(ToString::to_string);
+        let interrupted = is_left && lost.is_none();
+        if !is_left {
             let at = self.spent().time;
             self.journal.add(&Entry::End { at, drained: true })?;
         }
@@ -330,7 +331,7 @@ impl<'a> Session<'a> {
             spent: self.spent(),
             health: self.health,
             interrupted,
-            loss: self.loss,
+            loss: self.loss.or(lost),
         })
     }
 

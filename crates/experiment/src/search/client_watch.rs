@@ -74,10 +74,22 @@ impl ClientWatch {
 }
 
 /// Adds what was observed later. The processor time of workers is added up, so that there stays one entry for each: merged
-/// as shards of a run, every part would bring workers of its own.
+/// as shards of a run, every part would bring workers of its own; and likewise of machines.
 pub(super) fn absorb(all: &mut ClientHealth, mut part: ClientHealth) {
     let workers = std::mem::take(&mut part.workers);
+    let nodes = std::mem::take(&mut part.nodes);
     all.merge(part);
+    for more in nodes {
+        match all.nodes.iter_mut().find(|node| node.name == more.name) {
+            Some(node) => {
+                node.requests += more.requests;
+                node.clock = more.clock;
+                node.lost = node.lost.take().or(more.lost);
+                absorb(&mut node.health, more.health);
+            }
+            None => all.nodes.push(more),
+        }
+    }
     for (place, more) in workers.into_iter().enumerate() {
         match all.workers.get_mut(place) {
             Some(worker) => {

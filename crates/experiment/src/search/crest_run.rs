@@ -1,19 +1,20 @@
 //! Runs [`Search`] on a live service or the simulated engine: records into one database, dwells into the journal, and
 //! whoever watches is told. Decides nothing.
 
+mod subjects;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crestline_core::health::ClientHealth;
-use crestline_core::record::{FailureKind, RequestRecord};
+use crestline_core::record::RequestRecord;
 use crestline_core::search::{Abort, Question, Search, Status, Variable};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
-use crestline_load::engine::{SessionPlan, Stop};
+use crestline_load::engine::Stop;
 use crestline_load::files::{make_room_for, most_connections};
-use crestline_load::server_metrics::Timing;
 use crestline_store::runs::{RunHeader, RunWriter, WriteOptions};
 use crestline_workload::Workload;
 use serde_json::Value;
@@ -25,15 +26,14 @@ use super::journal::{Answered, Applied, Entry, Fingerprint, Journal};
 use super::ledger::Ledger;
 use super::outcome::{SearchOutcome, Tried, as_asked, open_answer};
 use super::past::{BackTo, Past};
-use super::sessions::{Dials, LiveLoad, VirtualLoad, queue_abort};
+use super::sessions::Dials;
 use crate::client_health;
+use crate::distributed::Senders;
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
-use crate::plan::{Plan, Resume, SearchPlan, SubjectPlan};
+use crate::plan::{Plan, Resume, SearchPlan};
 use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
-use crate::server_metrics::Reading;
 use crate::subject::Subject;
-use crate::virtual_subject::Until;
 
 /// Shortest time between two reports of progress, on the wall clock.
 const REPORT_EVERY: Nanos = Nanos::from_millis(250);
@@ -49,6 +49,7 @@ pub(super) struct Around<'a, 'w> {
 pub(super) fn run(
     plan: &Plan,
     search_plan: &SearchPlan,
+    senders: Senders,
     around: Around<'_, '_>,
 ) -> Result<SearchOutcome, RunError> {
     let Around {
@@ -60,11 +61,11 @@ pub(super) fn run(
     for note in workload.notes() {
         each(Event::Note(note.clone()));
     }
-    let (question, room) = within_reach(plan, &search_plan.question, each)?;
     let begun = Begun::open(plan, search_plan)?;
-    let mut subject = Subject::open_at(plan, &workload, begun.first_item)?;
+    let mut subject = Subject::open_at(plan, &workload, senders, begun.first_item)?;
+    let (question, room) = within_reach(&subject, &search_plan.question, each)?;
     // Before anything is on disk: a service that is not there leaves no search behind.
-    if is_there(plan, &subject, stop)? {
+    if is_there(plan, &mut subject, stop)? {
         subject.find_metrics(plan)?;
     }
     let (run, past, journal) = begun.go_on(plan, search_plan)?;
@@ -101,22 +102,25 @@ pub(super) fn run(
     run.on(subject, search, desk)
 }
 
-/// The question with bounds that this machine can drive, and the number of requests in flight beyond which it cannot.
+/// The question with bounds that the client can drive, and the number of requests in flight beyond which it cannot.
 fn within_reach(
-    plan: &Plan,
+    subject: &Subject,
     question: &Question,
     each: &mut dyn FnMut(Event),
 ) -> Result<(Question, u64), RunError> {
     let mut question = question.clone();
-    if matches!(plan.subject, SubjectPlan::Virtual(_)) {
-        return Ok((question, u64::MAX));
-    }
-    let most = most_connections()?;
+    let most = match subject {
+        Subject::Virtual { .. } => return Ok((question, u64::MAX)),
+        Subject::Live { .. } => most_connections()?,
+        Subject::Remote { fleet, .. } => fleet.most_connections(),
+    };
     let bounds = &mut question.bounds;
     if question.variable == Variable::Rate {
         return Ok((question, most));
     }
-    make_room_for(bounds.lowest as u64)?;
+    if matches!(subject, Subject::Live { .. }) {
+        make_room_for(bounds.lowest as u64)?;
+    }
     if bounds.highest > most as f64 {
         each(Event::Note(format!(
             "the system lets a process have {most} connections: the search goes no higher than {most} users"
@@ -224,83 +228,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn on(
-        &self,
-        subject: Subject,
-        mut search: Search,
-        mut desk: Desk<'_, '_>,
-    ) -> Result<SearchOutcome, RunError> {
-        match subject {
-            Subject::Virtual { mut session, .. } => {
-                drop(session.run_until(Until::Time(self.from)));
-                let mut load = VirtualLoad {
-                    session,
-                    dials: Rc::clone(&desk.dials),
-                    queue: queue_abort(&self.plan.generation),
-                };
-                self.drive(&mut search, &mut load, &mut desk)?;
-                load.close(self.patience(&desk), &mut |record| desk.record(record));
-                desk.unended = load.session.in_flight().len();
-                // Of these, no record will say what arrived.
-                for flight in load.session.in_flight() {
-                    if let Some(first) = flight.first_token {
-                        desk.ledger
-                            .arrived(flight.output_tokens, first, load.session.now());
-                    }
-                }
-            }
-            Subject::Live {
-                engine,
-                target,
-                workload,
-                metrics,
-                ..
-            } => {
-                let timing = Timing {
-                    clock: engine.clock(),
-                    offset: self.from,
-                };
-                let reading = Reading::begin(metrics.as_deref(), timing, desk.writer.pages());
-                let session = engine.open_session(SessionPlan {
-                    most: self.shape.load(desk.question.bounds.highest),
-                    first_item: self.first_item,
-                })?;
-                let mut load = LiveLoad {
-                    offset: self.from,
-                    looked: session.now(),
-                    session,
-                    stop: desk.stop,
-                    target: &target,
-                    tokenizer: workload.tokenizer().cloned(),
-                    dials: Rc::clone(&desk.dials),
-                    queue: queue_abort(&self.plan.generation),
-                };
-                self.drive(&mut search, &mut load, &mut desk)?;
-                let patience = self.patience(&desk);
-                load.close(patience, &mut |record| {
-                    let failure = record.failure.as_ref().map(|failure| failure.kind);
-                    desk.unended += usize::from(failure == Some(FailureKind::Cancelled));
-                    desk.record(record);
-                })?;
-                if let Some(note) = reading.end() {
-                    (desk.each)(Event::Note(note));
-                }
-            }
-        }
-        Ok(desk.close(&search))
-    }
-
-    /// How long requests in flight may take when the search is over: as long as any took, since without the slow ones the
-    /// last load would look faster than it is.
-    fn patience(&self, desk: &Desk<'_, '_>) -> Nanos {
-        let grace = self.plan.client.grace;
-        if desk.stop.is_asked() {
-            grace
-        } else {
-            grace.max(desk.ledger.longest())
-        }
-    }
-
     fn drive<S: LoadSession<Error = RunError>>(
         &self,
         search: &mut Search,
@@ -408,6 +335,8 @@ impl Desk<'_, '_> {
             ControlFlow::Break("the journal cannot be written".to_owned())
         } else if self.stop.is_asked() {
             ControlFlow::Break("interrupted".to_owned())
+        } else if let Some(lost) = &*self.dials.lost.borrow() {
+            ControlFlow::Break(lost.clone())
         } else if let Some(at) = looked {
             self.show(search, at)
         } else {
@@ -565,7 +494,10 @@ impl Desk<'_, '_> {
             spent: self.ledger.spent(self.now),
             health,
             interrupted,
-            loss: self.journal_loss.or(database_loss),
+            loss: self
+                .journal_loss
+                .or(database_loss)
+                .or(self.dials.lost.take()),
         }
     }
 }

@@ -20,6 +20,7 @@ use crestline_core::search::Search;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Stop;
 
+use crate::distributed::{Link, Senders};
 use crate::error::RunError;
 use crate::event::Event;
 use crate::plan::{Method, Plan};
@@ -36,26 +37,57 @@ pub fn run_search(
     stop: &Stop,
     each: &mut dyn FnMut(Event),
 ) -> Result<SearchOutcome, RunError> {
-    run_watched(plan, stop, each, &mut |_, _| ControlFlow::Continue(()))
+    run_search_by(plan, Senders::Here, stop, each)
 }
 
-/// The same with someone who may end it early. Separate runs of a bisection are not watched.
+/// The same from several machines. One that is lost ends the search with what is known by then.
+pub fn run_search_over(
+    plan: &Plan,
+    workers: Vec<Link>,
+    stop: &Stop,
+    each: &mut dyn FnMut(Event),
+) -> Result<SearchOutcome, RunError> {
+    run_search_by(plan, Senders::Workers(workers), stop, each)
+}
+
+/// The same from whoever sends.
+pub fn run_search_by(
+    plan: &Plan,
+    senders: Senders,
+    stop: &Stop,
+    each: &mut dyn FnMut(Event),
+) -> Result<SearchOutcome, RunError> {
+    let around = crest_run::Around {
+        stop,
+        each,
+        onlooker: &mut |_, _| ControlFlow::Continue(()),
+    };
+    search_by(plan, senders, around)
+}
+
+/// The same as [`run_search`] with someone who may end it early. Separate runs of a bisection are not watched.
 pub fn run_watched(
     plan: &Plan,
     stop: &Stop,
     each: &mut dyn FnMut(Event),
     watch: &mut Watch<'_>,
 ) -> Result<SearchOutcome, RunError> {
+    let around = crest_run::Around {
+        stop,
+        each,
+        onlooker: watch,
+    };
+    search_by(plan, Senders::Here, around)
+}
+
+fn search_by(
+    plan: &Plan,
+    senders: Senders,
+    around: crest_run::Around<'_, '_>,
+) -> Result<SearchOutcome, RunError> {
     let search = plan.search.as_ref().ok_or(RunError::NoSearch)?;
     match search.method {
-        Method::Bisect(_) => bisect_run::run(plan, search, stop, each),
-        Method::Crest => {
-            let around = crest_run::Around {
-                stop,
-                each,
-                onlooker: watch,
-            };
-            crest_run::run(plan, search, around)
-        }
+        Method::Bisect(_) => bisect_run::run(plan, search, senders, (around.stop, around.each)),
+        Method::Crest => crest_run::run(plan, search, senders, around),
     }
 }

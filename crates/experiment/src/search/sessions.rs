@@ -18,6 +18,7 @@ use crestline_workload::tokenizer::Tokenizer;
 
 use super::client_watch::absorb;
 use super::drive::LoadSession;
+use crate::distributed::FleetSession;
 use crate::error::RunError;
 use crate::recorder::count_missing;
 use crate::subject::redacted;
@@ -33,6 +34,8 @@ pub(super) struct Dials {
     pub(super) in_flight: Cell<u64>,
     /// How well the client kept up since it was last taken.
     pub(super) health: RefCell<ClientHealth>,
+    /// The machine that was lost, where several send and one was.
+    pub(super) lost: RefCell<Option<String>>,
 }
 
 /// A session in virtual time.
@@ -176,12 +179,65 @@ impl LoadSession for LiveLoad<'_> {
 
     fn list_in_flight(&self, list: &mut Vec<InFlight>) {
         list.clear();
-        list.extend(self.session.in_flight().iter().map(|flight| InFlight {
-            due: flight.due + self.offset,
-            sent: flight.sent + self.offset,
-            first_token: flight.first_token.map(|at| at + self.offset),
-            ..*flight
-        }));
+        let moved = |flight: &InFlight| flight.moved(self.offset.0.cast_signed());
+        list.extend(self.session.in_flight().iter().map(moved));
+        self.dials.in_flight.set(list.len() as u64);
+    }
+}
+
+/// A session with a live service by several machines, whose records come finished and on the session's time.
+pub(super) struct RemoteLoad<'a> {
+    pub(super) session: FleetSession,
+    pub(super) stop: &'a Stop,
+    pub(super) dials: Rc<Dials>,
+    /// What giving up the queue comes to.
+    pub(super) queue: Abort,
+}
+
+impl RemoteLoad<'_> {
+    /// Ends the session; what is in flight after `grace` is given up. Gives the number of requests that were in flight on a
+    /// machine that was lost.
+    pub(super) fn close(self, grace: Nanos, each: &mut dyn FnMut(RequestRecord)) -> usize {
+        let (health, unheard) = self.session.close(grace, self.stop, each);
+        absorb(&mut self.dials.health.borrow_mut(), health);
+        unheard
+    }
+}
+
+impl LoadSession for RemoteLoad<'_> {
+    type Error = RunError;
+
+    fn now(&self) -> Nanos {
+        self.session.now()
+    }
+
+    fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
+        let abort = if abort == Abort::Queue {
+            self.queue
+        } else {
+            abort
+        };
+        self.session.change(load, join_over, abort);
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        until: Nanos,
+        each: &mut dyn FnMut(RequestRecord),
+    ) -> Result<(), RunError> {
+        self.session.advance(until, self.stop, each);
+        if let Some(health) = self.session.take_health() {
+            absorb(&mut self.dials.health.borrow_mut(), health);
+        }
+        let lost = self.session.lost().map(ToString::to_string);
+        *self.dials.lost.borrow_mut() = lost;
+        Ok(())
+    }
+
+    fn list_in_flight(&self, list: &mut Vec<InFlight>) {
+        list.clear();
+        list.extend_from_slice(self.session.in_flight());
         self.dials.in_flight.set(list.len() as u64);
     }
 }
@@ -197,17 +253,6 @@ impl Tidy<'_> {
     fn record(&self, mut record: RequestRecord) -> RequestRecord {
         record.failure = record.failure.map(|failure| redacted(failure, self.target));
         count_missing(&mut record, self.tokenizer);
-        let moved = |at: Nanos| at + self.offset;
-        RequestRecord {
-            due: moved(record.due),
-            sent: moved(record.sent),
-            first_byte: record.first_byte.map(moved),
-            first_token: record.first_token.map(moved),
-            first_reasoning: record.first_reasoning.map(moved),
-            first_answer: record.first_answer.map(moved),
-            last_token: record.last_token.map(moved),
-            end: moved(record.end),
-            ..record
-        }
+        record.moved(self.offset.0.cast_signed())
     }
 }

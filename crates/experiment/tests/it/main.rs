@@ -4,5 +4,6 @@
 
 mod any_search;
 mod comparisons;
+mod distributed;
 #[path = "../../benches/compare/pairs.rs"]
 mod pairs;

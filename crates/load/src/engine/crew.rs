@@ -40,6 +40,7 @@ pub(super) enum Order {
 }
 
 impl Crew {
+    /// Hires those of so many workers that belong to the engine's part.
     pub(super) fn hire(
         engine: &Engine,
         workers: NonZeroUsize,
@@ -74,7 +75,9 @@ impl Crew {
                 thread,
             })
         };
-        (0..workers.get())
+        engine
+            .part
+            .workers(workers)
             .map(hire_one)
             .collect::<io::Result<_>>()
             .map(Self)

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crestline_core::record::RequestRecord;
+use serde::{Deserialize, Serialize};
 
 /// One worker's counters since the start of the run, warm-up included.
 #[derive(Debug, Default)]
@@ -14,7 +15,7 @@ pub(crate) struct LiveCounters {
 }
 
 /// Counters of all workers together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Live {
     /// Requests sent.
     pub sent: u64,
@@ -39,6 +40,16 @@ impl Live {
     /// Requests in flight.
     pub fn in_flight(&self) -> u64 {
         self.sent.saturating_sub(self.ended)
+    }
+
+    /// Of both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            ended: self.ended + other.ended,
+            failed: self.failed + other.failed,
+            chunks: self.chunks + other.chunks,
+        }
     }
 
     pub(crate) fn add(mut self, of: &LiveCounters) -> Self {

@@ -14,6 +14,7 @@ mod links;
 mod live;
 mod outbox;
 mod pacer;
+mod part;
 mod prepare;
 mod roster;
 mod session;
@@ -25,7 +26,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
@@ -36,6 +36,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 pub use head::HeaderError;
 pub use live::Live;
+pub use part::Part;
 pub use session::{Session, SessionPlan};
 pub use setup::Setup;
 pub use stop::Stop;
@@ -48,7 +49,7 @@ use head::RequestHead;
 pub(crate) use head::headers;
 use ids::RequestIds;
 use outbox::Delivery;
-use setup::{Share, most_workers, workers_for};
+use setup::{Share, most_workers};
 use worker::PhaseSpan;
 
 /// Finished records on the way to the collector, at most.
@@ -64,6 +65,7 @@ pub struct Engine {
     head: Arc<RequestHead>,
     clock: Clock,
     ids: RequestIds,
+    part: Part,
 }
 
 /// A load that could not be applied.
@@ -120,6 +122,21 @@ pub enum Happening {
     Tick(Live),
 }
 
+/// What is applied, and who may end it early.
+#[derive(Debug, Clone, Copy)]
+pub struct Applying<'a> {
+    /// The load.
+    pub point: &'a LoadPoint,
+    /// Index in the workload of the first request.
+    pub first_item: u64,
+    /// Ends it.
+    pub stop: &'a Stop,
+}
+
+/// Asked once everything is ready for a phase: gives the moment on the engine's clock at which it begins. `None`, where a stop
+/// was asked for meanwhile: it does not begin then.
+pub type Gate<'a> = dyn FnMut(Phase) -> Option<Nanos> + 'a;
+
 /// How a load was applied.
 #[derive(Debug)]
 pub struct Applied {
@@ -161,7 +178,13 @@ impl Engine {
             route,
             clock: Clock::start(),
             ids: RequestIds::of_run(run_id),
+            part: Part::whole(),
         })
+    }
+
+    /// The same engine, which applies one part of each load.
+    pub fn as_part(self, part: Part) -> Self {
+        Self { part, ..self }
     }
 
     /// The same engine, whose counted requests are named by this prefix and their position among them; those of the
@@ -198,12 +221,30 @@ impl Engine {
         stop: &Stop,
         each: &mut dyn FnMut(Happening),
     ) -> Result<Applied, EngineError> {
-        let processors = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let workers = self
-            .setup
-            .workers
-            .unwrap_or_else(|| workers_for(&point.load, processors))
-            .min(most_workers(point));
+        let clock = self.clock;
+        let at_once = &mut |_| Some(clock.now().saturating_add(HEAD_START));
+        let what = Applying {
+            point,
+            first_item,
+            stop,
+        };
+        self.apply_together(what, at_once, each)
+    }
+
+    /// The same for one of several parts, which begin together: each phase when `gate` says.
+    pub fn apply_together(
+        &self,
+        what: Applying<'_>,
+        gate: &mut Gate<'_>,
+        each: &mut dyn FnMut(Happening),
+    ) -> Result<Applied, EngineError> {
+        let Applying {
+            point,
+            first_item,
+            stop,
+        } = what;
+        let most = most_workers(point);
+        let workers = self.part.all_workers(self.setup.workers, &point.load, most);
         let (sender, deliveries) = sync_channel(DELIVERIES_ON_THE_WAY);
         let mut crew = Crew::hire(self, workers, &sender, stop)?;
         drop(sender);
@@ -212,6 +253,7 @@ impl Engine {
             point,
             workers,
             deliveries,
+            gate,
             each,
         };
         let items = [
@@ -224,8 +266,11 @@ impl Engine {
             interrupted: false,
         };
         for (phase, requests, item) in items {
-            if requests > 0 && !stop.is_asked() {
-                (applied.health, applied.start) = collector.phase(&crew, phase, requests, item)?;
+            if requests > 0
+                && !stop.is_asked()
+                && let Some((health, start)) = collector.phase(&crew, phase, requests, item)?
+            {
+                (applied.health, applied.start) = (health, start);
             }
         }
         applied.interrupted = stop.is_asked();
@@ -251,25 +296,28 @@ fn alone(
 }
 
 /// The caller's side of a load.
-struct Collector<'a> {
+struct Collector<'a, 'g> {
     engine: &'a Engine,
     point: &'a LoadPoint,
+    /// Of all parts.
     workers: NonZeroUsize,
     deliveries: Receiver<Delivery>,
+    gate: &'a mut Gate<'g>,
     each: &'a mut dyn FnMut(Happening),
 }
 
-impl Collector<'_> {
-    /// Runs one phase on all workers; gives the client's health and the start.
+impl Collector<'_, '_> {
+    /// Runs one phase on all workers; gives the client's health and the start. `None` where it was not to begin.
     fn phase(
         &mut self,
         crew: &Crew,
         phase: Phase,
         requests: u64,
         first_item: u64,
-    ) -> Result<(ClientHealth, Nanos), EngineError> {
+    ) -> Result<Option<(ClientHealth, Nanos)>, EngineError> {
         let lost = |_| EngineError::WorkerLost;
-        for (worker, hand) in crew.0.iter().enumerate() {
+        let numbers = self.engine.part.workers(self.workers);
+        for (worker, hand) in numbers.zip(&crew.0) {
             let share = Share {
                 phase,
                 load: self.point.load,
@@ -291,7 +339,9 @@ impl Collector<'_> {
         crew.0
             .iter()
             .try_for_each(|hand| hand.ready.recv().map_err(lost))?;
-        let start = self.engine.clock.now().saturating_add(HEAD_START);
+        let Some(start) = (self.gate)(phase) else {
+            return Ok(None);
+        };
         let until = self.point.duration.filter(|_| phase == Phase::Measured);
         let span = PhaseSpan {
             start,
@@ -305,14 +355,14 @@ impl Collector<'_> {
         if phase == Phase::Measured {
             (self.each)(Happening::Counting);
         }
-        Ok((self.collect(crew)?, start))
+        Ok(Some((self.collect(crew)?, start)))
     }
 
     /// Takes deliveries until every worker has reported.
     fn collect(&mut self, crew: &Crew) -> Result<ClientHealth, EngineError> {
         let mut health = ClientHealth::default();
         let mut reports = 0;
-        while reports < self.workers.get() {
+        while reports < crew.0.len() {
             match self.deliveries.recv_timeout(Duration::from_millis(100)) {
                 Ok(Delivery::Records(records)) => {
                     for record in records {

@@ -6,7 +6,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use crestline_core::health::ClientHealth;
@@ -19,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::crew::{Crew, Order};
 use super::outbox::Delivery;
-use super::setup::{Share, workers_for};
+use super::setup::Share;
 use super::stop::Stop;
 use super::worker::{Command, ShareChange, Sight};
 use super::{DELIVERIES_ON_THE_WAY, Engine, EngineError, Happening, Setup};
@@ -45,8 +44,12 @@ pub struct Session {
     engine: Engine,
     plan: SessionPlan,
     crew: Crew,
+    /// Workers of all parts.
+    workers: NonZeroUsize,
     commands: Vec<mpsc::UnboundedSender<Command>>,
     deliveries: Receiver<Delivery>,
+    /// Of a part without workers: nothing comes, which is no fault.
+    _quiet: Option<SyncSender<Delivery>>,
     /// Ends the workers.
     stop: Stop,
     /// Users, where their number is limited.
@@ -62,24 +65,22 @@ impl Engine {
     /// Hires workers for a session, without a load at first. Returns when they are ready.
     pub fn open_session(&self, plan: SessionPlan) -> Result<Session, EngineError> {
         let engine = self.for_session();
-        let processors = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let users = plan.most.concurrency.map(|users| users.get() as usize);
+        let most = users
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(NonZeroUsize::MAX);
         let workers = engine
-            .setup
-            .workers
-            .unwrap_or_else(|| workers_for(&plan.most, processors))
-            .min(
-                users
-                    .and_then(NonZeroUsize::new)
-                    .unwrap_or(NonZeroUsize::MAX),
-            );
+            .part
+            .all_workers(engine.setup.workers, &plan.most, most);
         let (sender, deliveries) = sync_channel(DELIVERIES_ON_THE_WAY);
         let stop = Stop::default();
         let crew = Crew::hire(&engine, workers, &sender, &stop)?;
         let mut session = Session {
             engine,
             plan,
+            _quiet: crew.0.is_empty().then_some(sender),
             crew,
+            workers,
             commands: Vec::new(),
             deliveries,
             stop,
@@ -105,13 +106,15 @@ impl Engine {
             head: Arc::clone(&self.head),
             clock: self.clock,
             ids: self.ids.clone(),
+            part: self.part,
         }
     }
 }
 
 impl Session {
     fn begin(&mut self) -> Result<(), EngineError> {
-        for (worker, hand) in self.crew.0.iter().enumerate() {
+        let numbers = self.engine.part.workers(self.workers);
+        for (worker, hand) in numbers.zip(&self.crew.0) {
             let (commands, inbox) = mpsc::unbounded_channel();
             let share = self.share(self.plan.most, worker);
             hand.orders
@@ -125,7 +128,7 @@ impl Session {
             .try_for_each(|hand| hand.ready.recv().map_err(|_| EngineError::WorkerLost))
     }
 
-    /// One worker's part of a load.
+    /// One worker's part of a load, by its number among all.
     fn share(&self, load: Load, worker: usize) -> Share {
         Share {
             phase: Phase::Measured,
@@ -135,7 +138,7 @@ impl Session {
             first_index: 0,
             seed: self.engine.setup.seed.wrapping_add(self.changes),
             worker,
-            workers: NonZeroUsize::new(self.crew.0.len()).unwrap_or(NonZeroUsize::MIN),
+            workers: self.workers,
         }
     }
 
@@ -158,6 +161,18 @@ impl Session {
         abort: Abort,
     ) -> Result<Nanos, EngineError> {
         let at = self.now();
+        self.change_at(at, load, join_over, abort)?;
+        Ok(at)
+    }
+
+    /// The same from a moment on that was agreed with other parts, and that has just come.
+    pub fn change_at(
+        &mut self,
+        at: Nanos,
+        load: Load,
+        join_over: Nanos,
+        abort: Abort,
+    ) -> Result<(), EngineError> {
         self.changes += 1;
         let before = match abort {
             Abort::All => Some(0),
@@ -172,8 +187,9 @@ impl Session {
             }
             _ => Vec::new(),
         };
-        for (worker, commands) in self.commands.iter().enumerate() {
-            let mine = |&&(user, _): &&(usize, Nanos)| user % self.commands.len() == worker;
+        let numbers = self.engine.part.workers(self.workers);
+        for (worker, commands) in numbers.zip(&self.commands) {
+            let mine = |&&(user, _): &&(usize, Nanos)| user % self.workers == worker;
             let change = ShareChange {
                 share: self.share(load, worker),
                 at,
@@ -184,7 +200,7 @@ impl Session {
                 .send(Command::Change(Box::new(change)))
                 .map_err(|_| EngineError::WorkerLost)?;
         }
-        Ok(at)
+        Ok(())
     }
 
     /// Lets time pass up to `until`, or to a stop that is asked for, and hands over each record soon after its request
@@ -203,6 +219,17 @@ impl Session {
             each(Happening::Tick(self.crew.live()));
         }
         self.look(each)
+    }
+
+    /// Hands over the records that are there, and does not look at what is in flight.
+    pub fn take_ended(&mut self, each: &mut dyn FnMut(Happening)) -> Result<(), EngineError> {
+        while let Ok(delivery) = self.deliveries.try_recv() {
+            self.take(delivery, each);
+        }
+        if self.crew.has_lost_one() {
+            return Err(EngineError::WorkerLost);
+        }
+        Ok(())
     }
 
     /// Requests in flight when [`Session::advance`] returned, by index.

@@ -173,9 +173,9 @@ pub(crate) fn most_workers(point: &LoadPoint) -> NonZeroUsize {
         .unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Workers for a load: one for each 256 streams or 1000 requests a second, as far as there are processors. Fewer workers
-/// mean fewer wake-ups; more are only worth it where one would be busy.
-pub(crate) fn workers_for(load: &Load, processors: NonZeroUsize) -> NonZeroUsize {
+/// Workers that a load needs: one for each 256 streams or 1000 requests a second. Fewer mean fewer wake-ups; more are only
+/// worth it where one would be busy.
+pub(crate) fn wanted_workers(load: &Load) -> usize {
     let by_slots = load.concurrency.map(|slots| slots.get().div_ceil(256));
     let by_rate = load
         .rate()
@@ -185,9 +185,7 @@ pub(crate) fn workers_for(load: &Load, processors: NonZeroUsize) -> NonZeroUsize
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => 1,
     };
-    NonZeroUsize::new(wanted as usize)
-        .unwrap_or(NonZeroUsize::MIN)
-        .min(processors)
+    wanted as usize
 }
 
 #[cfg(test)]
@@ -254,19 +252,5 @@ mod tests {
         assert_eq!(most(point(40, 3, 0)), 3);
         assert_eq!(most(point(40, 0, 9)), 9);
         assert_eq!(most(point(40, 0, 0)), 1);
-    }
-
-    #[test]
-    fn workers_are_added_as_the_load_grows() {
-        let processors = NonZeroUsize::new(4).unwrap();
-        let closed =
-            |slots| workers_for(&Load::closed(NonZeroU32::new(slots).unwrap()), processors).get();
-        assert_eq!(
-            [closed(1), closed(256), closed(257), closed(100_000)],
-            [1, 1, 2, 4]
-        );
-        let open =
-            |rate| workers_for(&Load::open(Rate::per_second(rate).unwrap()), processors).get();
-        assert_eq!([open(0.1), open(1000.0), open(2500.0)], [1, 1, 3]);
     }
 }

@@ -6,6 +6,8 @@
 //! committed is there for any SQLite reader; what is lost is at most the last half second. After [`RunWriter::finish`] the
 //! run is one single file.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 mod batch;
 mod error;
 mod exchange;

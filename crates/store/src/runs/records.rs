@@ -71,6 +71,11 @@ impl RunReader {
         self.read(rows, Texts::LeftOut)
     }
 
+    /// The records of some rows with what was sent and answered.
+    pub fn records_with_texts(&self, rows: RowRange) -> Records<'_> {
+        self.read(rows, Texts::Read)
+    }
+
     /// When the run was, and which rows it has now; `None` without a row. Reads the whole file.
     pub fn span(&self) -> Result<Option<RunSpan>, StoreError> {
         let select =

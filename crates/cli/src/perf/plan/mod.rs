@@ -162,6 +162,7 @@ fn client(args: &PerfArgs) -> Result<ClientPlan, Problem> {
         preparers: size(preparers),
         grace: values::pause("--grace", args.load.grace)?,
         request_ids: None,
+        part: None,
     })
 }
 

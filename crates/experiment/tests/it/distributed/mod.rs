@@ -1,0 +1,5 @@
+//! Load from several machines: workers are threads of this process, at the other ends of links, and the service is a simulated
+//! server.
+
+mod loads;
+mod setting;
