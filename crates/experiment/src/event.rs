@@ -27,16 +27,21 @@ pub enum Event {
     },
     /// The warm-up is over: what is sent from now on counts. Not told in virtual time.
     Counting,
-    /// How far the load is; a few times a second at most.
+    /// How far the load is; a few times a second at most, of the user's time.
     Progress(Progress),
+    /// The same for a record of the load's course: once a second of the load's own clock, which in virtual time is not the
+    /// user's. Its rates are those of that second.
+    Pulse(Progress),
     /// A load has ended.
     PointDone(Box<PointResult>),
     /// Nothing is sent for a while, between two loads.
     Pause(Nanos),
     /// A search begins; its files go to this folder.
     SearchStarted(PathBuf),
-    /// How far a search is; a few times a second at most.
+    /// How far a search is; a few times a second at most, of the user's time.
     Search(Box<SearchProgress>),
+    /// The same once a second of the search's own clock.
+    SearchPulse(Box<SearchProgress>),
 }
 
 /// Parts of a search that are done, between which the pace so far tells its end.

@@ -132,6 +132,8 @@ impl<'a> Session<'a> {
                 number, of, point, ..
             } => self.start(number, of, &point),
             Event::Progress(progress) => self.progress(&progress),
+            Event::Pulse(progress) => self.tracked.pulse(&progress),
+            Event::SearchPulse(progress) => self.tracked.search_pulse(&progress),
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
@@ -150,7 +152,6 @@ impl<'a> Session<'a> {
             self.put_down = progress.elapsed;
             self.track("running", progress.ended);
         }
-        self.tracked.progress(progress);
         self.tell_of_trackers();
         if let Some(line) = self.log_watch.line(progress) {
             self.log.add(&moment::log_stamp(), &line);
@@ -170,7 +171,6 @@ impl<'a> Session<'a> {
 
     fn search_progress(&mut self, progress: &SearchProgress) {
         self.tell_of_stop(progress.in_flight);
-        self.tracked.search(progress);
         self.tell_of_trackers();
         if let Some(line) = self.log_watch.search_line(progress) {
             self.log.add(&moment::log_stamp(), &line);
