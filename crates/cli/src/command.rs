@@ -43,18 +43,23 @@ pub(crate) enum Sub {
 
 /// Runs what the arguments ask for; `args[0]` is the program.
 pub(crate) fn run(args: Vec<OsString>) -> Exit {
-    match parse(args).and_then(|parsed| match parsed {
-        Parsed::Text(text) => {
-            console::say(text.trim_end());
-            Ok(Exit::Done)
-        }
-        Parsed::Command(sub) => dispatch(sub),
-    }) {
+    match call(args) {
         Ok(exit) => exit,
         Err(problem) => {
             console::tell(&problem.to_string());
             problem.exit()
         }
+    }
+}
+
+/// The same, for whoever shows problems himself.
+pub(crate) fn call(args: Vec<OsString>) -> Result<Exit, Problem> {
+    match parse(args)? {
+        Parsed::Text(text) => {
+            console::say(text.trim_end());
+            Ok(Exit::Done)
+        }
+        Parsed::Command(sub) => dispatch(sub),
     }
 }
 

@@ -12,10 +12,13 @@ mod compare;
 mod console;
 mod demo;
 mod exit;
+mod flag_list;
 #[cfg(test)]
 mod flag_tables;
+mod front_end;
 mod headers;
 mod moment;
+mod own_program;
 mod perf;
 #[cfg(test)]
 mod plan_lines;
@@ -29,6 +32,7 @@ mod secrets;
 mod server_metrics;
 mod signals;
 mod sim;
+mod telemetry;
 mod track;
 mod values;
 mod whole_file;
@@ -36,6 +40,10 @@ mod whole_file;
 use std::ffi::OsString;
 
 pub use exit::Exit;
+pub use flag_list::{Flag, Kind, Values, flags, meant};
+pub use front_end::{Call, Observer, Seen};
+pub use own_program::started_by;
+pub use problem::Problem;
 
 /// Runs a command line; `args[0]` is the program. Takes over SIGINT and SIGTERM while a load goes on.
 pub fn main(args: Vec<OsString>) -> Exit {

@@ -20,4 +20,5 @@ pub mod serving;
 pub mod sla;
 pub mod stats;
 pub mod summary;
+pub mod tally;
 pub mod units;

@@ -7,6 +7,7 @@ use crestline_core::record::RequestRecord;
 use crestline_core::request::LoadPoint;
 use crestline_core::search::{Status, Variable};
 use crestline_core::summary::RunSummary;
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 
 /// Something a front end may show.
@@ -32,6 +33,9 @@ pub enum Event {
     /// The same for a record of the load's course: once a second of the load's own clock, which in virtual time is not the
     /// user's. Its rates are those of that second.
     Pulse(Progress),
+    /// What the load, or the search, has come to so far, before each report of progress and at its end; only where
+    /// [`crate::plan::OutputPlan::tallies`] asks for it.
+    Tally(Box<Tally>),
     /// A load has ended.
     PointDone(Box<PointResult>),
     /// Nothing is sent for a while, between two loads.

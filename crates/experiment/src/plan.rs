@@ -212,6 +212,19 @@ pub struct OutputPlan {
     /// The command that asks for it, without its secrets: for whoever wants to do it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Whether [`crate::event::Event::Tally`] is told: for whoever watches, and so in no file.
+    #[serde(skip)]
+    pub tallies: Tallies,
+}
+
+/// Whether the counts so far are told while a load goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tallies {
+    /// Nobody asks for them.
+    #[default]
+    Untold,
+    /// With each report of progress.
+    Told,
 }
 
 /// Requests of a warm-up: a number from 1 on as it is, rounded down; below 1 that share of the counted requests, but at

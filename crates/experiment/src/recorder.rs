@@ -8,6 +8,7 @@ use crestline_core::record::{RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::LoadPoint;
 use crestline_core::stats::Histogram;
 use crestline_core::summary::RunSummary;
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Live;
 use crestline_store::runs::{PageWriter, RunWriter};
@@ -16,6 +17,7 @@ use crestline_workload::tokenizer::Tokenizer;
 
 use crate::client_health;
 use crate::event::{Event, Progress};
+use crate::plan::Tallies;
 use crate::run::{CLIENT, INTERRUPTED, POINT};
 use crate::subject::Applied;
 
@@ -30,6 +32,8 @@ pub(crate) struct Recorder<'a> {
     writer: RunWriter,
     workload: Arc<Workload>,
     ttft: Histogram,
+    /// Kept where it is asked for.
+    tally: Option<Tally>,
     total: u64,
     /// Told to whoever watches.
     shown: Reports,
@@ -55,12 +59,19 @@ impl<'a> Recorder<'a> {
             writer,
             workload: Arc::clone(workload),
             ttft: Histogram::default(),
+            tally: None,
             total: workload.requests_of(first_item..last_item),
             shown: Reports::default(),
             pulse: Reports::default(),
             loss_told: false,
             each,
         }
+    }
+
+    /// Tells counts with each report of progress, where that is asked for.
+    pub(crate) fn with_tallies(self, tallies: Tallies) -> Self {
+        let tally = (tallies == Tallies::Told).then(Tally::default);
+        Self { tally, ..self }
     }
 
     /// A request has ended.
@@ -71,7 +82,16 @@ impl<'a> Recorder<'a> {
             self.ttft.add(ttft.0);
         }
         self.summary.add(&record);
+        if let Some(tally) = &mut self.tally {
+            tally.add(&record);
+        }
         self.writer.write(record);
+    }
+
+    fn tell_tally(&mut self) {
+        if let Some(tally) = &self.tally {
+            (self.each)(Event::Tally(Box::new(tally.clone())));
+        }
     }
 
     /// For whoever reads the service's metrics meanwhile.
@@ -99,6 +119,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn show(&mut self, now: Nanos, live: Live) {
         if let Some(progress) = self.shown.next(REPORT_EVERY, now, live) {
             self.tell_loss();
+            self.tell_tally();
             let progress = self.with_figures(progress);
             (self.each)(Event::Progress(progress));
         }
@@ -136,7 +157,8 @@ impl<'a> Recorder<'a> {
     }
 
     /// Closes the store. Tells in words what it could not write.
-    pub(crate) fn finish(self, applied: &Applied) -> (RunSummary, Option<String>) {
+    pub(crate) fn finish(mut self, applied: &Applied) -> (RunSummary, Option<String>) {
+        self.tell_tally();
         let mut summary = self.summary;
         summary.sort();
         let client = client_health::health(&applied.health, &summary);

@@ -227,7 +227,8 @@ pub(crate) fn measure(
     };
     let writer = RunWriter::create(&what.folder.join(DATABASE), options, &header)?;
     let workload = subject.workload();
-    let mut recorder = Recorder::new(*what.point, what.first_item, writer, workload, each);
+    let mut recorder = Recorder::new(*what.point, what.first_item, writer, workload, each)
+        .with_tallies(plan.output.tallies);
     let applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
     let (summary, loss) = recorder.finish(&applied);
     Ok(PointResult {

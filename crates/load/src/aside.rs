@@ -1,4 +1,5 @@
-//! Requests beside a load: a page of metrics, a list of models, a token count, a profiler that is switched on.
+//! Requests beside a load: a page of metrics, a list of models, a token count, a profiler that is switched on; and what is
+//! told to whoever keeps results.
 //!
 //! One at a time, each waited for, over a connection of their own: nothing of them is in any measurement. Speaks HTTP/1.1
 //! only, also where the load goes over HTTP/2.
@@ -25,6 +26,8 @@ use crate::target::Target;
 const LOOK: Duration = Duration::from_millis(20);
 /// Longest answer, in bytes.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
+/// What most bodies are.
+const JSON: &str = "application/json";
 /// Most of an answer's text that an error repeats, in characters.
 const TOLD: usize = 500;
 
@@ -54,6 +57,31 @@ impl Reply {
     /// As text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A request as a whole: [`Aside::send`].
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// `GET`, `POST`, `PUT`, ….
+    pub method: &'a str,
+    /// Path, with its query; begins with a slash.
+    pub path: &'a str,
+    /// What the body is, as in `Content-Type`.
+    pub content_type: &'a str,
+    /// The body; may be empty.
+    pub body: &'a [u8],
+}
+
+impl<'a> Ask<'a> {
+    /// With a body of JSON, or none.
+    fn json(method: &'a str, path: &'a str, body: &'a [u8]) -> Self {
+        Self {
+            method,
+            path,
+            content_type: JSON,
+            body,
+        }
     }
 }
 
@@ -209,7 +237,7 @@ impl Aside {
 
     /// Gets a page, such as `/metrics`.
     pub fn get(&mut self, path: &str) -> Result<Reply, AsideError> {
-        self.ask("GET", path, &[])
+        self.send(Ask::json("GET", path, &[]), || true)
     }
 
     /// The same as long as `goes_on` says so, which is asked each 20 ms.
@@ -218,7 +246,7 @@ impl Aside {
         path: &str,
         goes_on: impl FnMut() -> bool,
     ) -> Result<Reply, AsideError> {
-        self.ask_while("GET", path, &[], goes_on)
+        self.send(Ask::json("GET", path, &[]), goes_on)
     }
 
     /// Gets JSON, such as that of `/v1/models`.
@@ -228,7 +256,7 @@ impl Aside {
 
     /// Posts nothing, such as to `/start_profile`.
     pub fn post(&mut self, path: &str) -> Result<Reply, AsideError> {
-        self.ask("POST", path, &[])
+        self.send(Ask::json("POST", path, &[]), || true)
     }
 
     /// Posts JSON and gets JSON, such as with `/tokenize`.
@@ -251,22 +279,18 @@ impl Aside {
             path: path.to_owned(),
             source,
         })?;
-        let reply = self.ask_while("POST", path, &body, goes_on)?;
+        let reply = self.send(Ask::json("POST", path, &body), goes_on)?;
         read_json(path, &reply)
     }
 
-    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Reply, AsideError> {
-        self.ask_while(method, path, body, || true)
-    }
-
-    fn ask_while(
+    /// Any request, as long as `goes_on` says so, which is asked each 20 ms.
+    pub fn send(
         &mut self,
-        method: &str,
-        path: &str,
-        body: &[u8],
+        ask: Ask<'_>,
         goes_on: impl FnMut() -> bool,
     ) -> Result<Reply, AsideError> {
-        let request = self.request(method, path, body);
+        let path = ask.path;
+        let request = self.request(ask);
         let idle = self.idle.take().filter(Wire::is_idle_and_open);
         let question = Question {
             path,
@@ -298,11 +322,14 @@ impl Aside {
         })
     }
 
-    fn request(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    fn request(&self, ask: Ask<'_>) -> Vec<u8> {
+        let Ask {
+            method, path, body, ..
+        } = ask;
         let forwarded = self.route.request_target();
         let prefix = forwarded.strip_suffix('/').unwrap_or(&forwarded);
         let mut head = format!("{method} {prefix}{path} HTTP/1.1\r\n");
-        for (name, value) in headers(&self.target, &self.route, "application/json") {
+        for (name, value) in headers(&self.target, &self.route, ask.content_type) {
             head.extend([&name, ": ", &value, "\r\n"]);
         }
         let length = body.len().to_string();

@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod aside;
+pub mod background;
 pub mod client;
 pub mod clock;
 pub mod counters;

@@ -21,6 +21,7 @@ pub(crate) use typed::Typed;
 
 pub(crate) use super::sweep::args::SweepArgs;
 use crate::server_metrics::MetricsArgs;
+use crate::telemetry::TelemetryArgs;
 
 /// Benchmarks with the command lines of vLLM.
 #[derive(Debug, Clone, Args)]
@@ -64,6 +65,8 @@ pub(crate) struct ServeArgs {
     pub(crate) conversations: ConversationArgs,
     #[command(flatten, next_help_heading = "Metrics and results")]
     pub(crate) results: ResultArgs,
+    #[command(flatten, next_help_heading = "Monitoring")]
+    pub(crate) telemetry: TelemetryArgs,
     #[command(flatten, next_help_heading = "Pictures")]
     pub(crate) pictures: PictureArgs,
 }

@@ -19,9 +19,11 @@ use super::plan::{self, Translation};
 use super::serve::FLAGS;
 use super::{alignment, table};
 use crate::console;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
+use crate::telemetry::Telemetry;
 
 /// What was measured, as it was stored.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub(super) struct Measured {
 pub(super) fn measure(
     args: &ServeArgs,
     translation: &Translation,
-    stop: &Stop,
+    (telemetry, stop): (&Telemetry, &Stop),
 ) -> Result<Option<Measured>, Problem> {
     console::say(&table::before(&translation.report));
     let mut show = Show {
@@ -63,19 +65,17 @@ pub(super) fn measure(
             }
         }
     };
-    let outcome = run_when_ready(
-        &translation.plan,
-        stop,
-        &mut ready,
-        &mut |event| match event {
+    let outcome = run_when_ready(&translation.plan, stop, &mut ready, &mut |event| {
+        telemetry.see(&event);
+        match event {
             Event::Counting => {
                 if let Some(beside) = &mut *beside.borrow_mut() {
                     beside.begin_counting();
                 }
             }
             event => show.see(event),
-        },
-    );
+        }
+    });
     let counted = beside.take().and_then(Beside::end);
     if show.watch.screen() == Screen::Terminal {
         console::redraw("");
@@ -113,10 +113,11 @@ impl Show {
                     .start(tables::load_name(&point.load), point.duration);
             }
             Event::Progress(progress) if !self.is_quiet => {
+                console::show(|| Seen::Progress(progress));
                 if let Some(line) = self.watch.line(&progress) {
                     match self.watch.screen() {
                         Screen::Terminal => console::redraw(&line),
-                        Screen::Log => console::tell(&line),
+                        Screen::Log => console::pass(&line),
                     }
                 }
             }

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use crestline_core::request::Arrivals;
 use crestline_core::units::{Nanos, Rate};
 use crestline_experiment::error::RunError;
-use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
+use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan, Tallies};
 use crestline_load::target::{Certificates, Secret, Target};
 use crestline_workload::Workload;
 
@@ -114,6 +114,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
             commit_rows: COMMIT_ROWS,
             keep_text: true,
             command: args.command.clone(),
+            tallies: Tallies::default(),
         },
         model: args.connection.served_model_name.clone().unwrap_or(model),
         adapters: request::adapters(args, &address)?,

@@ -24,9 +24,11 @@ use super::place::Place;
 use super::plan::{self, Pictures, Surroundings, Translation};
 use super::runs::{self, Turn};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::problems::{self, Flags, Stage};
 use crate::report::{self, Page};
+use crate::telemetry::Telemetry;
 use crate::{console, moment, signals};
 
 /// What hints call the flags.
@@ -77,6 +79,9 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let place = Place::choose(args)?;
     let served = serve(args, &place.folder, &stop);
+    for run in served.iter().flat_map(|served| &served.runs) {
+        console::show(|| Seen::Benchmark(run.document.clone(), run.folder.clone()));
+    }
     let page = match &served {
         Ok(served) if !served.runs.is_empty() && args.results.page.page() == Page::Written => {
             write_page(&place.folder, &served.page)
@@ -148,14 +153,9 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
         console::tell(&format!("warning: {warning}"));
     }
     let args = &with_model(args, &around)?;
-    let runs = Runs {
-        args,
-        stop,
-        begun: moment::result_stamp(),
-    };
     let mut turns = Turn::all(args);
     let turn = turns.next().expect("there is a first run");
-    let first = translated(args, &around, turn)?;
+    let mut first = translated(args, &around, turn)?;
     for note in notes(&first) {
         console::tell(&format!("note: {note}"));
     }
@@ -163,6 +163,13 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
         console::say(&dry_run(&first));
         return Ok(Served::default());
     }
+    let runs = Runs {
+        args,
+        telemetry: Telemetry::start(&args.telemetry, &first.plan)?,
+        stop,
+        begun: moment::result_stamp(),
+    };
+    first.plan.output.tallies = runs.telemetry.tallies();
     let mut served = Served {
         page: Pictures::page_file(&first.report.place(&runs.begun)),
         ..Served::default()
@@ -173,7 +180,10 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
             break;
         }
         ended = translated(args, &around, turn)
-            .and_then(|translation| runs.add(turn, &translation, &mut served))
+            .and_then(|mut translation| {
+                translation.plan.output.tallies = runs.telemetry.tallies();
+                runs.add(turn, &translation, &mut served)
+            })
             .map_err(Problem::after_a_load);
     }
     if let [
@@ -187,6 +197,7 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
     if turn.of > 1 && !served.runs.is_empty() {
         runs::conclude(&served.runs, &first.report, &runs.begun)?;
     }
+    runs.telemetry.end(stop);
     // What the runs before came to is kept where one cannot be carried through.
     ended.map(|()| served)
 }
@@ -194,6 +205,7 @@ pub(crate) fn serve(args: &ServeArgs, folder: &Path, stop: &Stop) -> Result<Serv
 /// What the runs of a command share.
 struct Runs<'a> {
     args: &'a ServeArgs,
+    telemetry: Telemetry,
     stop: &'a Stop,
     /// The moment in names of files, where there are several runs.
     begun: String,
@@ -210,7 +222,7 @@ impl Runs<'_> {
         if turn.of > 1 {
             console::say(&turn.title());
         }
-        let Some(measured) = measure(self.args, translation, self.stop)? else {
+        let Some(measured) = measure(self.args, translation, (&self.telemetry, self.stop))? else {
             served.is_interrupted = true;
             return Ok(());
         };

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::report::PageArgs;
 use crate::server_metrics::MetricsArgs;
+use crate::telemetry::TelemetryArgs;
 use crate::track::args::TrackArgs;
 
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
@@ -40,6 +41,8 @@ pub(crate) struct PerfArgs {
     pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Trackers")]
     pub(crate) track: TrackArgs,
+    #[command(flatten, next_help_heading = "Monitoring")]
+    pub(crate) telemetry: TelemetryArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]

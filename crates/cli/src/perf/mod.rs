@@ -20,6 +20,7 @@ use crestline_load::engine::Stop;
 use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::problems::Flags;
+use crate::telemetry::Telemetry;
 use crate::{moment, signals};
 use args::PerfArgs;
 use plan::Surroundings;
@@ -56,6 +57,8 @@ pub(crate) fn run(args: &PerfArgs) -> Result<Exit, Problem> {
 /// The same, ended early by whoever holds `stop`.
 pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
+    let telemetry = Telemetry::start(&args.telemetry, &translation.plan)?;
+    translation.plan.output.tallies = telemetry.tallies();
     let folder = &mut translation.plan.output.folder;
     match &args.sla.resume {
         None if !args.output.no_timestamp => *folder = unused(folder),
@@ -68,16 +71,22 @@ pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     session.announce();
     session.open_trackers()?;
     let plan = &translation.plan;
-    match &plan.search {
+    let mut see = |event| {
+        telemetry.see(&event);
+        session.see(event);
+    };
+    let ended = match &plan.search {
         None => {
-            let outcome = run_plan(plan, stop, &mut |event| session.see(event));
+            let outcome = run_plan(plan, stop, &mut see);
             session.close(outcome)
         }
         Some(search) => {
-            let outcome = run_search(plan, stop, &mut |event| session.see(event));
+            let outcome = run_search(plan, stop, &mut see);
             session.close_search(search, outcome)
         }
-    }
+    };
+    telemetry.end(stop);
+    ended
 }
 
 /// Of the folders beside this one, `DIR/TIMESTAMP/NAME`, the latest of the same name in which a search was begun.

@@ -22,6 +22,7 @@ use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
@@ -137,7 +138,7 @@ impl<'a> Session<'a> {
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
-            Event::Counting => {}
+            Event::Counting | Event::Tally(_) => {}
             Event::Pause(span) => {
                 if matches!(self.translation.address.place, Place::Live(_)) && span > Nanos::ZERO {
                     self.tell(&format!("pause of {span} before the next load"));
@@ -147,6 +148,7 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        console::show(|| Seen::Progress(*progress));
         self.tell_of_stop(progress.in_flight());
         if progress.elapsed.saturating_sub(self.put_down) >= TRACK_EVERY {
             self.put_down = progress.elapsed;
@@ -166,10 +168,16 @@ impl<'a> Session<'a> {
         self.begun = true;
         self.tracked.start("search".to_owned());
         self.log.open(folder);
+        self.tell_folder(folder);
+    }
+
+    fn tell_folder(&mut self, folder: &Path) {
+        console::show(|| Seen::Folder(folder.to_owned()));
         self.tell(&format!("results go to {}", folder.display()));
     }
 
     fn search_progress(&mut self, progress: &SearchProgress) {
+        console::show(|| Seen::Search(Box::new(progress.clone())));
         self.tell_of_stop(progress.in_flight);
         self.tell_of_trackers();
         if let Some(line) = self.log_watch.search_line(progress) {
@@ -193,7 +201,7 @@ impl<'a> Session<'a> {
     fn show_progress(&self, line: &str) {
         match self.watch.screen() {
             Screen::Terminal => console::redraw(line),
-            Screen::Log => console::tell(line),
+            Screen::Log => console::pass(line),
         }
     }
 
@@ -201,7 +209,7 @@ impl<'a> Session<'a> {
         if !self.begun {
             let folder = &self.translation.plan.output.folder;
             self.log.open(folder);
-            self.tell(&format!("results go to {}", folder.display()));
+            self.tell_folder(folder);
         }
         if !self.begun && self.args.output.enable_progress_tracker {
             let total = self.translation.plan.points.iter().map(all_requests).sum();
@@ -237,6 +245,7 @@ impl<'a> Session<'a> {
         self.track_load(&result);
         self.requests_before += all_requests(result.summary.point());
         self.track("running", 0);
+        console::show(|| Seen::Load(result.folder.clone()));
         self.results.push(result);
     }
 

@@ -44,6 +44,8 @@ impl Place {
             "http_proxy",
             "ALL_PROXY",
             "all_proxy",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
         ] {
             command.env_remove(variable);
         }

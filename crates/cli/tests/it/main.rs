@@ -7,6 +7,7 @@ mod bench_pictures;
 mod bench_requests;
 mod bench_runs;
 mod bench_serve;
+mod bench_telemetry;
 mod bench_truth;
 mod compare;
 mod encrypted;

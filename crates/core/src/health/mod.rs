@@ -242,7 +242,8 @@ impl Span {
     }
 }
 
-fn never_sent(record: &RequestRecord) -> bool {
+/// Had no connection, or was called off.
+pub(crate) fn never_sent(record: &RequestRecord) -> bool {
     record.failure.as_ref().is_some_and(|failure| {
         matches!(
             failure.kind,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crestline_core::health::ClientHealth;
 use crestline_core::record::RequestRecord;
 use crestline_core::search::{Abort, Question, Search, Status, Variable};
+use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::Stop;
@@ -31,7 +32,7 @@ use crate::client_health;
 use crate::distributed::Senders;
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
-use crate::plan::{Plan, Resume, SearchPlan};
+use crate::plan::{Plan, Resume, SearchPlan, Tallies};
 use crate::recorder::PULSE_EVERY;
 use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
 use crate::subject::Subject;
@@ -93,6 +94,7 @@ pub(super) fn run(
         ledger,
         dials: Rc::default(),
         watch: ClientWatch::default(),
+        tally: (plan.output.tallies == Tallies::Told).then(Tally::default),
         first_item: run.first_item,
         clock: Clock::start(),
         told: None,
@@ -298,6 +300,8 @@ struct Desk<'a, 'w> {
     ledger: Ledger<'a>,
     dials: Rc<Dials>,
     watch: ClientWatch,
+    /// Kept where it is asked for.
+    tally: Option<Tally>,
     first_item: u64,
     clock: Clock,
     /// When progress was last told, on the wall clock.
@@ -368,6 +372,9 @@ impl Desk<'_, '_> {
 
     fn record(&mut self, mut record: RequestRecord) {
         self.ledger.record(&record);
+        if let Some(tally) = &mut self.tally {
+            tally.add(&record);
+        }
         record.index += self.first_item;
         self.writer.write(record);
     }
@@ -385,6 +392,7 @@ impl Desk<'_, '_> {
         self.put_down_answers(search);
         self.tell_loss();
         if is_due(&mut self.told, self.clock.now(), REPORT_EVERY) {
+            self.tell_tally();
             let progress = self.progress(search, at, status);
             (self.each)(Event::Search(Box::new(progress)));
         }
@@ -406,6 +414,12 @@ impl Desk<'_, '_> {
             failed: spent.failed,
             in_flight: self.dials.in_flight.get(),
             budget_spent: spent.share_of(&self.question.budget),
+        }
+    }
+
+    fn tell_tally(&mut self) {
+        if let Some(tally) = &self.tally {
+            (self.each)(Event::Tally(Box::new(tally.clone())));
         }
     }
 
@@ -479,6 +493,7 @@ impl Desk<'_, '_> {
     }
 
     fn close(mut self, search: &Search) -> SearchOutcome {
+        self.tell_tally();
         let interrupted = self.stop.is_asked();
         if !interrupted {
             self.put_down(&Entry::End {

@@ -11,14 +11,11 @@ use crestline_core::server_series::PageRead;
 use crestline_core::units::Nanos;
 
 use super::source::MetricsSource;
+use crate::background::step_back;
 use crate::clock::Clock;
 
 /// Between the beginnings of two reads.
 const EVERY: Nanos = Nanos::from_secs(1);
-
-/// Priority of the thread, 0 being that of those that send and receive: a tenth of their share where the processor is full.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 
 /// The times of what is read.
 #[derive(Debug, Clone, Copy)]
@@ -138,10 +135,4 @@ impl<F: FnMut(PageRead)> Sampling<F> {
         (self.to)(PageRead { at, content });
         went_well
     }
-}
-
-fn step_back() {
-    // On Linux a priority is a thread's, elsewhere it would be the process's. Refused, all stays as it was.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
 }

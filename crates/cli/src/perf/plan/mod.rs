@@ -14,7 +14,7 @@ mod workload;
 use std::num::NonZeroUsize;
 
 use crestline_core::units::Nanos;
-use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan};
+use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan, Tallies};
 use crestline_load::target::{Certificates, Secret, Target};
 
 pub(crate) use address::{Address, Place};
@@ -100,6 +100,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
                 .unwrap_or(NonZeroUsize::MIN),
             keep_text: !args.output.no_text,
             command: args.command.clone(),
+            tallies: Tallies::default(),
         },
         model,
         adapters: None,

@@ -11,7 +11,7 @@ use crestline_core::request::{Arrivals, Generation, Load, LoadPoint};
 use crestline_core::units::{Nanos, Rate};
 use crestline_experiment::distributed::{Link, WorkError, serve};
 use crestline_experiment::plan::{
-    ClientPlan, OutputPlan, Plan, ReadMetrics, ServerMetrics, SubjectPlan,
+    ClientPlan, OutputPlan, Plan, ReadMetrics, ServerMetrics, SubjectPlan, Tallies,
 };
 use crestline_experiment::run::DATABASE;
 use crestline_load::client::endpoint::Endpoint;
@@ -114,6 +114,7 @@ pub(super) fn plan(subject: SubjectPlan, folder: &Path, points: Vec<LoadPoint>) 
             commit_rows: NonZeroUsize::new(100).unwrap(),
             keep_text: true,
             command: None,
+            tallies: Tallies::default(),
         },
     }
 }
