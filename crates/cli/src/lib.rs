@@ -35,6 +35,7 @@ mod server_metrics;
 mod signals;
 mod sim;
 mod telemetry;
+mod track;
 mod values;
 mod wheel;
 mod whole_file;

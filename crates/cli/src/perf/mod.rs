@@ -83,6 +83,7 @@ pub(crate) fn measure(
     }
     let mut session = Session::new(args, &translation, stop);
     session.announce();
+    session.open_trackers()?;
     let plan = &translation.plan;
     let senders = crew
         .as_mut()
