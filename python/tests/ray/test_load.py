@@ -99,10 +99,10 @@ def check_figures(folder: Path) -> None:
     requests = columns(folder, "ttft", "tpot", "latency", "output_tokens", "input_tokens", "gaps")
     summary = json.loads((folder / "benchmark_summary.json").read_text())
     count = len(requests["index"])
-    assert summary["Total requests"] == count
+    assert summary["Total Requests"] == count
     for key, name in (
-        ("Average input tokens per request", "input_tokens"),
-        ("Average output tokens per request", "output_tokens"),
+        ("Avg Input Tokens", "input_tokens"),
+        ("Avg Output Tokens", "output_tokens"),
     ):
         assert summary[key] == pytest.approx(sum(requests[name]) / count, abs=1e-4)
     gaps = [gap for gaps in requests["gaps"] for gap in gaps]
@@ -181,7 +181,7 @@ def test_a_closed_loop_of_two_nodes_is_one_run(
 def test_an_open_loop_of_two_nodes_is_offered_at_the_rate(
     nodes: Nodes, sim: Callable[..., str], folder: Path
 ) -> None:
-    point = "m/rate_200_number_1000"
+    point = "m/rate_200.0_number_1000"
     truth = folder / "truth.csv"
     url = sim("--profile", "constant-10ms", "--truth", str(truth))
     load = f"{PROMPTS} --url {url} --max-tokens 4 --open-loop --rate 200 --number 1000".split()
