@@ -30,6 +30,7 @@ mod server_metrics;
 mod signals;
 mod sim;
 mod telemetry;
+mod track;
 mod values;
 mod whole_file;
 

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::report::PageArgs;
 use crate::server_metrics::MetricsArgs;
 use crate::telemetry::TelemetryArgs;
+use crate::track::args::TrackArgs;
 
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
@@ -40,6 +41,8 @@ pub(crate) struct PerfArgs {
     pub(crate) metrics: MetricsArgs,
     #[command(flatten, next_help_heading = "Monitoring")]
     pub(crate) telemetry: TelemetryArgs,
+    #[command(flatten, next_help_heading = "Trackers")]
+    pub(crate) track: TrackArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
@@ -374,18 +377,6 @@ pub(crate) struct UnsupportedArgs {
     /// Patch size for counting an image's tokens.
     #[arg(long, value_name = "PIXELS")]
     pub(crate) image_patch_size: Option<String>,
-    /// Experiment tracker to report to.
-    #[arg(long, value_name = "wandb|swanlab|clearml")]
-    pub(crate) visualizer: Option<String>,
-    /// Key for W&B.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) wandb_api_key: Option<String>,
-    /// Key for SwanLab.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) swanlab_api_key: Option<String>,
-    /// Address of a SwanLab of one's own.
-    #[arg(long, value_name = "URL")]
-    pub(crate) swanlab_host: Option<String>,
     /// Attention implementation of evalscope's own server.
     #[arg(long, value_name = "NAME")]
     pub(crate) attn_implementation: Option<String>,

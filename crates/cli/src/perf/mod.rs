@@ -69,6 +69,7 @@ pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     }
     let mut session = Session::new(args, &translation, stop);
     session.announce();
+    session.open_trackers()?;
     let plan = &translation.plan;
     let mut see = |event| {
         telemetry.see(&event);

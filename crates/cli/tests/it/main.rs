@@ -34,4 +34,5 @@ mod sweep_sla;
 mod sweep_startup;
 mod sweep_workload;
 mod tidy;
+mod track;
 mod wrong_use;

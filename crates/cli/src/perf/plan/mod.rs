@@ -23,6 +23,7 @@ pub(crate) use output::model_id;
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::headers;
 use crate::problem::Problem;
+use crate::track::args::TrackPlan;
 use crate::{server_metrics, values};
 
 /// Longest time for one request where `--total-timeout` is not given: evalscope's six hours.
@@ -46,6 +47,8 @@ pub(crate) struct Translation {
     pub(crate) address: Address,
     /// One line each, to be shown before the run.
     pub(crate) notes: Vec<String>,
+    /// Who is told of it.
+    pub(crate) track: TrackPlan,
 }
 
 /// Translates the flags.
@@ -106,6 +109,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         plan,
         address,
         notes,
+        track: args.track.plan()?,
     })
 }
 
