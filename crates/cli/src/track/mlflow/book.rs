@@ -19,11 +19,6 @@ use crate::track::told::{
 };
 use crate::track::tracker::{Sink, SinkError};
 
-/// How often something that is told once is tried.
-const TRIES: u32 = 3;
-/// Between two tries.
-const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
-
 /// Under which name the page of a run finds its tables.
 const TABLES: &str = "mlflow.loggedArtifacts";
 
@@ -124,12 +119,12 @@ impl Book {
             })
             .collect();
         for part in finals.chunks(METRICS) {
-            again(|| self.server.metrics(&parent, part))?;
+            self.server.metrics(&parent, part)?;
         }
         if let Client::Void(reasons) = &done.client {
             let tag = format!("crestline.void.{}", done.number);
             let why = names::tag(&reasons.join("; "));
-            again(|| self.server.tags(&parent, &[(tag.clone(), why.clone())]))?;
+            self.server.tags(&parent, &[(tag.clone(), why.clone())])?;
         }
         self.nested(done, now)
     }
@@ -138,8 +133,8 @@ impl Book {
     fn nested(&mut self, done: &LoadDone, now: Nanos) -> Result<(), ServerError> {
         let tags = load_tags(done, &self.run.id);
         let experiment = self.run.experiment.clone();
-        let run = again(|| self.server.begin(&experiment, &done.load, &tags, now))?;
-        again(|| self.server.params(&run, &load_params(done)))?;
+        let run = self.server.begin(&experiment, &done.load, &tags, now)?;
+        self.server.params(&run, &load_params(done))?;
         let points: Vec<Point> = final_values(done)
             .map(|(name, value)| Point {
                 key: name,
@@ -149,7 +144,7 @@ impl Book {
             })
             .collect();
         for part in points.chunks(METRICS) {
-            again(|| self.server.metrics(&run, part))?;
+            self.server.metrics(&run, part)?;
         }
         self.table(&run, "percentiles.json", &done.percentiles)?;
         let status = if done.interrupted {
@@ -157,7 +152,7 @@ impl Book {
         } else {
             RunStatus::Finished
         };
-        again(|| self.server.end(&run, status, now))
+        self.server.end(&run, status, now)
     }
 
     fn answer(&mut self, answer: &Answer) -> Result<(), ServerError> {
@@ -175,9 +170,9 @@ impl Book {
                 step: 0,
             }));
         }
-        again(|| self.server.tags(&run, &tags))?;
+        self.server.tags(&run, &tags)?;
         for part in points.chunks(METRICS) {
-            again(|| self.server.metrics(&run, part))?;
+            self.server.metrics(&run, part)?;
         }
         self.table(&run, "sla_answer.json", &answer_table(answer))
     }
@@ -188,12 +183,12 @@ impl Book {
             return Ok(());
         }
         let content = json!({"columns": table.columns, "data": table.rows}).to_string();
-        again(|| self.server.put(run, name, content.as_bytes()))?;
+        self.server.put(run, name, content.as_bytes())?;
         let listed = json!([{"path": name, "type": "table"}]).to_string();
-        again(|| {
+        {
             self.server
                 .tags(run, &[(TABLES.to_owned(), listed.clone())])
-        })
+        }
     }
 
     fn artifact(&mut self, artifact: &Artifact) -> Result<(), Undelivered> {
@@ -205,19 +200,19 @@ impl Book {
             source,
         })?;
         let run = self.run.clone();
-        Ok(again(|| self.server.put(&run, &artifact.name, &content))?)
+        Ok(self.server.put(&run, &artifact.name, &content)?)
     }
 
     fn end(&mut self, end: End) -> Result<(), ServerError> {
         let run = self.run.clone();
         let exit = ("crestline.exit_code".to_owned(), end.exit.to_string());
-        again(|| self.server.tags(&run, std::slice::from_ref(&exit)))?;
+        self.server.tags(&run, std::slice::from_ref(&exit))?;
         let status = match end.status {
             Status::Done => RunStatus::Finished,
             Status::Failed => RunStatus::Failed,
             Status::Interrupted => RunStatus::Killed,
         };
-        again(|| self.server.end(&run, status, clock::wall()))
+        self.server.end(&run, status, clock::wall())
     }
 
     /// One piece that is told once.
@@ -280,20 +275,6 @@ enum Undelivered {
         path: PathBuf,
         source: std::io::Error,
     },
-}
-
-/// Tries what may pass a few times.
-fn again<T>(mut ask: impl FnMut() -> Result<T, ServerError>) -> Result<T, ServerError> {
-    let mut tries = 1;
-    loop {
-        match ask() {
-            Err(error) if error.may_pass() && tries < TRIES => {
-                tries += 1;
-                clock::sleep(AGAIN);
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 /// Names and values that are numbers, whether the client kept up among them, and what the load was.

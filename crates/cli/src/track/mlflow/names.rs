@@ -19,7 +19,7 @@ pub(super) fn metric(key: &str) -> String {
     for letter in spelled.chars() {
         match letter {
             '(' | ')' | '[' | ']' => {}
-            letter if letter.is_ascii_alphanumeric() || "_-.".contains(letter) => name.push(letter),
+            letter if letter.is_ascii_alphanumeric() || "-.".contains(letter) => name.push(letter),
             _ if name.ends_with('_') => {}
             _ => name.push('_'),
         }

@@ -1,12 +1,15 @@
 //! What is asked of an MLflow server: the few calls of its REST API, version 2.0, that a run needs.
 //!
-//! One request at a time, each given up after its time or when the tracker is. Nothing is sent twice here.
+//! One request at a time, each given up after its time or when the tracker is. Once the run has begun, what may pass is tried
+//! again, until the server seems to be down: then each request is tried once, until one is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crestline_core::units::Nanos;
 use crestline_load::aside::{Aside, AsideError, Ask};
+use crestline_load::clock;
 use crestline_load::engine::Stop;
 use serde_json::{Value, json};
 
@@ -16,6 +19,10 @@ use super::settings::Settings;
 pub(super) const METRICS: usize = 1000;
 /// Most parameters of one message.
 const PARAMS: usize = 100;
+/// How often a request is tried.
+const TRIES: u32 = 3;
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Longest value of a parameter that older servers take, in letters.
 const OLD_PARAM: usize = 500;
 
@@ -36,16 +43,12 @@ pub(super) enum ServerError {
     Deleted { name: String },
 }
 
-impl ServerError {
-    /// The server may well do it if it is asked again.
-    pub(super) fn may_pass(&self) -> bool {
-        match self {
-            Self::Aside(AsideError::Status { status, .. }) => *status >= 500 || *status == 429,
-            Self::Aside(
-                AsideError::Connect { .. } | AsideError::Closed { .. } | AsideError::Timeout { .. },
-            ) => true,
-            _ => false,
-        }
+/// The server may well do it if it is asked again.
+fn may_pass(error: &AsideError) -> bool {
+    match error {
+        AsideError::Status { status, .. } => *status >= 500 || *status == 429,
+        AsideError::Connect { .. } | AsideError::Closed { .. } | AsideError::Timeout { .. } => true,
+        _ => false,
     }
 }
 
@@ -88,6 +91,8 @@ pub(super) struct Server {
     is_left: Arc<AtomicBool>,
     /// Who may ask to stop while it is being opened.
     stop: Option<Stop>,
+    /// Nothing has been answered since a request was tried in vain.
+    is_down: bool,
 }
 
 impl Server {
@@ -104,6 +109,7 @@ impl Server {
             path: settings.path.clone(),
             is_left,
             stop: None,
+            is_down: false,
         })
     }
 
@@ -286,6 +292,20 @@ impl Server {
     }
 
     fn send(&mut self, ask: Ask<'_>) -> Result<Vec<u8>, AsideError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let answer = self.send_once(ask);
+            let is_in_vain = answer.as_ref().is_err_and(may_pass);
+            if !is_in_vain || self.is_down || self.stop.is_some() || tries >= TRIES {
+                self.is_down = is_in_vain;
+                return answer;
+            }
+            clock::sleep(AGAIN);
+        }
+    }
+
+    fn send_once(&mut self, ask: Ask<'_>) -> Result<Vec<u8>, AsideError> {
         let stop = &self.stop;
         let goes_on = || {
             let is_stopped = stop.as_ref().is_some_and(Stop::is_asked);
@@ -361,15 +381,13 @@ mod tests {
 
     #[test]
     fn a_refusal_is_final_and_a_busy_server_is_not() {
-        let status = |status| {
-            ServerError::Aside(AsideError::Status {
-                path: String::new(),
-                status,
-                text: String::new(),
-            })
+        let status = |status| AsideError::Status {
+            path: String::new(),
+            status,
+            text: String::new(),
         };
-        let passing = [429, 500, 503].map(|code| status(code).may_pass());
+        let passing = [429, 500, 503].map(|code| may_pass(&status(code)));
         assert_eq!(passing, [true; 3]);
-        assert!(!status(400).may_pass() && !status(404).may_pass());
+        assert!(!may_pass(&status(400)) && !may_pass(&status(404)));
     }
 }
