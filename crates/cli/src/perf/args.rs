@@ -3,6 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that evalscope knows is here, also those
 //! that are refused, so that the refusal can name it.
 
+mod machines;
 mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -12,6 +13,7 @@ use crate::server_metrics::MetricsArgs;
 use crate::telemetry::TelemetryArgs;
 use crate::track::args::TrackArgs;
 
+pub(crate) use machines::MachinesArgs;
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
@@ -39,10 +41,12 @@ pub(crate) struct PerfArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten, next_help_heading = "Server")]
     pub(crate) metrics: MetricsArgs,
-    #[command(flatten, next_help_heading = "Monitoring")]
-    pub(crate) telemetry: TelemetryArgs,
+    #[command(flatten, next_help_heading = "Several machines")]
+    pub(crate) machines: MachinesArgs,
     #[command(flatten, next_help_heading = "Trackers")]
     pub(crate) track: TrackArgs,
+    #[command(flatten, next_help_heading = "Monitoring")]
+    pub(crate) telemetry: TelemetryArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
     pub(crate) tuning: TuningArgs,
     #[command(flatten, next_help_heading = "Not supported yet")]
@@ -310,7 +314,7 @@ pub(crate) struct OutputArgs {
 pub(crate) struct TuningArgs {
     /// Threads that send and receive [default: chosen by the load].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) workers: Option<i64>,
+    pub(crate) threads: Option<i64>,
     /// Threads that prepare prompts ahead; 0 chooses.
     #[arg(
         long,

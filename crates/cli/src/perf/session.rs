@@ -22,6 +22,7 @@ use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
@@ -132,6 +133,8 @@ impl<'a> Session<'a> {
                 number, of, point, ..
             } => self.start(number, of, &point),
             Event::Progress(progress) => self.progress(&progress),
+            Event::Pulse(progress) => self.tracked.pulse(&progress),
+            Event::SearchPulse(progress) => self.tracked.search_pulse(&progress),
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
@@ -145,12 +148,12 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        console::show(|| Seen::Progress(*progress));
         self.tell_of_stop(progress.in_flight());
         if progress.elapsed.saturating_sub(self.put_down) >= TRACK_EVERY {
             self.put_down = progress.elapsed;
             self.track("running", progress.ended);
         }
-        self.tracked.progress(progress);
         self.tell_of_trackers();
         if let Some(line) = self.log_watch.line(progress) {
             self.log.add(&moment::log_stamp(), &line);
@@ -165,12 +168,17 @@ impl<'a> Session<'a> {
         self.begun = true;
         self.tracked.start("search".to_owned());
         self.log.open(folder);
+        self.tell_folder(folder);
+    }
+
+    fn tell_folder(&mut self, folder: &Path) {
+        console::show(|| Seen::Folder(folder.to_owned()));
         self.tell(&format!("results go to {}", folder.display()));
     }
 
     fn search_progress(&mut self, progress: &SearchProgress) {
+        console::show(|| Seen::Search(Box::new(progress.clone())));
         self.tell_of_stop(progress.in_flight);
-        self.tracked.search(progress);
         self.tell_of_trackers();
         if let Some(line) = self.log_watch.search_line(progress) {
             self.log.add(&moment::log_stamp(), &line);
@@ -193,7 +201,7 @@ impl<'a> Session<'a> {
     fn show_progress(&self, line: &str) {
         match self.watch.screen() {
             Screen::Terminal => console::redraw(line),
-            Screen::Log => console::tell(line),
+            Screen::Log => console::pass(line),
         }
     }
 
@@ -201,7 +209,7 @@ impl<'a> Session<'a> {
         if !self.begun {
             let folder = &self.translation.plan.output.folder;
             self.log.open(folder);
-            self.tell(&format!("results go to {}", folder.display()));
+            self.tell_folder(folder);
         }
         if !self.begun && self.args.output.enable_progress_tracker {
             let total = self.translation.plan.points.iter().map(all_requests).sum();
@@ -237,6 +245,7 @@ impl<'a> Session<'a> {
         self.track_load(&result);
         self.requests_before += all_requests(result.summary.point());
         self.track("running", 0);
+        console::show(|| Seen::Load(result.folder.clone()));
         self.results.push(result);
     }
 

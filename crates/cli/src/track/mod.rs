@@ -13,5 +13,5 @@ pub(crate) mod told;
 mod tracker;
 mod trackers;
 
-pub(crate) use pulse::Pulse;
+pub(crate) use pulse::{Flights, Pulse};
 pub(crate) use trackers::Trackers;

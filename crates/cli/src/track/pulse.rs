@@ -1,4 +1,4 @@
-//! Live points, once a second of the run's own clock, out of what a front end is told.
+//! Live points out of what a front end is told each second of the run's own clock.
 //!
 //! Reads no clock: in virtual time a second is one of virtual time.
 
@@ -7,12 +7,10 @@ use crestline_experiment::event::{Progress, SearchProgress, Verdict};
 
 use super::told::Live;
 
-/// Between two points of a load.
-const EVERY: Nanos = Nanos::from_secs(1);
-
 /// Follows one load after another.
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
+    flights: Flights,
     step: u64,
     /// Load time of the loads before this one.
     before: Nanos,
@@ -20,23 +18,34 @@ pub(crate) struct Pulse {
     number: usize,
     /// How far this load is.
     elapsed: Nanos,
-    /// At the last point.
-    told: Told,
-    /// Chunks since the last point.
-    chunks: f64,
-}
-
-#[derive(Debug, Default)]
-struct Told {
-    at: Nanos,
+    /// Requests that had ended by then.
     ended: u64,
 }
 
+/// Whether it is known what is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Flights {
+    /// A request is seen when it is sent.
+    #[default]
+    Seen,
+    /// It is seen when it ends: in virtual time.
+    Unseen,
+}
+
 impl Pulse {
+    /// Before the first load.
+    pub(crate) fn new(flights: Flights) -> Self {
+        Self {
+            flights,
+            ..Self::default()
+        }
+    }
+
     /// A load begins.
     pub(crate) fn start(&mut self, load: String) {
         let before = self.before.saturating_add(self.elapsed);
         *self = Self {
+            flights: self.flights,
             step: self.step,
             before,
             load,
@@ -50,65 +59,47 @@ impl Pulse {
         self.number
     }
 
-    /// The point of a load, where it is time for one.
-    pub(crate) fn progress(&mut self, progress: &Progress) -> Option<Live> {
-        let passed = progress.elapsed.saturating_sub(self.elapsed);
-        self.chunks += progress.chunks_per_s * passed.as_secs_f64();
-        let span = self.next(progress.elapsed)?;
+    /// The point of a load, a second after the last one.
+    pub(crate) fn load(&mut self, progress: &Progress) -> Live {
+        self.elapsed = progress.elapsed;
         let millis = |time: Option<Nanos>| time.map(|time| time.as_secs_f64() * 1e3);
+        let seen = |count: u64| (self.flights == Flights::Seen).then_some(count as f64);
         let values = [
-            ("requests_per_s", Some(self.rate(progress.ended, span))),
-            (
-                "chunks_per_s",
-                Some(std::mem::take(&mut self.chunks) / span),
-            ),
-            ("requests_in_flight", Some(progress.in_flight() as f64)),
-            ("requests_sent", Some(progress.sent as f64)),
+            ("requests_per_s", Some(progress.requests_per_s)),
+            ("chunks_per_s", Some(progress.chunks_per_s)),
+            ("requests_in_flight", seen(progress.in_flight())),
+            ("requests_sent", seen(progress.sent)),
             ("requests_ended", Some(progress.ended as f64)),
             ("requests_failed", Some(progress.failed as f64)),
             ("ttft_p50_ms", millis(progress.ttft_p50)),
             ("ttft_p99_ms", millis(progress.ttft_p99)),
         ];
-        Some(self.point(values))
+        self.point(values)
     }
 
-    /// The point of a search, where it is time for one.
-    pub(crate) fn search(&mut self, progress: &SearchProgress) -> Option<Live> {
-        let span = self.next(progress.elapsed)?;
+    /// The point of a search, a second after the last one.
+    pub(crate) fn search(&mut self, progress: &SearchProgress) -> Live {
         let status = &progress.status;
         let meets = match progress.verdict {
             Verdict::Open => None,
             Verdict::Meets => Some(1.0),
             Verdict::Fails => Some(0.0),
         };
+        let since = progress.elapsed.saturating_sub(self.elapsed).as_secs_f64();
+        let ended = progress.ended.saturating_sub(self.ended) as f64;
+        (self.elapsed, self.ended) = (progress.elapsed, progress.ended);
         let values = [
             ("load", Some(status.load)),
             ("sla_met", meets),
             ("answer_low", status.interval.map(|interval| interval.low)),
             ("answer_high", status.interval.map(|interval| interval.high)),
-            ("requests_per_s", Some(self.rate(progress.ended, span))),
+            ("requests_per_s", Some(ended / since)),
             ("requests_in_flight", Some(progress.in_flight as f64)),
             ("requests_ended", Some(progress.ended as f64)),
             ("requests_failed", Some(progress.failed as f64)),
             ("budget_spent_share", Some(progress.budget_spent)),
         ];
-        Some(self.point(values))
-    }
-
-    /// Seconds since the last point, where it is time for one.
-    fn next(&mut self, elapsed: Nanos) -> Option<f64> {
-        self.elapsed = elapsed;
-        let since = elapsed.saturating_sub(self.told.at);
-        if since < EVERY {
-            return None;
-        }
-        self.told.at = elapsed;
-        Some(since.as_secs_f64())
-    }
-
-    fn rate(&mut self, ended: u64, span: f64) -> f64 {
-        let before = std::mem::replace(&mut self.told.ended, ended);
-        ended.saturating_sub(before) as f64 / span
+        self.point(values)
     }
 
     fn point<const N: usize>(&mut self, values: [(&str, Option<f64>); N]) -> Live {
@@ -132,18 +123,16 @@ impl Pulse {
 mod tests {
     use super::*;
 
-    /// Ten requests a second that end and forty chunks, told each quarter of a second.
-    fn quarter(number: u64) -> Progress {
+    fn second(number: u64) -> Progress {
         Progress {
-            elapsed: Nanos::from_millis(250 * number),
+            elapsed: Nanos::from_secs(number),
             total: 100,
-            sent: 5 * number / 2 + 3,
-            ended: 5 * number / 2,
-            failed: 0,
+            sent: 10 * number + 3,
+            ended: 10 * number,
             requests_per_s: 10.0,
             chunks_per_s: 40.0,
-            ttft_p50: None,
             ttft_p99: Some(Nanos::from_millis(120)),
+            ..Progress::default()
         }
     }
 
@@ -153,21 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn a_load_has_a_point_a_second_with_the_rates_of_that_second() {
+    fn a_point_has_what_is_known_and_nothing_else() {
         let mut pulse = Pulse::default();
         pulse.start("Concurrency 3".to_owned());
-        let points: Vec<Live> = (1..=12)
-            .filter_map(|number| pulse.progress(&quarter(number)))
-            .collect();
-        let times: Vec<f64> = points.iter().map(|point| point.elapsed_s).collect();
-        assert_eq!(times, [1.0, 2.0, 3.0]);
-        for point in &points {
-            assert_eq!(value(point, "requests_per_s"), Some(10.0));
-            assert_eq!(value(point, "chunks_per_s"), Some(40.0));
-            assert_eq!(value(point, "ttft_p99_ms"), Some(120.0));
-            assert_eq!(value(point, "ttft_p50_ms"), None, "nothing was measured");
-        }
-        assert_eq!(value(&points[2], "requests_in_flight"), Some(3.0));
+        let point = pulse.load(&second(1));
+        assert_eq!(value(&point, "requests_per_s"), Some(10.0));
+        assert_eq!(value(&point, "requests_in_flight"), Some(3.0));
+        assert_eq!(value(&point, "ttft_p99_ms"), Some(120.0));
+        assert_eq!(value(&point, "ttft_p50_ms"), None, "nothing was measured");
+        let unseen = Pulse::new(Flights::Unseen).load(&second(1));
+        assert_eq!(value(&unseen, "requests_in_flight"), None);
+        assert_eq!(value(&unseen, "requests_ended"), Some(10.0));
     }
 
     #[test]
@@ -176,13 +161,20 @@ mod tests {
         let mut points = Vec::new();
         for load in ["one", "two"] {
             pulse.start(load.to_owned());
-            points.extend((1..=6).filter_map(|number| pulse.progress(&quarter(number))));
+            points.extend((1..=2).map(|number| pulse.load(&second(number))));
         }
         let seen: Vec<_> = points
             .iter()
             .map(|point| (point.step, point.time_s, point.number, point.load.as_str()))
             .collect();
-        assert_eq!(seen, [(0, 1.0, 1, "one"), (1, 2.5, 2, "two")]);
-        assert_eq!(value(&points[1], "requests_per_s"), Some(10.0));
+        assert_eq!(
+            seen,
+            [
+                (0, 1.0, 1, "one"),
+                (1, 2.0, 1, "one"),
+                (2, 3.0, 2, "two"),
+                (3, 4.0, 2, "two")
+            ]
+        );
     }
 }

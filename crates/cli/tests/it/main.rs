@@ -14,6 +14,7 @@ mod encrypted;
 mod faults;
 mod harness;
 mod interruption;
+mod machines;
 mod perf_live;
 mod perf_virtual;
 mod report;

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use crate::harness::{Place, Ran, wait_until};
 
-/// A run of two loads, 20 and 40 seconds of virtual time.
-const RUN: &str = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 100 --min-tokens 100 \
-    --min-prompt-length 16 --max-prompt-length 16 --parallel 1 2 --number 10 40 --no-timestamp --outputs-dir out --no-html";
+/// A run of two loads, each of some 20 seconds of virtual time.
+const RUN: &str = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 10 --min-tokens 10 \
+    --min-prompt-length 16 --max-prompt-length 16 --parallel 1 2 --number 100 200 --no-timestamp --outputs-dir out --no-html";
 
 /// Says that it is ready, and nothing else.
 const READY: &str = "echo '{\"ready\": []}'";
@@ -31,7 +31,10 @@ fn run(place: &Place, script: &str, more: &str) -> Ran {
 
 /// Both loads were measured and written.
 fn assert_measured(place: &Place) {
-    for (load, requests) in [("parallel_1_number_10", 10), ("parallel_2_number_40", 40)] {
+    for (load, requests) in [
+        ("parallel_1_number_100", 100),
+        ("parallel_2_number_200", 200),
+    ] {
         let summary = place.json(&format!("out/m/{load}/benchmark_summary.json"));
         assert_eq!(summary["Success Requests"], requests, "{summary}");
     }
@@ -75,8 +78,8 @@ fn a_tracker_that_never_reads_is_left_and_ended() {
 fn points_that_a_tracker_does_not_take_are_counted_and_results_come_before_them() {
     let place = Place::new();
     // More live points than fit into its queue and its pipe, of a load that takes hours of virtual time.
-    let line = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 1500 --min-tokens 1500 \
-        --min-prompt-length 16 --max-prompt-length 16 --parallel 1 --number 400 --no-timestamp --outputs-dir out --no-html \
+    let line = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 50 --min-tokens 50 \
+        --min-prompt-length 16 --max-prompt-length 16 --parallel 1 --number 12000 --no-timestamp --outputs-dir out --no-html \
         --visualizer wandb --tracker-patience 20";
     let script = format!(
         "{READY}\nwhile [ ! -e out/m/performance_summary.txt ]; do sleep 0.05; done\ncat > heard\necho '{{\"ended\": []}}'"
@@ -160,7 +163,7 @@ fn a_slow_tracker_is_told_everything_once_and_in_order() {
         .collect();
     assert_eq!(steps, (0..points.len() as u64).collect::<Vec<_>>());
     assert!(
-        points.len() >= 40,
+        points.len() >= 36,
         "a point a second of virtual time: {}",
         points.len()
     );
@@ -186,8 +189,8 @@ fn a_load_is_told_with_the_values_of_its_files() {
     assert_eq!(all[1]["config"]["visualizer"], "wandb");
     assert_eq!(all[1]["config"]["api_key"], "***");
     let done = all.iter().find(|told| told["told"] == "load_done").unwrap();
-    assert_eq!(done["key"], "parallel_1_number_10");
-    let summary = place.json("out/n/parallel_1_number_10/benchmark_summary.json");
+    assert_eq!(done["key"], "parallel_1_number_100");
+    let summary = place.json("out/n/parallel_1_number_100/benchmark_summary.json");
     let values: Vec<(String, f64)> = serde_json::from_value(done["values"].clone()).unwrap();
     for key in [
         "Avg TTFT (ms)",
@@ -210,7 +213,7 @@ fn a_load_is_told_with_the_values_of_its_files() {
             .iter()
             .all(|(name, value)| *value >= 0.0 && name != "Request Rate (req/s)")
     );
-    let rows = place.json("out/n/parallel_1_number_10/benchmark_percentile.json");
+    let rows = place.json("out/n/parallel_1_number_100/benchmark_percentile.json");
     assert_eq!(done["percentiles"]["rows"][9][1], rows[9]["Latency (s)"]);
     assert_eq!(done["client"]["verdict"], "sound");
 }

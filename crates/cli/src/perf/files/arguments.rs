@@ -277,7 +277,9 @@ fn own(args: &PerfArgs) -> Arguments {
             Arrival::Constant => "constant",
         },
         "crestline_grace": args.load.grace,
-        "crestline_workers": args.tuning.workers,
+        "crestline_threads": args.tuning.threads,
+        "crestline_ray": args.machines.ray,
+        "crestline_workers": args.machines.workers,
         "crestline_no_text": args.output.no_text,
     }))
 }

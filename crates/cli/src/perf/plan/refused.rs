@@ -110,7 +110,7 @@ pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
         ("--read-timeout", connection.read_timeout.is_some()),
         ("--total-timeout", connection.total_timeout.is_some()),
         ("--no-test-connection", connection.no_test_connection),
-        ("--workers", args.tuning.workers.is_some()),
+        ("--threads", args.tuning.threads.is_some()),
     ];
     let idle: Vec<&str> = given
         .into_iter()

@@ -28,7 +28,7 @@ use crate::track::told::{
     Answer, AnswerRow, Artifact, ArtifactKind, Begin, Client, End, LoadDone, Status, Table, Told,
     Varied,
 };
-use crate::track::{Pulse, Trackers};
+use crate::track::{Flights, Pulse, Trackers};
 
 /// What evalscope files its runs under.
 const PROJECT: &str = "perf_benchmark";
@@ -52,18 +52,16 @@ impl Tracked {
         self.pulse.start(load);
     }
 
-    /// How far a load is.
-    pub(super) fn progress(&mut self, progress: &Progress) {
-        if let Some(live) = self.pulse.progress(progress) {
-            self.trackers.tell(&Told::Live(live));
-        }
+    /// How far a load is, a second later.
+    pub(super) fn pulse(&mut self, progress: &Progress) {
+        let live = self.pulse.load(progress);
+        self.trackers.tell(&Told::Live(live));
     }
 
-    /// How far a search is.
-    pub(super) fn search(&mut self, progress: &SearchProgress) {
-        if let Some(live) = self.pulse.search(progress) {
-            self.trackers.tell(&Told::Live(live));
-        }
+    /// How far a search is, a second later.
+    pub(super) fn search_pulse(&mut self, progress: &SearchProgress) {
+        let live = self.pulse.search(progress);
+        self.trackers.tell(&Told::Live(live));
     }
 
     /// A file of results is there. One that could not be written is not told of.
@@ -93,6 +91,10 @@ impl Session<'_> {
         })?;
         self.tracked.folder.clone_from(folder);
         self.tracked.patience = plan.patience;
+        self.tracked.pulse = Pulse::new(match self.translation.address.place {
+            Place::Live(_) => Flights::Seen,
+            Place::Virtual(_) => Flights::Unseen,
+        });
         let begin = self.begin();
         for tracker in &plan.trackers {
             let name = tracker.name();
