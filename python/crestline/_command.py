@@ -18,6 +18,7 @@ from typing import Any, TextIO, TypeVar
 
 from crestline import _native
 from crestline.errors import CommandError, RunFailed, UsageError
+from crestline.ray import Launcher
 
 INTERRUPTED = 130
 """The exit code of a command that was asked to end."""
@@ -171,7 +172,8 @@ def run(words: Sequence[str], watching: Watching, result: Callable[[int], _T]) -
     """
     _native.started_by(own_words())
     try:
-        code, problem = _native.run(["crestline", *words], watching)
+        with Launcher() as launcher:
+            code, problem = _native.run(["crestline", *words], watching, launcher)
     except BaseException as error:
         error.result = result(INTERRUPTED)  # type: ignore[attr-defined]
         raise

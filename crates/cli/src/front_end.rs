@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::exit::Exit;
+use crate::launch::Launcher;
 use crate::problem::Problem;
 
 /// What is seen of a command, in the order in which it happens.
@@ -142,8 +143,13 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Starts a command line; `args[0]` is the program. The observer is dropped when the command has ended.
-    pub fn start(args: Vec<OsString>, observer: Arc<dyn Observer>) -> io::Result<Self> {
+    /// Starts a command line; `args[0]` is the program. The observer is dropped when the command has ended. The launcher starts
+    /// workers on other machines, where the command asks for such.
+    pub fn start(
+        args: Vec<OsString>,
+        observer: Arc<dyn Observer>,
+        launcher: Option<Box<dyn Launcher>>,
+    ) -> io::Result<Self> {
         let interruption = Interruption::default();
         let front = FrontEnd {
             observer,
@@ -154,7 +160,7 @@ impl Call {
             .spawn(move || {
                 leave_signals_to_others();
                 FrontEnd::inherit(Some(front));
-                command::call(args)
+                command::call(args, launcher.as_deref())
             })?;
         Ok(Self {
             interruption,
@@ -202,7 +208,7 @@ mod tests {
     fn call(line: &str) -> (Option<Result<Exit, Problem>>, Vec<Seen>) {
         let (send, seen) = mpsc::channel();
         let args = line.split_whitespace().map(Into::into).collect();
-        let call = Call::start(args, Arc::new(Gathering(send))).unwrap();
+        let call = Call::start(args, Arc::new(Gathering(send)), None).unwrap();
         let ended = call.wait();
         (ended, seen.iter().collect())
     }

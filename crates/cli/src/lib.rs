@@ -17,6 +17,8 @@ mod flag_list;
 mod flag_tables;
 mod front_end;
 mod headers;
+mod interpreter;
+pub mod launch;
 mod moment;
 mod own_program;
 mod perf;
@@ -33,10 +35,14 @@ mod server_metrics;
 mod signals;
 mod sim;
 mod telemetry;
+mod track;
 mod values;
+mod wheel;
 mod whole_file;
 
 use std::ffi::OsString;
+
+use launch::Launcher;
 
 pub use exit::Exit;
 pub use flag_list::{Flag, Kind, Values, flags, meant};
@@ -46,5 +52,10 @@ pub use problem::Problem;
 
 /// Runs a command line; `args[0]` is the program. Takes over SIGINT and SIGTERM while a load goes on.
 pub fn main(args: Vec<OsString>) -> Exit {
-    command::run(args)
+    main_with(args, None)
+}
+
+/// The same with someone who starts workers on other machines, where the command asks for such.
+pub fn main_with(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
+    command::run(args, launcher)
 }

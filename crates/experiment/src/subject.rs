@@ -315,8 +315,13 @@ fn apply_virtual(
         live.ended += 1;
         live.failed += u64::from(!record.succeeded());
         live.chunks += u64::from(record.chunks);
+        if live.ended == 1 {
+            to.pulse(record.sent, Live::default());
+        }
+        let end = record.end;
         to.record(record);
-        to.tick(clock.now(), live);
+        to.pulse(end, live);
+        to.show(clock.now(), live);
         if stop.is_asked() {
             ControlFlow::Break(())
         } else {

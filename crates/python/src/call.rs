@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use crestline_cli::launch::Launcher;
 use crestline_cli::{Call, Observer, Problem, Seen};
 use crestline_core::units::Nanos;
 use crestline_experiment::event::{Progress, SearchProgress, Verdict};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::launcher::PythonLauncher;
 
 /// Between two looks for signals.
 const LOOK: Duration = Duration::from_millis(50);
@@ -27,19 +30,23 @@ type Ended = (u8, Option<(String, Option<String>, Option<String>)>);
 
 /// Runs a command line; `args[0]` is the program. `observer.see(kind, value)` is called in this thread with all that is seen,
 /// and `observer.is_watched` says whether lines can be redrawn. What `see` or a signal handler raises asks the command to end,
-/// and is raised when it has ended.
+/// and is raised when it has ended. The launcher starts workers on other machines, where the command asks for such.
 #[pyfunction]
+#[pyo3(signature = (args, observer, launcher=None))]
 pub(crate) fn run(
     python: Python<'_>,
     args: Vec<OsString>,
     observer: &Bound<'_, PyAny>,
+    launcher: Option<Py<PyAny>>,
 ) -> PyResult<Ended> {
     let (send, mut seen) = mpsc::channel();
     let sending = Arc::new(Sending {
         seen: send,
         is_watched: observer.getattr("is_watched")?.extract()?,
     });
-    let call = Call::start(args, sending).map_err(|error| PyOSError::new_err(error.to_string()))?;
+    let launcher = launcher.map(|launcher| Box::new(PythonLauncher(launcher)) as Box<dyn Launcher>);
+    let call = Call::start(args, sending, launcher)
+        .map_err(|error| PyOSError::new_err(error.to_string()))?;
     follow(python, &call, &mut seen, observer)?;
     let ended = python.detach(|| call.wait());
     match ended {

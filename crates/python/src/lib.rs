@@ -4,17 +4,24 @@
 
 mod call;
 mod flag_list;
+mod launcher;
 mod run;
+mod worker;
 
 use std::ffi::OsString;
 
+use crestline_cli::launch::Launcher;
+use launcher::PythonLauncher;
 use pyo3::prelude::*;
 
 /// Runs a command line as the `crestline` program does and gives its exit code; `args[0]` is the program. Takes over SIGINT and
-/// SIGTERM while a load goes on.
+/// SIGTERM while a load goes on. The launcher starts workers on other machines, where the command asks for such.
 #[pyfunction]
-fn main(python: Python<'_>, args: Vec<OsString>) -> u8 {
-    python.detach(|| crestline_cli::main(args).code())
+#[pyo3(signature = (args, launcher=None))]
+fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) -> u8 {
+    let launcher = launcher.map(PythonLauncher);
+    let launcher = launcher.as_ref().map(|launcher| launcher as &dyn Launcher);
+    python.detach(|| crestline_cli::main_with(args, launcher).code())
 }
 
 /// Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect.
@@ -32,5 +39,12 @@ mod _native {
     #[pymodule_export]
     use super::run::{RunFile, Stream, request_columns};
     #[pymodule_export]
+    use super::worker::Worker;
+    #[pymodule_export]
     use super::{main, started_by};
+
+    /// The version of program, package and extension.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python has for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }

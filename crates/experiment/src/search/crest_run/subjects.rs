@@ -121,8 +121,10 @@ impl Run<'_> {
     ) -> Result<(), RunError> {
         fleet.start_from(self.from);
         let most = self.shape.load(desk.question.bounds.highest);
+        let session = FleetSession::open(fleet, most, self.first_item)?;
+        (desk.each)(Event::Note(session.clocks_in_words()));
         let mut load = RemoteLoad {
-            session: FleetSession::open(fleet, most, self.first_item)?,
+            session,
             stop: desk.stop,
             dials: Rc::clone(&desk.dials),
             queue: queue_abort(&self.plan.generation),
