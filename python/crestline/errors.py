@@ -27,3 +27,7 @@ class UnknownColumn(CrestlineError, KeyError):
     def __str__(self) -> str:
         """The message as it is, without the quotes that a `KeyError` puts around it."""
         return Exception.__str__(self)
+
+
+class PluginError(CrestlineError, TypeError):
+    """A data set or an API that is code has not the form that it needs."""

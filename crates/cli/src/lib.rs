@@ -16,6 +16,7 @@ mod exit;
 mod flag_tables;
 mod headers;
 mod moment;
+pub mod own;
 mod perf;
 #[cfg(test)]
 mod plan_lines;

@@ -12,6 +12,7 @@ use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
 use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Part, Setup, Stop};
+use crestline_load::own::Own;
 use crestline_load::server_metrics::{MetricsSource, Timing};
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
@@ -261,7 +262,15 @@ impl Subject {
                 }
                 Ok(applied?)
             }
-            Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
+            Self::Virtual { session, workload } => {
+                let applied = apply_virtual(session, point, stop, to);
+                match workload.fault() {
+                    Some(why) => Err(RunError::OwnItem {
+                        why: why.to_owned(),
+                    }),
+                    None => Ok(applied),
+                }
+            }
         }
     }
 }
@@ -285,6 +294,7 @@ pub(crate) fn live_engine(
         grace: plan.client.grace,
         seed: plan.workload.seed,
         due_times: workload.due_times().unwrap_or_default().into(),
+        own: Arc::new(Own::with(plan.own_api.clone())),
         keep_text: plan.output.keep_text,
     };
     let engine = Engine::new(setup, run_id, &[], |name| std::env::var(name).ok())?;
@@ -309,6 +319,7 @@ fn apply_virtual(
     let mut health = ClientHealth::default();
     let mut live = Live::default();
     let clock = clock::Clock::start();
+    let workload = Arc::clone(to.workload());
     let measured = session.measure_each(point, |record| {
         health.add(&record);
         live.sent += 1;
@@ -317,7 +328,7 @@ fn apply_virtual(
         live.chunks += u64::from(record.chunks);
         to.record(record);
         to.tick(clock.now(), live);
-        if stop.is_asked() {
+        if stop.is_asked() || workload.fault().is_some() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -2,6 +2,7 @@
 //!
 //! Measures and decides nothing. Whatever takes long is done without the interpreter's lock.
 
+mod own;
 mod run;
 
 use std::ffi::OsString;
@@ -18,6 +19,8 @@ fn main(python: Python<'_>, args: Vec<OsString>) -> u8 {
 mod _native {
     #[pymodule_export]
     use super::main;
+    #[pymodule_export]
+    use super::own::{add_api, add_dataset, remove_api, remove_dataset};
     #[pymodule_export]
     use super::run::{RunFile, Stream, request_columns};
 }

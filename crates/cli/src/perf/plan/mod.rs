@@ -22,6 +22,7 @@ pub(crate) use output::model_id;
 
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::headers;
+use crate::own;
 use crate::problem::Problem;
 use crate::{server_metrics, values};
 
@@ -81,6 +82,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         name: output::name(args, &model),
         subject,
         endpoint: address.endpoint,
+        own_api: own::api(&args.model.api),
         workload: workload::plan(args, &address)?,
         generation: generation::settings(args)?,
         points,

@@ -15,6 +15,7 @@ use super::{Desk, Run};
 use crate::distributed::{Fleet, FleetSession};
 use crate::error::RunError;
 use crate::event::Event;
+use crate::run::reader;
 use crate::search::outcome::SearchOutcome;
 use crate::search::sessions::{LiveLoad, RemoteLoad, VirtualLoad, queue_abort};
 use crate::server_metrics::Reading;
@@ -105,6 +106,7 @@ impl Run<'_> {
             stop: desk.stop,
             target: near.target,
             tokenizer: near.workload.tokenizer().cloned(),
+            reader: reader(self.plan)?,
             dials: Rc::clone(&desk.dials),
             queue: queue_abort(&self.plan.generation),
         };
