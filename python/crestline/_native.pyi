@@ -1,11 +1,65 @@
 """The extension: what the package hands to the crates that do the work."""
 
 import os
-from collections.abc import Callable
-from typing import final
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, final
 
-def main(args: list[str]) -> int:
-    """Runs a command line as the `crestline` program does; `args[0]` is the program. Gives its exit code."""
+Launcher: TypeAlias = Callable[[str, int | None], Sequence[Any]]
+
+class Observer(Protocol):
+    """Sees what a command shows."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether lines can be redrawn where they go."""
+
+    def see(self, kind: str, value: Any) -> None:
+        """Takes what is seen, in the thread that calls."""
+
+__version__: str
+"""The version of program, package and extension."""
+
+def main(args: list[str], launcher: Launcher | None = None) -> int:
+    """Runs a command line as the `crestline` program does; `args[0]` is the program. Gives its exit code.
+
+    The launcher starts workers on other machines, where the command asks for such: see `crestline.ray.Launcher`.
+    """
+
+@final
+class Worker:
+    """Runs this machine's part of loads, as frames from a coordinator say."""
+
+    def __init__(self, name: str) -> None:
+        """Begins to work under a name that the coordinator knows it by."""
+
+    def send(self, frames: list[bytes]) -> None:
+        """Hands frames over. Raises `RuntimeError` when the worker has ended, with the reason."""
+
+    def receive(self, wait_s: float) -> list[bytes]:
+        """Waits up to `wait_s` seconds for a frame and gives all that there are.
+
+        Raises `RuntimeError` when the worker has ended and all that it said was given.
+        """
+
+    def close(self) -> None:
+        """Tells the worker that nobody is there any more: what it does ends."""
+
+def started_by(words: list[str]) -> None:
+    """Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect."""
+
+def run(
+    args: list[str], observer: Observer, launcher: Launcher | None = None
+) -> tuple[int, tuple[str, str | None, str | None] | None]:
+    """Runs a command line; `args[0]` is the program. Gives its exit code and what went wrong: title, cause, hint.
+
+    What `observer.see` or a signal handler raises asks the command to end, and is raised when it has.
+    """
+
+def flags(path: list[str]) -> list[dict[str, Any]]:
+    """The flags of a sub-command in the order of its help."""
+
+def meant(unknown: str, names: list[str]) -> str | None:
+    """The name that is meant by one that is not among `names`, where one of them is near."""
 
 def request_columns() -> list[tuple[str, str, str, bool]]:
     """Every column that requests have: name, unit, meaning, and whether it is read where none is named."""

@@ -28,6 +28,7 @@ mod table;
 use crestline_experiment::server::keeper;
 
 use crate::exit::Exit;
+use crate::own_program;
 use crate::problem::Problem;
 use args::{BenchArgs, BenchCommand};
 pub(crate) use sweep::server_command::Program;
@@ -43,7 +44,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Exit, Problem> {
 
 /// Is the keeper of a server that a sweep has started.
 pub(crate) fn keep_server() -> Result<Exit, Problem> {
-    keeper::keep(std::io::stdin(), std::io::stdout())
-        .map_err(|error| Problem::failed("the server cannot be kept").because(&error))?;
+    keeper::keep(
+        std::io::stdin(),
+        std::io::stdout(),
+        &own_program::launcher(),
+    )
+    .map_err(|error| Problem::failed("the server cannot be kept").because(&error))?;
     Ok(Exit::Done)
 }

@@ -10,15 +10,35 @@ pub(crate) fn read_back(value: &Value) -> Client {
         return Client::Unknown;
     };
     let observed = value.as_object().into_iter().flatten();
-    let observed = observed
-        .filter_map(|(key, value)| Some((words(key).to_owned(), shown(key, value)?)))
-        .collect();
+    let observed =
+        observed.filter_map(|(key, value)| Some((words(key).to_owned(), shown(key, value)?)));
+    let nodes = value["nodes"].as_array().into_iter().flatten();
+    let observed = observed.chain(nodes.filter_map(node)).collect();
     if !is_void {
         return Client::Sound(observed);
     }
     let reasons = value["reasons"].as_array().into_iter().flatten();
     let reasons = reasons.filter_map(Value::as_str).map(str::to_owned);
     Client::Void(reasons.collect(), observed)
+}
+
+/// What one of several machines did.
+fn node(node: &Value) -> Option<(String, String)> {
+    let name = node["name"].as_str()?.to_owned();
+    let mut words = vec![format!("{} requests", node["requests"])];
+    for key in ["send_lag_ms", "loop_lag_ms", "busiest_worker_share"] {
+        words.extend(shown(key, &node[key]).map(|shown| format!("{}: {shown}", self::words(key))));
+    }
+    let number = |value: &Value| Some(significant(value.as_f64()?, 4));
+    let clock = &node["clock"];
+    if let (Some(offset), Some(bound)) = (number(&clock["offset_s"]), number(&clock["bound_ms"])) {
+        words.push(format!("clock {offset} s ahead, known to {bound} ms"));
+    }
+    let lost = &node["lost"];
+    if let (Some(after), Some(why)) = (number(&lost["after_s"]), lost["why"].as_str()) {
+        words.push(format!("lost at {after} s: {why}"));
+    }
+    Some((name, words.join("; ")))
 }
 
 /// What a key is called on a page.
@@ -39,7 +59,7 @@ fn words(key: &str) -> &str {
 fn shown(key: &str, value: &Value) -> Option<String> {
     let number = |value: &Value| Some(significant(value.as_f64()?, 4));
     match key {
-        "void" | "reasons" => None,
+        "void" | "reasons" | "nodes" => None,
         "busiest_worker_share" => Some(format!("{} %", significant(value.as_f64()? * 100.0, 3))),
         "asked_rate" | "achieved_rate" => Some(format!("{} req/s", number(value)?)),
         _ if value.is_object() => {
@@ -55,6 +75,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn each_machine_of_several_has_a_line() {
+        let node = json!({
+            "name": "worker 2 (b)",
+            "requests": 1200,
+            "clock": {"offset_s": -3.25, "bound_ms": 0.084, "drift_ms": 0.001},
+            "lost": {"after_s": 12.3, "why": "its link has ended"},
+            "busiest_worker_share": 0.5,
+        });
+        let written = json!({"void": true, "reasons": ["lost"], "nodes": [node]});
+        let Client::Void(_, observed) = read_back(&written) else {
+            panic!("it is void");
+        };
+        let said = "1200 requests; processor use of the busiest worker: 50 %; clock -3.25 s ahead, known to 0.084 ms; \
+            lost at 12.3 s: its link has ended";
+        assert_eq!(observed, [("worker 2 (b)".to_owned(), said.to_owned())]);
+    }
 
     #[test]
     fn what_was_written_is_read_back_in_words() {

@@ -14,11 +14,12 @@ use crate::bench::{
 use crate::compare::{self, args::CompareArgs};
 use crate::demo::{self, DemoArgs};
 use crate::exit::Exit;
+use crate::launch::Launcher;
 use crate::perf::{self, args::PerfArgs};
 use crate::problem::Problem;
 use crate::report::{self, ReportArgs};
 use crate::sim::{self, SimArgs};
-use crate::{argv, console, secrets};
+use crate::{argv, console, secrets, wheel};
 
 /// Finds the highest load an LLM service sustains, with numbers that can be trusted.
 #[derive(Debug, Parser)]
@@ -42,14 +43,8 @@ pub(crate) enum Sub {
 }
 
 /// Runs what the arguments ask for; `args[0]` is the program.
-pub(crate) fn run(args: Vec<OsString>) -> Exit {
-    match parse(args).and_then(|parsed| match parsed {
-        Parsed::Text(text) => {
-            console::say(text.trim_end());
-            Ok(Exit::Done)
-        }
-        Parsed::Command(sub) => dispatch(sub),
-    }) {
+pub(crate) fn run(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
+    match call(args, launcher) {
         Ok(exit) => exit,
         Err(problem) => {
             console::tell(&problem.to_string());
@@ -58,12 +53,32 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
     }
 }
 
-fn dispatch(sub: Sub) -> Result<Exit, Problem> {
+/// The same, for whoever shows problems himself.
+pub(crate) fn call(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
+    let typed = args.clone();
+    match parse(args)? {
+        Parsed::Text(text) => {
+            console::say(text.trim_end());
+            Ok(Exit::Done)
+        }
+        Parsed::Command(sub) => dispatch(sub, &typed, launcher),
+    }
+}
+
+fn dispatch(
+    sub: Sub,
+    typed: &[OsString],
+    launcher: Option<&dyn Launcher>,
+) -> Result<Exit, Problem> {
     match sub {
         Sub::Bench(args) => bench::run(&args),
         Sub::Compare(args) => compare::run(&args),
         Sub::Demo(args) => demo::run(&args),
-        Sub::Perf(args) => perf::run(&args),
+        Sub::Perf(args) if args.machines.ray.is_some() && launcher.is_none() => {
+            perf::check(&args)?;
+            Err(wheel::start_again("--ray", typed))
+        }
+        Sub::Perf(args) => perf::run(&args, launcher),
         Sub::Report(args) => report::run(&args),
         Sub::Sim(args) => sim::run(*args),
         Sub::KeepServer => bench::keep_server(),

@@ -1,10 +1,12 @@
-//! The only place that writes to the terminal.
+//! The only place that writes to the terminal, or shows a front end what would go there.
 //!
 //! A reader that has gone away (`crestline … | head`) is no error: what cannot be written is dropped.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+
+use crate::front_end::{FrontEnd, Seen};
 
 /// A text in which nothing steers the terminal: services are quoted, and what they send is theirs to choose.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
@@ -49,12 +51,17 @@ pub(crate) fn silently<T>(work: impl FnOnce() -> T) -> T {
 
 /// Results, on standard output.
 pub(crate) fn say(text: &str) {
-    write_line(&mut io::stdout().lock(), &plain(text));
+    put(Seen::Said, text);
 }
 
-/// Everything that is not a result (progress, notes, problems), on standard error.
+/// Everything that is not a result (notes, problems), on standard error.
 pub(crate) fn tell(text: &str) {
-    write_line(&mut io::stderr().lock(), &plain(text));
+    put(Seen::Told, text);
+}
+
+/// A line that says how far something is and stays, on standard error.
+pub(crate) fn pass(line: &str) {
+    put(Seen::Passing, line);
 }
 
 /// Replaces the last line of a terminal by this one, without a line end; an empty text clears it. What does not fit into
@@ -63,20 +70,47 @@ pub(crate) fn redraw(text: &str) {
     if IS_SILENT.get() {
         return;
     }
+    if let Some(front) = FrontEnd::current() {
+        return front.see(Seen::Redrawn(text.to_owned()));
+    }
     let mut stderr = io::stderr().lock();
     drop(write!(stderr, "\r\x1b[2K\x1b[?7l{text}\x1b[?7h"));
     drop(stderr.flush());
 }
 
-/// Whether someone watches standard error.
-pub(crate) fn is_watched() -> bool {
-    io::stderr().is_terminal()
-}
-
-fn write_line(out: &mut impl Write, text: &str) {
+/// Shows something to the front end that this thread works for. It is for nobody else: a terminal has it as text, and the
+/// disk as files.
+pub(crate) fn show(seen: impl FnOnce() -> Seen) {
     if IS_SILENT.get() {
         return;
     }
+    if let Some(front) = FrontEnd::current() {
+        front.see(seen());
+    }
+}
+
+/// Whether someone watches standard error.
+pub(crate) fn is_watched() -> bool {
+    FrontEnd::current().map_or_else(|| io::stderr().is_terminal(), |front| front.is_watched())
+}
+
+/// Writes a text where it belongs: to the front end, or to the terminal.
+fn put(seen: fn(String) -> Seen, text: &str) {
+    if IS_SILENT.get() {
+        return;
+    }
+    let seen = seen(plain(text).into_owned());
+    match (FrontEnd::current(), &seen) {
+        (Some(front), _) => front.see(seen),
+        (None, Seen::Said(text)) => write_line(&mut io::stdout().lock(), text),
+        (None, Seen::Told(text) | Seen::Passing(text)) => {
+            write_line(&mut io::stderr().lock(), text);
+        }
+        (None, _) => {}
+    }
+}
+
+fn write_line(out: &mut impl Write, text: &str) {
     drop(writeln!(out, "{text}"));
     drop(out.flush());
 }

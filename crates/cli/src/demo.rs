@@ -74,7 +74,7 @@ fn measure_both(url: &str, args: &DemoArgs, stop: &Stop) -> Result<Exit, Problem
 
 fn measure(line: Vec<OsString>, stop: &Stop) -> Result<Exit, Problem> {
     match parse(line)? {
-        Parsed::Command(Sub::Perf(perf)) => perf::measure(&perf, stop),
+        Parsed::Command(Sub::Perf(perf)) => perf::measure(&perf, stop, None),
         Parsed::Command(_) | Parsed::Text(_) => {
             Err(Problem::failed("the demo's own command is not understood"))
         }

@@ -12,11 +12,16 @@ mod compare;
 mod console;
 mod demo;
 mod exit;
+mod flag_list;
 #[cfg(test)]
 mod flag_tables;
+mod front_end;
 mod headers;
+mod interpreter;
+pub mod launch;
 mod moment;
 pub mod own;
+mod own_program;
 mod perf;
 #[cfg(test)]
 mod plan_lines;
@@ -31,14 +36,27 @@ mod server_metrics;
 mod signals;
 mod sim;
 mod telemetry;
+mod track;
 mod values;
+mod wheel;
 mod whole_file;
 
 use std::ffi::OsString;
 
+use launch::Launcher;
+
 pub use exit::Exit;
+pub use flag_list::{Flag, Kind, Values, flags, meant};
+pub use front_end::{Call, Observer, Seen};
+pub use own_program::started_by;
+pub use problem::Problem;
 
 /// Runs a command line; `args[0]` is the program. Takes over SIGINT and SIGTERM while a load goes on.
 pub fn main(args: Vec<OsString>) -> Exit {
-    command::run(args)
+    main_with(args, None)
+}
+
+/// The same with someone who starts workers on other machines, where the command asks for such.
+pub fn main_with(args: Vec<OsString>, launcher: Option<&dyn Launcher>) -> Exit {
+    command::run(args, launcher)
 }

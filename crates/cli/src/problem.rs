@@ -12,7 +12,7 @@ const LONGEST_CAUSE: usize = 600;
 
 /// A failure as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     title: String,
     cause: Option<String>,
     hint: Option<String>,
@@ -93,8 +93,23 @@ impl Problem {
         }
     }
 
+    /// What could not be done.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Why, where that is known.
+    pub fn cause_text(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The exit code it ends with.
-    pub(crate) fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         self.exit
     }
 }

@@ -7,6 +7,8 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
+use crate::front_end::FrontEnd;
+
 /// How often someone may ask before the process just ends.
 const ASKED_AT_MOST: u32 = 2;
 
@@ -25,8 +27,12 @@ pub(crate) fn on_interrupt(asked: impl FnMut() + Send + 'static) -> io::Result<(
     on(Heeded::All, asked)
 }
 
-/// The same with a choice of signals.
+/// The same with a choice of signals. Where this thread works for a front end, that one asks, and signals are not touched.
 pub(crate) fn on(heeded: Heeded, asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    if let Some(front) = FrontEnd::current() {
+        front.on_interrupt(asked);
+        return Ok(());
+    }
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);

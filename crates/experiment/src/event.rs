@@ -28,8 +28,11 @@ pub enum Event {
     },
     /// The warm-up is over: what is sent from now on counts. Not told in virtual time.
     Counting,
-    /// How far the load is; a few times a second at most.
+    /// How far the load is; a few times a second at most, of the user's time.
     Progress(Progress),
+    /// The same for a record of the load's course: once a second of the load's own clock, which in virtual time is not the
+    /// user's. Its rates are those of that second.
+    Pulse(Progress),
     /// What the load, or the search, has come to so far, before each report of progress and at its end; only where
     /// [`crate::plan::OutputPlan::tallies`] asks for it.
     Tally(Box<Tally>),
@@ -39,8 +42,10 @@ pub enum Event {
     Pause(Nanos),
     /// A search begins; its files go to this folder.
     SearchStarted(PathBuf),
-    /// How far a search is; a few times a second at most.
+    /// How far a search is; a few times a second at most, of the user's time.
     Search(Box<SearchProgress>),
+    /// The same once a second of the search's own clock.
+    SearchPulse(Box<SearchProgress>),
 }
 
 /// Parts of a search that are done, between which the pace so far tells its end.

@@ -26,6 +26,8 @@ use crate::subject::Applied;
 
 /// Shortest time between two reports of progress.
 const REPORT_EVERY: Nanos = Nanos::from_millis(250);
+/// The same between two points of a load's course.
+pub(crate) const PULSE_EVERY: Nanos = Nanos::from_secs(1);
 
 /// Takes the records of one load.
 pub(crate) struct Recorder<'a> {
@@ -36,8 +38,10 @@ pub(crate) struct Recorder<'a> {
     /// Kept where it is asked for.
     tally: Option<Tally>,
     total: u64,
-    began: Option<Nanos>,
-    last: (Nanos, Live),
+    /// Told to whoever watches.
+    shown: Reports,
+    /// Told to whoever records the course.
+    pulse: Reports,
     loss_told: bool,
     /// Reads answers, where it is the user's own; how many it has read, and how long that took.
     reader: Option<Arc<dyn Api>>,
@@ -64,8 +68,8 @@ impl<'a> Recorder<'a> {
             ttft: Histogram::default(),
             tally: None,
             total: workload.requests_of(first_item..last_item),
-            began: None,
-            last: (Nanos::ZERO, Live::default()),
+            shown: Reports::default(),
+            pulse: Reports::default(),
             loss_told: false,
             reader: None,
             reading: (0, Nanos::ZERO),
@@ -144,28 +148,36 @@ impl<'a> Recorder<'a> {
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Nanos, live: Live) {
-        let began = *self.began.get_or_insert(now);
-        let since = now.saturating_sub(self.last.0);
-        if since < REPORT_EVERY {
-            return;
+        self.show(now, live);
+        self.pulse(now, live);
+    }
+
+    /// Time has passed for whoever watches, on the machine's clock.
+    pub(crate) fn show(&mut self, now: Nanos, live: Live) {
+        if let Some(progress) = self.shown.next(REPORT_EVERY, now, live) {
+            self.tell_loss();
+            self.tell_tally();
+            let progress = self.with_figures(progress);
+            (self.each)(Event::Progress(progress));
         }
-        self.tell_loss();
-        self.tell_tally();
-        let per_s = |now: u64, before: u64| now.saturating_sub(before) as f64 / since.as_secs_f64();
+    }
+
+    /// Time has passed on the load's own clock.
+    pub(crate) fn pulse(&mut self, now: Nanos, live: Live) {
+        if let Some(progress) = self.pulse.next(PULSE_EVERY, now, live) {
+            let progress = self.with_figures(progress);
+            (self.each)(Event::Pulse(progress));
+        }
+    }
+
+    fn with_figures(&self, progress: Progress) -> Progress {
         let ttft = |q| self.ttft.quantile(q).map(|ttft| Nanos(ttft as u64));
-        let progress = Progress {
-            elapsed: now.saturating_sub(began),
+        Progress {
             total: self.total,
-            sent: live.sent,
-            ended: live.ended,
-            failed: live.failed,
-            requests_per_s: per_s(live.ended, self.last.1.ended),
-            chunks_per_s: per_s(live.chunks, self.last.1.chunks),
             ttft_p50: ttft(0.5),
             ttft_p99: ttft(0.99),
-        };
-        self.last = (now, live);
-        (self.each)(Event::Progress(progress));
+            ..progress
+        }
     }
 
     /// Tells once that the database cannot be written, as soon as that is known: the user may want to make room.
@@ -193,6 +205,38 @@ impl<'a> Recorder<'a> {
             summary,
             self.writer.finish().err().map(|error| error.to_string()),
         )
+    }
+}
+
+/// When reports of progress are due, and what happened between them.
+#[derive(Debug, Default)]
+struct Reports {
+    began: Option<Nanos>,
+    last: (Nanos, Live),
+}
+
+impl Reports {
+    /// The next one, where the last is so long ago.
+    fn next(&mut self, every: Nanos, now: Nanos, live: Live) -> Option<Progress> {
+        let began = *self.began.get_or_insert_with(|| {
+            self.last.0 = now;
+            now
+        });
+        let since = now.saturating_sub(self.last.0);
+        if since < every {
+            return None;
+        }
+        let (_, before) = std::mem::replace(&mut self.last, (now, live));
+        let per_s = |now: u64, before: u64| now.saturating_sub(before) as f64 / since.as_secs_f64();
+        Some(Progress {
+            elapsed: now.saturating_sub(began),
+            sent: live.sent,
+            ended: live.ended,
+            failed: live.failed,
+            requests_per_s: per_s(live.ended, before.ended),
+            chunks_per_s: per_s(live.chunks, before.chunks),
+            ..Progress::default()
+        })
     }
 }
 

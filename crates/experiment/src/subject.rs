@@ -262,15 +262,7 @@ impl Subject {
                 }
                 Ok(applied?)
             }
-            Self::Virtual { session, workload } => {
-                let applied = apply_virtual(session, point, stop, to);
-                match workload.fault() {
-                    Some(why) => Err(RunError::OwnItem {
-                        why: why.to_owned(),
-                    }),
-                    None => Ok(applied),
-                }
-            }
+            Self::Virtual { session, .. } => apply_virtual(session, point, stop, to),
         }
     }
 }
@@ -315,7 +307,7 @@ fn apply_virtual(
     point: &LoadPoint,
     stop: &Stop,
     to: &mut Recorder<'_>,
-) -> Applied {
+) -> Result<Applied, RunError> {
     let mut health = ClientHealth::default();
     let mut live = Live::default();
     let clock = clock::Clock::start();
@@ -326,19 +318,29 @@ fn apply_virtual(
         live.ended += 1;
         live.failed += u64::from(!record.succeeded());
         live.chunks += u64::from(record.chunks);
+        if live.ended == 1 {
+            to.pulse(record.sent, Live::default());
+        }
+        let end = record.end;
         to.record(record);
-        to.tick(clock.now(), live);
+        to.pulse(end, live);
+        to.show(clock.now(), live);
         if stop.is_asked() || workload.fault().is_some() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     });
-    Applied {
+    if let Some(why) = workload.fault() {
+        return Err(RunError::OwnItem {
+            why: why.to_owned(),
+        });
+    }
+    Ok(Applied {
         health,
         interrupted: measured.interrupted,
         probes: Vec::new(),
-    }
+    })
 }
 
 fn view(plan: &Plan, workload: &Workload, profile: &Profile) -> EngineView {

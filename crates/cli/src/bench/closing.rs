@@ -38,6 +38,8 @@ const PYTORCH: &str = "SAVE_TO_PYTORCH_BENCHMARK_FORMAT";
 pub(crate) struct Closed {
     /// The result as it is written.
     pub(crate) document: Value,
+    /// Of its records.
+    pub(crate) folder: PathBuf,
     /// Where it was written, where that was asked for.
     pub(crate) file: Option<PathBuf>,
     /// Its figures.
@@ -106,6 +108,7 @@ pub(super) fn close(
     Ok(Closed {
         document,
         file,
+        folder: result.folder,
         first_failure: first_failure
             .map(|record| console::brief(&result_json::error(record), FAILURE_LETTERS)),
         figures: run.figures,

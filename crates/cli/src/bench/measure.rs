@@ -19,6 +19,7 @@ use super::plan::{self, Translation};
 use super::serve::FLAGS;
 use super::{alignment, table};
 use crate::console;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
@@ -112,10 +113,11 @@ impl Show {
                     .start(tables::load_name(&point.load), point.duration);
             }
             Event::Progress(progress) if !self.is_quiet => {
+                console::show(|| Seen::Progress(progress));
                 if let Some(line) = self.watch.line(&progress) {
                     match self.watch.screen() {
                         Screen::Terminal => console::redraw(&line),
-                        Screen::Log => console::tell(&line),
+                        Screen::Log => console::pass(&line),
                     }
                 }
             }

@@ -24,6 +24,7 @@ use super::place::Place;
 use super::plan::{self, Pictures, Surroundings, Translation};
 use super::runs::{self, Turn};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::problems::{self, Flags, Stage};
 use crate::report::{self, Page};
@@ -78,6 +79,9 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
     let place = Place::choose(args)?;
     let served = serve(args, &place.folder, &stop);
+    for run in served.iter().flat_map(|served| &served.runs) {
+        console::show(|| Seen::Benchmark(run.document.clone(), run.folder.clone()));
+    }
     let page = match &served {
         Ok(served) if !served.runs.is_empty() && args.results.page.page() == Page::Written => {
             write_page(&place.folder, &served.page)

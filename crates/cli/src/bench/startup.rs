@@ -28,7 +28,7 @@ use super::sweep::results;
 use super::sweep::server_command::{Program, Site};
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::{console, signals, values};
+use crate::{console, own_program, signals, values};
 
 /// What stands for the cache folder in a command.
 const PLACE: &str = "{cache_dir}";
@@ -244,7 +244,7 @@ impl Bench<'_> {
         let target = &self.plan.site.target;
         let halt = |error: ServerError| halt(&error, target, &name);
         let mut server =
-            Server::start(self.server(cache), &kept::keeper(), self.stop).map_err(halt)?;
+            Server::start(self.server(cache), &own_program::keeper(), self.stop).map_err(halt)?;
         let shown = self.plan.is_shown.then(|| {
             let (log, from) = server.log();
             let target = target.clone();

@@ -3,6 +3,7 @@
 //! Says nothing of what they mean together: that is [`super::plan`]. Every flag that evalscope knows is here, also those
 //! that are refused, so that the refusal can name it.
 
+mod machines;
 mod sla;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -10,7 +11,9 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::report::PageArgs;
 use crate::server_metrics::MetricsArgs;
 use crate::telemetry::TelemetryArgs;
+use crate::track::args::TrackArgs;
 
+pub(crate) use machines::MachinesArgs;
 pub(crate) use sla::{SearchMethod, SlaArgs, Variable};
 
 /// Load-tests an LLM service and prints what it delivers at each load.
@@ -38,6 +41,10 @@ pub(crate) struct PerfArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten, next_help_heading = "Server")]
     pub(crate) metrics: MetricsArgs,
+    #[command(flatten, next_help_heading = "Several machines")]
+    pub(crate) machines: MachinesArgs,
+    #[command(flatten, next_help_heading = "Trackers")]
+    pub(crate) track: TrackArgs,
     #[command(flatten, next_help_heading = "Monitoring")]
     pub(crate) telemetry: TelemetryArgs,
     #[command(flatten, next_help_heading = "Client tuning")]
@@ -307,7 +314,7 @@ pub(crate) struct OutputArgs {
 pub(crate) struct TuningArgs {
     /// Threads that send and receive [default: chosen by the load].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) workers: Option<i64>,
+    pub(crate) threads: Option<i64>,
     /// Threads that prepare prompts ahead; 0 chooses.
     #[arg(
         long,
@@ -374,18 +381,6 @@ pub(crate) struct UnsupportedArgs {
     /// Patch size for counting an image's tokens.
     #[arg(long, value_name = "PIXELS")]
     pub(crate) image_patch_size: Option<String>,
-    /// Experiment tracker to report to.
-    #[arg(long, value_name = "wandb|swanlab|clearml")]
-    pub(crate) visualizer: Option<String>,
-    /// Key for W&B.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) wandb_api_key: Option<String>,
-    /// Key for SwanLab.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) swanlab_api_key: Option<String>,
-    /// Address of a SwanLab of one's own.
-    #[arg(long, value_name = "URL")]
-    pub(crate) swanlab_host: Option<String>,
     /// Attention implementation of evalscope's own server.
     #[arg(long, value_name = "NAME")]
     pub(crate) attn_implementation: Option<String>,

@@ -12,18 +12,20 @@ pub(crate) use files::read_back;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crestline_experiment::run::run as run_plan;
+use crestline_experiment::distributed::Senders;
+use crestline_experiment::run::run_by;
 use crestline_experiment::search::journal::JOURNAL;
-use crestline_experiment::search::run_search;
+use crestline_experiment::search::run_search_by;
 use crestline_load::engine::Stop;
 
 use crate::exit::Exit;
+use crate::launch::{self, Launcher};
 use crate::problem::Problem;
 use crate::problems::Flags;
 use crate::telemetry::Telemetry;
 use crate::{moment, signals};
 use args::PerfArgs;
-use plan::Surroundings;
+use plan::{Machines, Surroundings};
 use session::Session;
 
 /// What hints call the flags.
@@ -46,17 +48,29 @@ const FLAGS: Flags = Flags {
 const SAME_SECOND: usize = 100;
 
 /// Runs the command until it is done or interrupted.
-pub(crate) fn run(args: &PerfArgs) -> Result<Exit, Problem> {
+pub(crate) fn run(args: &PerfArgs, launcher: Option<&dyn Launcher>) -> Result<Exit, Problem> {
     let stop = Stop::default();
     let asked = stop.clone();
     signals::on_interrupt(move || asked.ask())
         .map_err(|error| Problem::failed("cannot wait for signals").because(&error))?;
-    measure(args, &stop)
+    measure(args, &stop, launcher)
+}
+
+/// Refuses what [`run`] would refuse of the flags, and does nothing.
+pub(crate) fn check(args: &PerfArgs) -> Result<(), Problem> {
+    plan::translate(args, &surroundings()).map(drop)
 }
 
 /// The same, ended early by whoever holds `stop`.
-pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
+pub(crate) fn measure(
+    args: &PerfArgs,
+    stop: &Stop,
+    launcher: Option<&dyn Launcher>,
+) -> Result<Exit, Problem> {
     let mut translation = plan::translate(args, &surroundings())?;
+    let mut crew = Machines::of(args)
+        .map(|machines| launch::crew(&machines, launcher))
+        .transpose()?;
     let telemetry = Telemetry::start(&args.telemetry, &translation.plan)?;
     translation.plan.output.tallies = telemetry.tallies();
     let folder = &mut translation.plan.output.folder;
@@ -69,18 +83,22 @@ pub(crate) fn measure(args: &PerfArgs, stop: &Stop) -> Result<Exit, Problem> {
     }
     let mut session = Session::new(args, &translation, stop);
     session.announce();
+    session.open_trackers()?;
     let plan = &translation.plan;
+    let senders = crew
+        .as_mut()
+        .map_or(Senders::Here, |crew| Senders::Workers(crew.take_links()));
     let mut see = |event| {
         telemetry.see(&event);
         session.see(event);
     };
     let ended = match &plan.search {
         None => {
-            let outcome = run_plan(plan, stop, &mut see);
+            let outcome = run_by(plan, senders, stop, &mut see);
             session.close(outcome)
         }
         Some(search) => {
-            let outcome = run_search(plan, stop, &mut see);
+            let outcome = run_search_by(plan, senders, stop, &mut see);
             session.close_search(search, outcome)
         }
     };

@@ -1,6 +1,7 @@
 //! One command from its first line to its last: shows events as they come and writes a load's files when it ends.
 
 mod search;
+mod tracked;
 
 use std::fs;
 use std::path::Path;
@@ -21,12 +22,15 @@ use super::args::PerfArgs;
 use super::files::{self, Throughput, Timeline, WriteError};
 use super::plan::{Place, Translation};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::perf::FLAGS;
 use crate::problem::Problem;
 use crate::problems::{self, Stage};
 use crate::progress::{Answers, Screen, Watch};
 use crate::report::{self, Page};
+use crate::track::told::ArtifactKind;
 use crate::{console, moment};
+use tracked::Tracked;
 
 /// Failures whose text is shown of a load, without `--debug`.
 const FAILURES_SHOWN: usize = 3;
@@ -52,11 +56,12 @@ pub(super) struct Session<'a> {
     log_watch: Watch,
     log: files::Log,
     tracker: Option<files::Progress>,
+    tracked: Tracked,
     /// Counted and warm-up requests of the loads before this one.
     requests_before: u64,
     begun: bool,
     /// When in this load `progress.json` was last written.
-    tracked: Nanos,
+    put_down: Nanos,
     results: Vec<PointResult>,
     report: String,
     unwritten: Option<WriteError>,
@@ -81,9 +86,10 @@ impl<'a> Session<'a> {
             log_watch: Watch::new(Screen::Log, answers),
             log: files::Log::default(),
             tracker: None,
+            tracked: Tracked::default(),
             requests_before: 0,
             begun: false,
-            tracked: Nanos::ZERO,
+            put_down: Nanos::ZERO,
             results: Vec::new(),
             report: String::new(),
             unwritten: None,
@@ -127,6 +133,8 @@ impl<'a> Session<'a> {
                 number, of, point, ..
             } => self.start(number, of, &point),
             Event::Progress(progress) => self.progress(&progress),
+            Event::Pulse(progress) => self.tracked.pulse(&progress),
+            Event::SearchPulse(progress) => self.tracked.search_pulse(&progress),
             Event::PointDone(result) => self.finish(*result),
             Event::SearchStarted(folder) => self.begin_search(&folder),
             Event::Search(progress) => self.search_progress(&progress),
@@ -140,11 +148,13 @@ impl<'a> Session<'a> {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        console::show(|| Seen::Progress(*progress));
         self.tell_of_stop(progress.in_flight());
-        if progress.elapsed.saturating_sub(self.tracked) >= TRACK_EVERY {
-            self.tracked = progress.elapsed;
+        if progress.elapsed.saturating_sub(self.put_down) >= TRACK_EVERY {
+            self.put_down = progress.elapsed;
             self.track("running", progress.ended);
         }
+        self.tell_of_trackers();
         if let Some(line) = self.log_watch.line(progress) {
             self.log.add(&moment::log_stamp(), &line);
         }
@@ -156,12 +166,20 @@ impl<'a> Session<'a> {
     /// The folder of a search is there.
     fn begin_search(&mut self, folder: &Path) {
         self.begun = true;
+        self.tracked.start("search".to_owned());
         self.log.open(folder);
+        self.tell_folder(folder);
+    }
+
+    fn tell_folder(&mut self, folder: &Path) {
+        console::show(|| Seen::Folder(folder.to_owned()));
         self.tell(&format!("results go to {}", folder.display()));
     }
 
     fn search_progress(&mut self, progress: &SearchProgress) {
+        console::show(|| Seen::Search(Box::new(progress.clone())));
         self.tell_of_stop(progress.in_flight);
+        self.tell_of_trackers();
         if let Some(line) = self.log_watch.search_line(progress) {
             self.log.add(&moment::log_stamp(), &line);
         }
@@ -183,7 +201,7 @@ impl<'a> Session<'a> {
     fn show_progress(&self, line: &str) {
         match self.watch.screen() {
             Screen::Terminal => console::redraw(line),
-            Screen::Log => console::tell(line),
+            Screen::Log => console::pass(line),
         }
     }
 
@@ -191,7 +209,7 @@ impl<'a> Session<'a> {
         if !self.begun {
             let folder = &self.translation.plan.output.folder;
             self.log.open(folder);
-            self.tell(&format!("results go to {}", folder.display()));
+            self.tell_folder(folder);
         }
         if !self.begun && self.args.output.enable_progress_tracker {
             let total = self.translation.plan.points.iter().map(all_requests).sum();
@@ -201,8 +219,9 @@ impl<'a> Session<'a> {
             ));
         }
         self.begun = true;
-        self.tracked = Nanos::ZERO;
+        self.put_down = Nanos::ZERO;
         let name = tables::load_name(&point.load);
+        self.tracked.start(name.clone());
         let label = match of {
             Some(of) => format!("[{}/{of}] {name}", number + 1),
             None => format!("[{}] {name}", number + 1),
@@ -223,8 +242,10 @@ impl<'a> Session<'a> {
         if let Err(error) = self.write_load(&result, &timeline, &throughput) {
             self.unwritten.get_or_insert(error);
         }
+        self.track_load(&result);
         self.requests_before += all_requests(result.summary.point());
         self.track("running", 0);
+        console::show(|| Seen::Load(result.folder.clone()));
         self.results.push(result);
     }
 
@@ -323,11 +344,16 @@ impl<'a> Session<'a> {
     /// Shows the tables over all loads, and gives the exit code.
     pub(super) fn close(mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
         let ended = self.end(outcome);
-        if let Err(problem) = &ended {
+        self.close_trackers(&ended);
+        self.log_problem(&ended);
+        ended
+    }
+
+    fn log_problem(&mut self, ended: &Result<Exit, Problem>) {
+        if let Err(problem) = ended {
             self.log
                 .add(&moment::log_stamp(), &console::plain(&problem.to_string()));
         }
-        ended
     }
 
     fn end(&mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
@@ -409,6 +435,7 @@ impl<'a> Session<'a> {
         if let Err(error) = files::write_text(&path, self.report.trim_start().as_bytes()) {
             self.unwritten.get_or_insert(error);
         }
+        self.tracked.artifact(&path, ArtifactKind::Text);
         self.write_page(&folder);
         self.say(&format!("\nResults are in {}", folder.display()));
     }
@@ -420,7 +447,10 @@ impl<'a> Session<'a> {
         }
         let page = folder.join(PAGE);
         match report::of_folder(folder, &page) {
-            Ok(_) => self.say(&format!("\nA page with figures is {}", page.display())),
+            Ok(_) => {
+                self.say(&format!("\nA page with figures is {}", page.display()));
+                self.tracked.artifact(&page, ArtifactKind::Page);
+            }
             Err(problem) => {
                 self.tell(&problem.to_string());
                 self.is_without_page = true;

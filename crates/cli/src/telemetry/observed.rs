@@ -219,7 +219,11 @@ impl Observed {
             Event::Progress(progress) => self.progress(progress),
             Event::Search(progress) => self.search_progress(progress),
             Event::PointDone(result) => self.end(result),
-            Event::Note(_) | Event::Counting | Event::Pause(_) => {}
+            Event::Note(_)
+            | Event::Counting
+            | Event::Pause(_)
+            | Event::Pulse(_)
+            | Event::SearchPulse(_) => {}
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use super::{ClientHealth, HealthVerdict, READ_LAG_FLOOR, Starved, VoidReason, WorkerUse};
+use super::{
+    ClientHealth, ClockFit, HealthVerdict, Loss, NodeHealth, READ_LAG_FLOOR, Starved, VoidReason,
+    WorkerUse,
+};
 use crate::metrics::Metric;
 use crate::record::{Failure, FailureKind, Gaps, Phase, RequestRecord};
 use crate::request::{Load, LoadPoint};
@@ -299,4 +302,60 @@ fn parts_of_the_client_merge_to_the_whole() {
     assert_eq!(merged, whole);
     let text = serde_json::to_string(&whole).unwrap();
     assert_eq!(serde_json::from_str::<ClientHealth>(&text).unwrap(), whole);
+}
+
+/// A machine that sent these.
+fn node(name: &str, health: ClientHealth, lost: Option<Loss>) -> NodeHealth {
+    NodeHealth {
+        name: name.to_owned(),
+        requests: health.pace.sends,
+        health,
+        clock: ClockFit::default(),
+        lost,
+    }
+}
+
+#[test]
+fn one_late_machine_of_many_voids_the_run_by_its_name() {
+    let (late, summary) = run(|_| 30);
+    let mut all = ClientHealth::default();
+    for number in 0..200 {
+        all.merge_node(node(&format!("node {number}"), run(|_| 1).0, None));
+    }
+    assert_eq!(all.verdict(&summary), HealthVerdict::Sound);
+    all.merge_node(node("node x", late, None));
+    assert_eq!(all.pace.sends, 201 * 200);
+    let said = reasons(&all, &summary);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("node x: requests were sent late"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_was_lost_comes_before_those_that_were_slow() {
+    let (late, summary) = run(|_| 30);
+    let mut all = ClientHealth::default();
+    all.merge_node(node("slow", late, None));
+    let loss = Loss {
+        after: Nanos::from_millis(12_345),
+        why: "its link has ended".to_owned(),
+    };
+    all.merge_node(node("gone", ClientHealth::default(), Some(loss)));
+    let said = reasons(&all, &summary);
+    assert_eq!(said[0], "gone was lost at 12.3 s: its link has ended");
+    assert!(said[1].starts_with("slow: "), "{said:?}");
+    let kept = serde_json::to_string(&all).unwrap();
+    assert_eq!(serde_json::from_str::<ClientHealth>(&kept).unwrap(), all);
+}
+
+#[test]
+fn health_on_another_clock_keeps_its_rates() {
+    let (health, _) = run(|_| 1);
+    let moved = health.clone().moved(5_000_000);
+    let due = |health: &ClientHealth| health.pace.due.unwrap().first;
+    assert_eq!(due(&moved), due(&health) + Nanos::from_millis(5));
+    assert_eq!(moved.pace.kept(), health.pace.kept());
+    assert_eq!(moved.send_lag, health.send_lag);
 }

@@ -33,6 +33,7 @@ use crate::distributed::Senders;
 use crate::error::RunError;
 use crate::event::{Event, SearchProgress};
 use crate::plan::{Plan, Resume, SearchPlan, Tallies};
+use crate::recorder::PULSE_EVERY;
 use crate::run::{CLIENT, DATABASE, INTERRUPTED, is_there, make_folder};
 use crate::subject::Subject;
 
@@ -97,6 +98,7 @@ pub(super) fn run(
         first_item: run.first_item,
         clock: Clock::start(),
         told: None,
+        pulsed: None,
         loss_told: false,
         now: run.from,
         journal_loss: None,
@@ -304,10 +306,21 @@ struct Desk<'a, 'w> {
     clock: Clock,
     /// When progress was last told, on the wall clock.
     told: Option<Nanos>,
+    /// The same on the search's own clock.
+    pulsed: Option<Nanos>,
     loss_told: bool,
     now: Nanos,
     /// Why the journal has not all of the search.
     journal_loss: Option<String>,
+}
+
+/// Whether the last time is so long ago; then this is the last time.
+fn is_due(last: &mut Option<Nanos>, now: Nanos, every: Nanos) -> bool {
+    let is_due = last.is_none_or(|last| now.saturating_sub(last) >= every);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
 }
 
 impl Desk<'_, '_> {
@@ -378,18 +391,21 @@ impl Desk<'_, '_> {
         self.sync(search, status.stage);
         self.put_down_answers(search);
         self.tell_loss();
-        let wall = self.clock.now();
-        if self
-            .told
-            .is_some_and(|told| wall.saturating_sub(told) < REPORT_EVERY)
-        {
-            return;
+        if is_due(&mut self.told, self.clock.now(), REPORT_EVERY) {
+            self.tell_tally();
+            let progress = self.progress(search, at, status);
+            (self.each)(Event::Search(Box::new(progress)));
         }
-        self.told = Some(wall);
-        self.tell_tally();
+        if is_due(&mut self.pulsed, at, PULSE_EVERY) {
+            let progress = self.progress(search, at, status);
+            (self.each)(Event::SearchPulse(Box::new(progress)));
+        }
+    }
+
+    fn progress(&self, search: &Search, at: Nanos, status: &Status) -> SearchProgress {
         let spent = self.ledger.spent(at);
         let open = search.answers().iter().position(Option::is_none);
-        (self.each)(Event::Search(Box::new(SearchProgress {
+        SearchProgress {
             elapsed: spent.time,
             variable: self.question.variable,
             status: status.clone(),
@@ -398,7 +414,7 @@ impl Desk<'_, '_> {
             failed: spent.failed,
             in_flight: self.dials.in_flight.get(),
             budget_spent: spent.share_of(&self.question.budget),
-        })));
+        }
     }
 
     fn tell_tally(&mut self) {

@@ -20,6 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::family::Family;
+use super::kept::KeeperCommand;
 use super::launch::{self, Launch};
 use super::port::Address;
 
@@ -142,8 +143,12 @@ impl Wishes {
     }
 }
 
-/// Is the keeper, or what it starts: reads the order, and returns when nothing is left to keep.
-pub fn keep(input: impl Read + Send + 'static, out: impl Write) -> io::Result<()> {
+/// Is the keeper, or what it starts by way of `launcher`: reads the order, and returns when nothing is left to keep.
+pub fn keep(
+    input: impl Read + Send + 'static,
+    out: impl Write,
+    launcher: &KeeperCommand,
+) -> io::Result<()> {
     let mut input = io::BufReader::new(input);
     let mut line = String::new();
     if input.read_line(&mut line)? == 0 {
@@ -151,7 +156,7 @@ pub fn keep(input: impl Read + Send + 'static, out: impl Write) -> io::Result<()
     }
     match serde_json::from_str(&line)? {
         Order::Launch(launch) => launch::launch(&launch),
-        Order::Keep(task) => keep_task(&task, input, out),
+        Order::Keep(task) => keep_task(&task, input, out, launcher),
     }
 }
 
@@ -159,10 +164,11 @@ fn keep_task(
     task: &Task,
     input: impl BufRead + Send + 'static,
     mut out: impl Write,
+    launcher: &KeeperCommand,
 ) -> io::Result<()> {
     set_apart()?;
     let wishes = listen(input);
-    let (mut family, _lock) = match start(task, &wishes) {
+    let (mut family, _lock) = match start(task, &wishes, launcher) {
         Ok(started) => started,
         Err(word) => return say(&mut out, &word),
     };
@@ -197,13 +203,17 @@ fn adopt_orphans() -> io::Result<()> {
 }
 
 /// The processes, and the lock that is held for them.
-fn start(task: &Task, wishes: &Wishes) -> Result<(Family, Option<File>), Word> {
+fn start(
+    task: &Task,
+    wishes: &Wishes,
+    launcher: &KeeperCommand,
+) -> Result<(Family, Option<File>), Word> {
     let lock = task.lock.as_deref().map(|path| turn(path, wishes));
     let lock = lock.transpose()?;
     if let Some(address) = &task.free {
         free(address, wishes)?;
     }
-    let server = launch::start(task).map_err(|error| Word::Failed(error.to_string()))?;
+    let server = launch::start(task, launcher).map_err(|error| Word::Failed(error.to_string()))?;
     Ok((Family::new(server, task.grace, wishes.clone()), lock))
 }
 

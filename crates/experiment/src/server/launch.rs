@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::keeper::{Order, Task};
+use super::kept::KeeperCommand;
 
 /// What a process becomes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,15 +27,15 @@ pub(super) struct Launch {
 }
 
 /// Starts it in a group of its own; an error where the program cannot be run.
-pub(super) fn start(task: &Task) -> io::Result<Pid> {
+pub(super) fn start(task: &Task, launcher: &KeeperCommand) -> io::Result<Pid> {
     let order = Order::Launch(Launch {
         command: task.command.clone(),
         environment: task.environment.clone(),
         log: task.log.clone(),
         keeper: std::process::id().cast_signed(),
     });
-    let mut child = Command::new(this_program()?)
-        .args(std::env::args_os().skip(1))
+    let mut child = Command::new(&launcher.program)
+        .args(&launcher.arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0)
@@ -52,15 +53,6 @@ pub(super) fn start(task: &Task) -> io::Result<Pid> {
     }
     child.wait()?;
     Err(io::Error::other(said))
-}
-
-/// As it was started, also where its file has been replaced since.
-fn this_program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        Ok(PathBuf::from("/proc/self/exe"))
-    } else {
-        std::env::current_exe()
-    }
 }
 
 /// Becomes the program. Says why on the standard output where it cannot; that is closed without a word where it can.

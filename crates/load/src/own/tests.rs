@@ -98,7 +98,7 @@ fn calls_are_counted_until_someone_takes_the_count() {
     let clock = Clock::start();
     for _ in 0..3 {
         gauge.time(clock, || {
-            crate::clock::sleep(std::time::Duration::from_millis(2))
+            crate::clock::sleep(std::time::Duration::from_millis(2));
         });
     }
     let (calls, busy) = gauge.take().unwrap();

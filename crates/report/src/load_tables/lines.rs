@@ -2,14 +2,14 @@
 //!
 //! A line is only there where there is something to say.
 
-use crestline_core::health::{BUSY_WALL, ClientHealth, HealthVerdict};
+use crestline_core::health::{BUSY_WALL, ClientHealth, HealthVerdict, NodeHealth, VoidReason};
 use crestline_core::metrics::Metric;
 use crestline_core::record::TokenSource;
 use crestline_core::stats::{Histogram, RELATIVE_ERROR, Sample};
 use crestline_core::summary::{RunSummary, TokenTotal};
 
 use super::{by_load, load_name};
-use crate::number::{fixed, trimmed};
+use crate::number::{fixed, significant, trimmed};
 
 /// All lines of a run: failures, latency from due, reconnects, token counts, percentiles from a histogram.
 pub fn run_lines(run: &RunSummary) -> Vec<String> {
@@ -155,9 +155,40 @@ pub fn void_line(void: &[RunSummary]) -> Option<String> {
     })
 }
 
-/// One line on the client; where it was the bottleneck, further lines with the reasons and what to do. Rates of sending
-/// are shown only for loads with arrivals, because nothing else was asked for.
+/// One line on the client; where it was the bottleneck, further lines with the reasons and what to do; where several machines
+/// sent, a line on each. Rates of sending are shown where the load has a rate.
 pub fn health_line(run: &RunSummary, health: &ClientHealth, verdict: &HealthVerdict) -> String {
+    let facts = observed(run, health);
+    let mut text = match verdict {
+        HealthVerdict::Sound => format!("Client: sound ({facts})"),
+        HealthVerdict::Void(reasons) => {
+            let what = match reasons.first() {
+                Some(VoidReason::Lost { .. }) => "a worker was lost",
+                _ => "the client was the bottleneck",
+            };
+            reasons
+                .iter()
+                .fold(format!("Client: VOID, {what} ({facts})"), |text, reason| {
+                    format!("{text}\n  {reason}\n    hint: {}", reason.hint())
+                })
+        }
+    };
+    for node in &health.nodes {
+        text.push_str(&node_line(run, node));
+    }
+    text
+}
+
+fn node_line(run: &RunSummary, node: &NodeHealth) -> String {
+    let facts = observed(run, &node.health);
+    let clock = significant(node.clock.bound.as_millis_f64(), 2);
+    let lost = if node.lost.is_some() { ", lost" } else { "" };
+    let (name, requests) = (&node.name, node.requests);
+    format!("\n  {name}{lost}: {requests} requests; {facts}; clock known to {clock} ms")
+}
+
+/// Figures of the client, in one line.
+fn observed(run: &RunSummary, health: &ClientHealth) -> String {
     let facts: Vec<_> = [
         lag_of_sample("send lag", &health.send_lag),
         lag_of_histogram("read lag", &health.read_lag),
@@ -179,17 +210,10 @@ pub fn health_line(run: &RunSummary, health: &ClientHealth, verdict: &HealthVerd
     .into_iter()
     .flatten()
     .collect();
-    let facts = if facts.is_empty() {
+    if facts.is_empty() {
         "nothing observed".to_owned()
     } else {
         facts.join("; ")
-    };
-    match verdict {
-        HealthVerdict::Sound => format!("Client: sound ({facts})"),
-        HealthVerdict::Void(reasons) => reasons.iter().fold(
-            format!("Client: VOID, the client was the bottleneck ({facts})"),
-            |text, reason| format!("{text}\n  {reason}\n    hint: {}", reason.hint()),
-        ),
     }
 }
 

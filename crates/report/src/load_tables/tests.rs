@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crestline_core::health::{ClientHealth, WorkerUse};
+use crestline_core::health::{ClientHealth, ClockFit, Loss, NodeHealth, WorkerUse};
 use crestline_core::record::{Failure, FailureKind, Phase, RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::{Arrivals, Load, LoadPoint};
 use crestline_core::summary::{EXACT_REQUESTS, RunSummary};
@@ -554,5 +554,42 @@ fn the_health_line_shows_figures_and_reasons() {
                 hint: give the client processors of its own, more worker threads, or another machine than the server's
               1 of the client's workers had no time left: processor use 97 % (limit 90 %)
                 hint: give the client more worker threads, or send from more machines"]],
+    );
+}
+
+#[test]
+fn the_health_line_names_each_machine_and_the_one_that_was_lost() {
+    let records: Vec<_> = (0..200).map(|k| record(k * 10, 500, 3)).collect();
+    let run = summary(open(100.0), &records);
+    let mut health = ClientHealth::default();
+    let bound = Nanos::from_micros(84);
+    for (name, lost) in [
+        ("worker 1 (a)", None),
+        ("worker 2 (b)", Some("its link has ended")),
+    ] {
+        let lost = lost.map(|why| Loss {
+            after: Nanos::from_millis(12_300),
+            why: why.to_owned(),
+        });
+        health.merge_node(NodeHealth {
+            name: name.to_owned(),
+            requests: 100,
+            health: ClientHealth::default(),
+            clock: ClockFit {
+                offset_ns: 5,
+                bound,
+                drift_ns: 0,
+            },
+            lost,
+        });
+    }
+    check(
+        &health_line(&run, &health, &health.verdict(&run)),
+        &expect![[r"
+            Client: VOID, a worker was lost (nothing observed)
+              worker 2 (b) was lost at 12.3 s: its link has ended
+                hint: look into that machine's own log, and run the load again; what had arrived is in the database
+              worker 1 (a): 100 requests; nothing observed; clock known to 0.084 ms
+              worker 2 (b), lost: 100 requests; nothing observed; clock known to 0.084 ms"]],
     );
 }

@@ -20,6 +20,7 @@ use super::server::{self, Host};
 use super::shown;
 use crate::console;
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::report::{self, Page};
 use crate::signals;
@@ -133,6 +134,7 @@ impl<'a> Course<'a> {
                 .because(&error)
                 .hint("choose another --output-dir")
         })?;
+        console::show(|| Seen::Folder(sweep.experiment.clone()));
         Ok(Self {
             _lock: locked(&sweep.experiment)?,
             sweep,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crestline_load::clock;
 
 use crate::console;
+use crate::front_end::FrontEnd;
 
 /// Between two looks at the file.
 const LOOK: Duration = Duration::from_millis(100);
@@ -33,7 +34,9 @@ impl Follower {
     ) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&is_done);
+        let front = FrontEnd::current();
         let thread = thread::spawn(move || {
+            FrontEnd::inherit(front);
             let mut lines = Lines {
                 log,
                 from,

@@ -2,15 +2,15 @@
 //!
 //! They are kept as servers are: none outlives this program, however it ends.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crestline_core::units::Nanos;
 use crestline_experiment::server::keeper::{Ending, Task};
-use crestline_experiment::server::{KeeperCommand, Kept, StartError};
+use crestline_experiment::server::{Kept, StartError};
 use crestline_load::engine::Stop;
 
+use crate::own_program;
 use crate::problem::Problem;
 
 /// Time between the request to end and the end by force.
@@ -27,27 +27,16 @@ pub(crate) enum Done {
     Interrupted,
 }
 
-/// This program, also where its file has been replaced since it was started.
-pub(crate) fn own_program() -> PathBuf {
-    let found = env::current_exe().ok().filter(|path| path.exists());
-    found.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
-}
-
-/// This program as the keeper of a process.
-pub(crate) fn keeper() -> KeeperCommand {
-    KeeperCommand {
-        program: own_program(),
-        arguments: vec!["keep-server".to_owned()],
-    }
-}
-
 /// A command in which `crestline` is this very program.
 pub(crate) fn resolved(command: &[String]) -> Vec<String> {
-    let mut command = command.to_vec();
-    if let Some(first) = command.first_mut().filter(|first| *first == "crestline") {
-        *first = own_program().display().to_string();
+    match command.split_first() {
+        Some((first, arguments)) if first == "crestline" => {
+            let mut words = own_program::words();
+            words.extend_from_slice(arguments);
+            words
+        }
+        _ => command.to_vec(),
     }
-    command
 }
 
 /// Runs a command; all that it prints is appended to `log`.
@@ -59,7 +48,7 @@ pub(crate) fn run(command: &[String], log: &Path, stop: &Stop) -> Result<Done, P
     }
     let from = fs::metadata(log).map_or(0, |file| file.len());
     let task = Task::of_command(resolved(command), log.to_owned(), GRACE);
-    let mut kept = match Kept::start(&task, &keeper(), stop) {
+    let mut kept = match Kept::start(&task, &own_program::keeper(), stop) {
         Ok(kept) => kept,
         Err(StartError::Interrupted) => return Ok(Done::Interrupted),
         Err(error) => {

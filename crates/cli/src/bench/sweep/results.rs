@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 use super::fingerprint::{self, Fingerprint};
 use super::params::Combination;
 use super::table_csv;
+use crate::console;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::whole_file;
 
@@ -144,6 +146,7 @@ pub(crate) fn write(path: &Path, value: &Value) -> Result<(), Problem> {
 
 /// Writes the rows of all runs.
 pub(crate) fn write_table(path: &Path, runs: &[Value]) -> Result<(), Problem> {
+    console::show(|| Seen::Rows(runs.to_vec()));
     write_whole(path, table_csv::text(runs).as_bytes())
 }
 

@@ -26,6 +26,7 @@ use super::program;
 use super::reset::Reset;
 use super::server_command::Site;
 use crate::console;
+use crate::own_program;
 use crate::problem::Problem;
 use crate::values;
 
@@ -184,8 +185,8 @@ impl Process {
             log: cells.log.clone(),
             lock: layout::server_lock(&cells.log),
         };
-        let mut server =
-            Server::start(plan, &kept::keeper(), stop).map_err(|error| halt(&error, &target))?;
+        let mut server = Server::start(plan, &own_program::keeper(), stop)
+            .map_err(|error| halt(&error, &target))?;
         console::say(&format!("Server log: {}", cells.log.display()));
         let shown = (settings.output == Output::Shown).then(|| {
             let (log, from) = server.log();

@@ -27,6 +27,7 @@ use crate::bench::args::{BenchCommand, StartupArgs};
 use crate::bench::startup;
 use crate::command::{Cli, Parsed, Sub, parse};
 use crate::exit::Exit;
+use crate::front_end::Seen;
 use crate::problem::Problem;
 use crate::secrets::{self, Redaction};
 use crate::{console, signals, values};
@@ -56,6 +57,7 @@ pub(super) fn run(args: &SweepStartupArgs) -> Result<Exit, Problem> {
             .hint("choose another --output-dir")
     })?;
     let _lock = course::locked(&sweep.experiment)?;
+    console::show(|| Seen::Folder(sweep.experiment.clone()));
     let done = sweep
         .cells
         .iter()

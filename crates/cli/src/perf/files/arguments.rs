@@ -5,11 +5,14 @@ use std::path::Path;
 use clap::ValueEnum;
 use crestline_core::request::LoadPoint;
 use crestline_core::units::Rate;
-use crestline_load::target::{MASK, is_sensitive};
+use crestline_load::target::{MASK, is_sensitive, masked_url};
 use serde_json::{Map, Value, json};
+
+use crate::console;
 
 use crate::perf::args::{Arrival, PerfArgs, Variable};
 use crate::perf::plan::{Address, DEFAULT_TOTAL_TIMEOUT_S, Translation, model_id};
+use crate::track::args::{LOCAL, TrackerPlan};
 
 type Arguments = Map<String, Value>;
 
@@ -24,7 +27,7 @@ pub(crate) fn arguments(
     out.append(&mut connection(args, translation));
     out.append(&mut load(args, point));
     out.append(&mut sla(args));
-    out.append(&mut tuning(args));
+    out.append(&mut tuning(args, translation));
     out.append(&mut prompt(args, &translation.address, run));
     out.append(&mut generation(args, translation));
     out.append(&mut own(args));
@@ -38,6 +41,63 @@ pub(crate) struct Run<'a> {
     pub(crate) folder: &'a Path,
     /// Index of its first item.
     pub(crate) offset: u64,
+}
+
+/// Letters of a text that a tracker is told; the file has it whole.
+const LETTERS_TOLD: usize = 1000;
+
+/// The arguments of a whole command, for trackers: those of its first load, and a list of what differs between loads.
+pub(crate) fn of_command(args: &PerfArgs, translation: &Translation) -> Arguments {
+    let plan = &translation.plan;
+    let run = Run {
+        folder: &plan.output.folder,
+        offset: plan.workload.offset,
+    };
+    let points = &plan.points;
+    let mut out = match points.first() {
+        Some(point) => arguments(args, translation, point, &run),
+        None => without_load(args, translation, &run),
+    };
+    let lists = [
+        (
+            "number",
+            points.iter().map(|point| json!(point.requests)).collect(),
+        ),
+        (
+            "parallel",
+            points.iter().map(|point| json!(parallel(point))).collect(),
+        ),
+        (
+            "rate",
+            points.iter().map(|point| json!(rate(point))).collect(),
+        ),
+    ];
+    for (key, values) in lists {
+        let values: Vec<Value> = values;
+        if values.iter().any(|value| *value != values[0]) {
+            out.insert(key.to_owned(), values.into());
+        }
+    }
+    out.insert("framework".to_owned(), json!("crestline"));
+    out.insert("crestline_command".to_owned(), json!(args.command));
+    for value in out.values_mut() {
+        let text = value.as_str().filter(|text| text.len() > LETTERS_TOLD);
+        if let Some(text) = text {
+            *value = json!(console::brief(text, LETTERS_TOLD));
+        }
+    }
+    out
+}
+
+/// The arguments of a search, whose loads are not known before.
+fn without_load(args: &PerfArgs, translation: &Translation, run: &Run<'_>) -> Arguments {
+    let mut out = connection(args, translation);
+    out.append(&mut sla(args));
+    out.append(&mut tuning(args, translation));
+    out.append(&mut prompt(args, &translation.address, run));
+    out.append(&mut generation(args, translation));
+    out.append(&mut own(args));
+    out
 }
 
 fn connection(args: &PerfArgs, translation: &Translation) -> Arguments {
@@ -77,17 +137,27 @@ fn headers(typed: &[String]) -> Arguments {
 }
 
 fn load(args: &PerfArgs, point: &LoadPoint) -> Arguments {
-    let rate = point.load.rate().map_or(-1.0, Rate::value);
     fields(json!({
         "number": point.requests,
-        "parallel": point.load.concurrency.map_or(-1, |limit| i64::from(limit.get())),
-        "rate": rate,
+        "parallel": parallel(point),
+        "rate": rate(point),
         "warmup_num": args.load.warmup_num,
         "enable_pd_metrics": false,
         "open_loop": args.load.open_loop,
         "sleep_interval": args.load.sleep_interval,
         "duration": args.load.duration,
     }))
+}
+
+/// Requests in flight; -1 for no limit.
+fn parallel(point: &LoadPoint) -> i64 {
+    let limit = point.load.concurrency;
+    limit.map_or(-1, |limit| i64::from(limit.get()))
+}
+
+/// Requests a second; -1 where `parallel` decides.
+fn rate(point: &LoadPoint) -> f64 {
+    point.load.rate().map_or(-1.0, Rate::value)
 }
 
 fn sla(args: &PerfArgs) -> Arguments {
@@ -116,7 +186,7 @@ fn whole(value: f64) -> Value {
     }
 }
 
-fn tuning(args: &PerfArgs) -> Arguments {
+fn tuning(args: &PerfArgs, translation: &Translation) -> Arguments {
     let tuning = &args.tuning;
     fields(json!({
         "db_commit_interval": tuning.db_commit_interval,
@@ -126,13 +196,24 @@ fn tuning(args: &PerfArgs) -> Arguments {
         "log_every_n_query": tuning.log_every_n_query.unwrap_or(100),
         "debug": args.output.debug,
         "enable_progress_tracker": args.output.enable_progress_tracker,
-        "visualizer": null,
-        "wandb_api_key": null,
-        "swanlab_api_key": null,
-        "swanlab_host": null,
+        "visualizer": visualizer(translation),
+        "wandb_api_key": args.track.wandb_api_key.as_ref().map(|_| MASK),
+        "swanlab_api_key": args.track.swanlab_api_key.as_deref().map(|key| if key == LOCAL { LOCAL } else { MASK }),
+        "swanlab_host": args.track.swanlab_host.as_deref().map(masked_url),
         "name": args.output.name,
         "alias": args.output.alias,
     }))
+}
+
+/// The name of the tracker, as a list where there are several.
+fn visualizer(translation: &Translation) -> Value {
+    let all = translation.track.trackers.iter();
+    let names: Vec<&str> = all.map(TrackerPlan::name).collect();
+    match names.as_slice() {
+        [] => Value::Null,
+        [one] => json!(one),
+        several => json!(several),
+    }
 }
 
 fn prompt(args: &PerfArgs, address: &Address, run: &Run<'_>) -> Arguments {
@@ -196,7 +277,9 @@ fn own(args: &PerfArgs) -> Arguments {
             Arrival::Constant => "constant",
         },
         "crestline_grace": args.load.grace,
-        "crestline_workers": args.tuning.workers,
+        "crestline_threads": args.tuning.threads,
+        "crestline_ray": args.machines.ray,
+        "crestline_workers": args.machines.workers,
         "crestline_no_text": args.output.no_text,
     }))
 }

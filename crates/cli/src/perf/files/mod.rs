@@ -17,11 +17,11 @@ use serde::Serialize;
 
 use crate::whole_file;
 
-pub(crate) use arguments::{Run, arguments};
+pub(crate) use arguments::{Run, arguments, of_command};
 pub(crate) use log::Log;
 pub(crate) use percentiles::percentiles;
 pub(crate) use progress::Progress;
-pub(crate) use summary::summary;
+pub(crate) use summary::{figures, summary};
 pub(crate) use throughput::{Throughput, Timeline};
 
 /// A result that cannot be written.

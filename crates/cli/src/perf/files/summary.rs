@@ -14,9 +14,15 @@ const FORMAT: u32 = 1;
 
 /// The object of one load.
 pub(crate) fn summary(run: &RunSummary, client: &ClientHealth) -> Map<String, Value> {
+    let mut out = figures(run);
+    out.insert("crestline_client".to_owned(), health(client, run));
+    out
+}
+
+/// The same without what the client observed of itself.
+pub(crate) fn figures(run: &RunSummary) -> Map<String, Value> {
     let mut out = compatible(run);
     out.extend(own(run));
-    out.insert("crestline_client".to_owned(), health(client, run));
     out
 }
 

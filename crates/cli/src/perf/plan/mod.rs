@@ -6,6 +6,7 @@
 mod address;
 mod generation;
 mod loads;
+mod machines;
 mod output;
 mod refused;
 mod sla;
@@ -18,12 +19,14 @@ use crestline_experiment::plan::{ClientPlan, OutputPlan, Plan, SubjectPlan, Tall
 use crestline_load::target::{Certificates, Secret, Target};
 
 pub(crate) use address::{Address, Place};
+pub(crate) use machines::Machines;
 pub(crate) use output::model_id;
 
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::headers;
 use crate::own;
 use crate::problem::Problem;
+use crate::track::args::TrackPlan;
 use crate::{server_metrics, values};
 
 /// Longest time for one request where `--total-timeout` is not given: evalscope's six hours.
@@ -47,6 +50,8 @@ pub(crate) struct Translation {
     pub(crate) address: Address,
     /// One line each, to be shown before the run.
     pub(crate) notes: Vec<String>,
+    /// Who is told of it.
+    pub(crate) track: TrackPlan,
 }
 
 /// Translates the flags.
@@ -54,6 +59,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
     refused::check(args)?;
     let mut notes = Vec::new();
     refused::notes(args, &mut notes);
+    machines::check(args)?;
     let model = args
         .model
         .model
@@ -108,6 +114,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         plan,
         address,
         notes,
+        track: args.track.plan()?,
     })
 }
 
@@ -149,15 +156,15 @@ fn target(
 }
 
 fn client(args: &PerfArgs) -> Result<ClientPlan, Problem> {
-    let workers = args
+    let threads = args
         .tuning
-        .workers
-        .map(|workers| values::positive("--workers", workers))
+        .threads
+        .map(|threads| values::positive("--threads", threads))
         .transpose()?;
     let preparers = values::count("--num-workers", args.tuning.num_workers)?;
     let size = |count: u32| usize::try_from(count).ok().and_then(NonZeroUsize::new);
     Ok(ClientPlan {
-        workers: workers.and_then(|workers| size(workers.get())),
+        workers: threads.and_then(|threads| size(threads.get())),
         preparers: size(preparers),
         grace: values::pause("--grace", args.load.grace)?,
         request_ids: None,

@@ -5,8 +5,6 @@ use crate::problem::Problem;
 
 const TURNS: &str = "measure single requests; share_gpt_zh and share_gpt_en send whole conversations as one request";
 const IMAGES: &str = "line_by_line sends whole request bodies, also with images in them";
-const TRACKER: &str =
-    "results are files: benchmark_summary.json of each load can be sent to any tracker";
 const LOCAL: &str =
     "it belongs to evalscope's own server; start a server, or `crestline sim`, and give its --url";
 
@@ -53,16 +51,6 @@ fn given(args: &UnsupportedArgs) -> Vec<(&'static str, &'static str)> {
         ("--image-format", text(&args.image_format), IMAGES),
         ("--image-num", text(&args.image_num), IMAGES),
         ("--image-patch-size", text(&args.image_patch_size), IMAGES),
-        (
-            "--visualizer",
-            args.visualizer
-                .as_deref()
-                .is_some_and(|name| name != "None"),
-            TRACKER,
-        ),
-        ("--wandb-api-key", text(&args.wandb_api_key), TRACKER),
-        ("--swanlab-api-key", text(&args.swanlab_api_key), TRACKER),
-        ("--swanlab-host", text(&args.swanlab_host), TRACKER),
         (
             "--attn-implementation",
             text(&args.attn_implementation),
@@ -122,7 +110,7 @@ pub(super) fn notes_of_virtual_time(args: &PerfArgs, notes: &mut Vec<String>) {
         ("--read-timeout", connection.read_timeout.is_some()),
         ("--total-timeout", connection.total_timeout.is_some()),
         ("--no-test-connection", connection.no_test_connection),
-        ("--workers", args.tuning.workers.is_some()),
+        ("--threads", args.tuning.threads.is_some()),
     ];
     let idle: Vec<&str> = given
         .into_iter()

@@ -67,6 +67,7 @@ fn refuses_more(flags: &str, expected: &Expect) {
 }
 
 mod loads;
+mod machines;
 mod prompts;
 mod sla;
 mod wrong_flags;

@@ -19,16 +19,16 @@ use crestline_report::search_tables::{self, TriedRow};
 use crestline_store::runs::RunReader;
 
 use super::{FAILURES_SHOWN, Place, Session, Stage, failure_line, problems};
+use crate::console;
 use crate::exit::Exit;
 use crate::perf::FLAGS;
 use crate::perf::files;
 use crate::problem::Problem;
 use crate::progress::Screen;
-use crate::{console, moment};
 use crestline_experiment::client_health;
 
 /// The name of the figure in a search's folder.
-const FIGURE: &str = "sla_search.svg";
+pub(super) const FIGURE: &str = "sla_search.svg";
 
 impl Session<'_> {
     /// Says what is sought.
@@ -54,10 +54,8 @@ impl Session<'_> {
         outcome: Result<SearchOutcome, RunError>,
     ) -> Result<Exit, Problem> {
         let ended = self.end_search(search, outcome);
-        if let Err(problem) = &ended {
-            self.log
-                .add(&moment::log_stamp(), &console::plain(&problem.to_string()));
-        }
+        self.close_trackers(&ended);
+        self.log_problem(&ended);
         ended
     }
 
@@ -191,6 +189,7 @@ impl Session<'_> {
         if let Err(error) = written {
             self.unwritten.get_or_insert(error);
         }
+        self.track_answer(search, outcome);
         self.write_page(&folder);
         self.say(&format!("\nResults are in {}", folder.display()));
     }

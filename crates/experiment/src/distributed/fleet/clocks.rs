@@ -8,7 +8,7 @@ use crestline_core::units::Nanos;
 use crestline_load::clock::monotonic;
 
 use super::listener::Word;
-use super::{Fleet, FleetError, LOOK_EVERY};
+use super::{Fleet, FleetError, LOOK_EVERY, Node};
 use crate::distributed::wire::Order;
 
 /// Questions to each worker.
@@ -75,6 +75,17 @@ impl Fleet {
                 node.clock.drift_ns = fit.offset_ns.wrapping_sub(node.clock.offset_ns);
             }
         }
+    }
+
+    /// What is known of the clocks, for the user.
+    pub(super) fn clocks_in_words(&self) -> String {
+        let clock = |node: &Node| {
+            let offset = node.clock.offset_ns as f64 / 1e9;
+            let bound = node.clock.bound.as_millis_f64();
+            format!("{} {offset:+.6} s, known to {bound:.3} ms", node.name)
+        };
+        let clocks: Vec<String> = self.nodes.iter().map(clock).collect();
+        format!("clocks beside this machine's: {}", clocks.join("; "))
     }
 
     /// What the run's clock shows more than that of a worker's machine, in ns.

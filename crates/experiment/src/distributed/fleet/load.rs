@@ -46,6 +46,7 @@ impl Fleet {
         to: &mut Recorder<'_>,
     ) -> Result<Applied, FleetError> {
         self.fit_clocks()?;
+        to.note(self.clocks_in_words());
         for number in 0..self.nodes.len() {
             let shift_ns = self.shift_of(number);
             let order = Order::Apply {

@@ -88,6 +88,11 @@ impl FleetSession {
         self.fleet.now().max(self.latest)
     }
 
+    /// What is known of the workers' clocks, for the user.
+    pub(crate) fn clocks_in_words(&self) -> String {
+        self.fleet.clocks_in_words()
+    }
+
     /// The worker that was lost, once one was.
     pub(crate) fn lost(&self) -> Option<&FleetError> {
         self.fleet.lost()

@@ -38,7 +38,14 @@ impl Run<'_> {
         mut desk: Desk<'_, '_>,
     ) -> Result<SearchOutcome, RunError> {
         match subject {
-            Subject::Virtual { session, .. } => self.on_virtual(session, &mut search, &mut desk)?,
+            Subject::Virtual { session, workload } => {
+                self.on_virtual(session, &mut search, &mut desk)?;
+                if let Some(why) = workload.fault() {
+                    return Err(RunError::OwnItem {
+                        why: why.to_owned(),
+                    });
+                }
+            }
             Subject::Live {
                 engine,
                 target,
@@ -123,8 +130,10 @@ impl Run<'_> {
     ) -> Result<(), RunError> {
         fleet.start_from(self.from);
         let most = self.shape.load(desk.question.bounds.highest);
+        let session = FleetSession::open(fleet, most, self.first_item)?;
+        (desk.each)(Event::Note(session.clocks_in_words()));
         let mut load = RemoteLoad {
-            session: FleetSession::open(fleet, most, self.first_item)?,
+            session,
             stop: desk.stop,
             dials: Rc::clone(&desk.dials),
             queue: queue_abort(&self.plan.generation),

@@ -2,4 +2,7 @@
 //! server.
 
 mod loads;
+mod losses;
+mod searches;
 mod setting;
+mod words;

@@ -79,6 +79,7 @@ pub(super) fn plan(subject: SubjectPlan, folder: &Path, points: Vec<LoadPoint>) 
         adapters: None,
         name: "test".to_owned(),
         subject,
+        own_api: None,
         endpoint: Endpoint::OpenAiCompletions,
         workload: WorkloadPlan {
             dataset: Dataset::Random(RandomLengths::default()),
@@ -91,7 +92,10 @@ pub(super) fn plan(subject: SubjectPlan, folder: &Path, points: Vec<LoadPoint>) 
             offset: 0,
             seed: 7,
         },
-        generation: Generation::default(),
+        generation: Generation {
+            stream: true,
+            ..Generation::default()
+        },
         points,
         search: None,
         pause: Nanos::ZERO,
@@ -168,18 +172,22 @@ impl Workers {
 
 /// The records of the only load in a folder, by index.
 pub(super) fn stored(folder: &Path) -> BTreeMap<u64, RequestRecord> {
+    let loads = std::fs::read_dir(folder).unwrap();
+    let mut databases = loads
+        .map(|load| load.unwrap().path().join(DATABASE))
+        .filter(|path| path.exists());
+    let records = read(&databases.next().unwrap());
+    assert_eq!(databases.next(), None, "one load");
+    records
+}
+
+/// The records of a database, by index.
+pub(super) fn read(database: &Path) -> BTreeMap<u64, RequestRecord> {
     let mut records = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let database = entry.unwrap().path().join(DATABASE);
-        if database.exists() {
-            for record in RunReader::open(&database).unwrap().records() {
-                let record = record.unwrap();
-                assert!(
-                    records.insert(record.index, record).is_none(),
-                    "stored twice"
-                );
-            }
-        }
+    for record in RunReader::open(database).unwrap().records() {
+        let record = record.unwrap();
+        let twin = records.insert(record.index, record);
+        assert!(twin.is_none(), "{twin:?} is stored twice");
     }
     records
 }

@@ -252,7 +252,7 @@ impl Show {
                 if let Some(line) = self.watch.search_line(&progress) {
                     match self.watch.screen() {
                         Screen::Terminal => console::redraw(&line),
-                        Screen::Log => console::tell(&line),
+                        Screen::Log => console::pass(&line),
                     }
                 }
             }

@@ -292,7 +292,7 @@ fn no_text_keeps_prompts_out() {
 
 #[test]
 fn workers_sets_the_threads() {
-    changes("--workers 3", &expect!["client.workers = 3"]);
+    changes("--threads 3", &expect!["client.workers = 3"]);
 }
 
 #[test]

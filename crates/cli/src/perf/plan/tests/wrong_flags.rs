@@ -34,26 +34,6 @@ fn image_flags() {
 }
 
 #[test]
-fn visualizers() {
-    refuses_more(
-        "--visualizer wandb",
-        &expect![[r"
-        error: --visualizer is not supported yet
-          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"]],
-    );
-}
-
-#[test]
-fn a_visualizers_key() {
-    refuses_more(
-        "--swanlab-api-key local",
-        &expect![[r"
-        error: --swanlab-api-key is not supported yet
-          hint: results are files: benchmark_summary.json of each load can be sent to any tracker"]],
-    );
-}
-
-#[test]
 fn several_prefixes() {
     refuses_more(
         "--prefix-count 3",
@@ -156,5 +136,5 @@ fn every_unsupported_flag_is_refused_by_its_name() {
         );
         flags += 1;
     }
-    assert_eq!(flags, 18);
+    assert_eq!(flags, 14);
 }
