@@ -39,9 +39,8 @@ impl Api for PythonApi {
         let prompt = prompt_of(item)?.to_string();
         let text: String = Python::attach(|python| {
             let given = (item.index, item.max_tokens, prompt, asked.model, settings);
-            let built = build.call1(python, given);
-            built
-                .and_then(|built| Ok(built.extract(python)?))
+            let body = build.call1(python, given);
+            body.and_then(|body| body.extract(python))
                 .map_err(|error| told(python, &error))
         })?;
         let mut body: Map<String, Value> =
@@ -57,7 +56,7 @@ impl Api for PythonApi {
         let (input_tokens, output_tokens, text) = Python::attach(|python| {
             let parsed = parse.call1(python, (pieces, request));
             parsed
-                .and_then(|parsed| Ok(parsed.extract(python)?))
+                .and_then(|parsed| parsed.extract(python))
                 .map_err(|error| told(python, &error))
         })?;
         Ok(Reading {

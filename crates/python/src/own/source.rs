@@ -23,7 +23,7 @@ impl ItemSource for PythonSource {
     fn item(&self, index: u64) -> Result<Item, String> {
         let text: String = Python::attach(|python| {
             let made = self.item.call1(python, (index,));
-            made.and_then(|made| Ok(made.extract(python)?))
+            made.and_then(|made| made.extract(python))
                 .map_err(|error| told(python, &error))
         })?;
         let value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
