@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
@@ -359,6 +360,8 @@ def _connect(ray: Any, address: str) -> None:
     named = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
     if named and named != "auto":
         _reach(named)
+    else:
+        _reach_the_last()
     in_main = threading.current_thread() is threading.main_thread()
     before: Handlers = signal.getsignal(signal.SIGTERM) if in_main else None
     try:
@@ -396,6 +399,23 @@ def _reach(address: str) -> None:
         raise ClusterError(f"nothing of Ray is reached at {address}: {error}", hint) from None
     if len(answer) < 4 or answer[3] != _SETTINGS_FRAME:
         raise ClusterError(f"what listens at {address} is not a Ray cluster", hint)
+
+
+def _reach_the_last() -> None:
+    """The same for the cluster that this machine was last a part of, as Ray has noted it."""
+    note = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
+    try:
+        address = note.read_text().strip()
+    except OSError:
+        return
+    if not address:
+        return
+    try:
+        _reach(address)
+    except ClusterError as error:
+        raise ClusterError(
+            f"{error}; {note} names it", "`ray stop` clears that up, or give --ray another HOST:PORT"
+        ) from None
 
 
 def _resolved(address: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,6 +217,21 @@ def test_auto_is_the_cluster_that_the_environment_names(
     monkeypatch.setenv("RAY_ADDRESS", nodes.address)
     with Cluster() as cluster:
         assert len(cluster.start(end=echo())) == 2
+
+
+def test_a_cluster_that_is_gone_but_noted_is_told_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="the package ray is not installed")
+    (folder / "ray").mkdir()
+    note = folder / "ray/ray_current_cluster"
+    note.write_text("127.0.0.1:1")
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ClusterError) as refused:
+        Cluster("auto")
+    assert "127.0.0.1:1" in str(refused.value) and str(note) in str(refused.value)
+    assert "ray stop" in refused.value.hint
 
 
 def test_ray_s_own_handler_of_sigterm_is_put_back(nodes: Nodes) -> None:
