@@ -9,6 +9,7 @@ use crestline_core::nearest::nearest;
 use crestline_core::units::Nanos;
 use crestline_load::engine::Stop;
 
+use super::mlflow;
 use super::python::{self, Opening, Package};
 use super::told::Begin;
 use super::tracker::Opened;
@@ -21,8 +22,9 @@ pub(crate) const LOCAL: &str = "local";
 /// The flags as typed.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TrackArgs {
-    /// Trackers that are told of the run while it goes on: `wandb`, `swanlab`, `clearml`, several with blanks, or `none`.
-    /// Each needs its Python package; `CRESTLINE_PYTHON` names the Python.
+    /// Trackers that are told of the run while it goes on: `wandb`, `swanlab`, `clearml`, `mlflow`, several with blanks, or
+    /// `none`. `MLFLOW_TRACKING_URI` is the address of MLflow's server; each of the others needs its Python package, and
+    /// `CRESTLINE_PYTHON` names the Python.
     #[arg(long, value_name = "NAME", num_args = 1.., action = clap::ArgAction::Set)]
     pub(crate) visualizer: Vec<String>,
     /// Key for W&B, in place of `WANDB_API_KEY` or a login; implies `--visualizer wandb`. Never written to files.
@@ -59,6 +61,8 @@ pub(crate) struct TrackPlan {
 pub(crate) enum TrackerPlan {
     /// With a client for Python.
     Python(Opening),
+    /// MLflow's server, spoken to directly.
+    Mlflow,
 }
 
 impl fmt::Debug for TrackerPlan {
@@ -69,38 +73,42 @@ impl fmt::Debug for TrackerPlan {
 }
 
 /// All that `--visualizer` knows.
-const NAMES: [&str; 4] = ["wandb", "swanlab", "clearml", "none"];
+const NAMES: [&str; 5] = ["wandb", "swanlab", "clearml", mlflow::NAME, "none"];
 
 impl TrackArgs {
     /// The meaning of the flags; a key alone names its tracker too.
     pub(crate) fn plan(&self) -> Result<TrackPlan, Problem> {
         let patience = values::pause("--tracker-patience", self.tracker_patience)?;
         let given = |key: &Option<String>| key.as_deref().is_some_and(|key| !key.is_empty());
-        let mut packages = Vec::new();
+        let mut named = Vec::new();
         for name in &self.visualizer {
-            packages.extend(package(name)?);
+            named.extend(meant(name)?);
         }
-        let is_none = !self.visualizer.is_empty() && packages.is_empty();
+        let is_none = !self.visualizer.is_empty() && named.is_empty();
         for (key, package) in [
             (&self.wandb_api_key, Package::Wandb),
             (&self.swanlab_api_key, Package::Swanlab),
         ] {
             if given(key) && !is_none {
-                packages.push(package);
+                named.push(Named::Package(package));
             }
         }
-        let mut once: Vec<Package> = Vec::new();
-        for package in packages {
-            if !once.contains(&package) {
-                once.push(package);
+        let mut once: Vec<Named> = Vec::new();
+        for tracker in named {
+            if !once.contains(&tracker) {
+                once.push(tracker);
             }
         }
-        if self.swanlab_host.is_some() && !once.contains(&Package::Swanlab) {
+        let swanlab = Named::Package(Package::Swanlab);
+        if self.swanlab_host.is_some() && !once.contains(&swanlab) {
             return Err(Problem::usage("--swanlab-host needs --visualizer swanlab"));
         }
-        let trackers = once.into_iter().map(|package| self.opening(package));
+        let trackers = once.into_iter().map(|tracker| match tracker {
+            Named::Package(package) => TrackerPlan::Python(self.opening(package)),
+            Named::Mlflow => TrackerPlan::Mlflow,
+        });
         Ok(TrackPlan {
-            trackers: trackers.map(TrackerPlan::Python).collect(),
+            trackers: trackers.collect(),
             patience,
         })
     }
@@ -119,12 +127,20 @@ impl TrackArgs {
     }
 }
 
+/// A tracker by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Package(Package),
+    Mlflow,
+}
+
 /// What a name stands for; `none` for nothing.
-fn package(name: &str) -> Result<Option<Package>, Problem> {
+fn meant(name: &str) -> Result<Option<Named>, Problem> {
     Ok(match name.to_lowercase().as_str() {
-        "wandb" => Some(Package::Wandb),
-        "swanlab" => Some(Package::Swanlab),
-        "clearml" => Some(Package::Clearml),
+        "wandb" => Some(Named::Package(Package::Wandb)),
+        "swanlab" => Some(Named::Package(Package::Swanlab)),
+        "clearml" => Some(Named::Package(Package::Clearml)),
+        mlflow::NAME => Some(Named::Mlflow),
         "none" => None,
         _ => {
             let problem = Problem::usage(format!("--visualizer does not know the value {name}"));
@@ -141,6 +157,7 @@ impl TrackerPlan {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Python(opening) => opening.package.name(),
+            Self::Mlflow => mlflow::NAME,
         }
     }
 
@@ -148,6 +165,7 @@ impl TrackerPlan {
     pub(crate) fn open(&self, begin: &Begin, stop: &Stop) -> Result<Option<Opened>, Problem> {
         match self {
             Self::Python(opening) => python::open(opening, begin, stop),
+            Self::Mlflow => mlflow::open(begin, stop),
         }
     }
 }
@@ -206,7 +224,7 @@ mod tests {
         assert!(text.ends_with("hint: did you mean wandb?"), "{text}");
         let text = refused(&named(&["tensorboard"]));
         assert!(
-            text.ends_with("one of wandb, swanlab, clearml, none"),
+            text.ends_with("one of wandb, swanlab, clearml, mlflow, none"),
             "{text}"
         );
         let host = TrackArgs {

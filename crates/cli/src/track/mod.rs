@@ -6,6 +6,7 @@
 //! changes its exit code: what does not fit is dropped and counted.
 
 pub(crate) mod args;
+mod mlflow;
 mod pulse;
 mod python;
 pub(crate) mod told;

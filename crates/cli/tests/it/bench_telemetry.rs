@@ -4,14 +4,13 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use crestline_load::exposition::{Sample, samples};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::harness::{Place, Ran, Sim, signal, wait_until};
+use crate::scripted::{Manner, Scripted};
 
 const PERF: &str = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 8 \
                     --min-prompt-length 20 --max-prompt-length 30 --parallel 1 4 --number 5 20 --no-timestamp --name run";
@@ -188,76 +187,28 @@ fn a_port_that_is_taken_is_told_before_anything_is_sent_or_written() {
     assert_eq!(place.list(""), [] as [&str; 0]);
 }
 
-/// What a collector does with a message.
-#[derive(Clone, Copy)]
-enum Manner {
-    Answer(u16),
-    Hang,
-    Cut,
+/// A collector that behaves so with its first message, and otherwise with all that follow.
+fn collector(first: Manner, others: Manner) -> Scripted {
+    Scripted::start(move |number, request| {
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/v1/metrics")
+        );
+        let is_json = request.head.contains("Content-Type: application/json\r\n");
+        assert!(is_json, "{}", request.head);
+        if number == 0 {
+            first.clone()
+        } else {
+            others.clone()
+        }
+    })
 }
 
-/// A collector, and the messages that it got.
-struct Collector {
-    url: String,
-    got: Arc<Mutex<Vec<Value>>>,
+fn answer(status: u16) -> Manner {
+    Manner::Answer(status, "{}".to_owned())
 }
 
-impl Collector {
-    /// Behaves so message for message, and at the end always as at the last.
-    fn start(manners: &'static [Manner]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let messages = Arc::clone(&got);
-        thread::spawn(move || {
-            let mut held = Vec::new();
-            for (position, stream) in listener.incoming().enumerate() {
-                let mut stream = BufReader::new(stream.unwrap());
-                let manner = manners[position.min(manners.len() - 1)];
-                if let Manner::Hang = manner {
-                    held.push(stream);
-                    continue;
-                }
-                let (request, body) = message(&mut stream);
-                assert!(
-                    request.starts_with("POST /v1/metrics HTTP/1.1\r\n"),
-                    "{request}"
-                );
-                assert!(
-                    request.contains("Content-Type: application/json\r\n"),
-                    "{request}"
-                );
-                if let Manner::Answer(status) = manner {
-                    messages.lock().unwrap().push(body);
-                    let answer = format!(
-                        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}"
-                    );
-                    stream.get_mut().write_all(answer.as_bytes()).unwrap();
-                }
-            }
-        });
-        Self { url, got }
-    }
-
-    fn messages(&self) -> Vec<Value> {
-        self.got.lock().unwrap().clone()
-    }
-}
-
-fn message(stream: &mut BufReader<TcpStream>) -> (String, Value) {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        assert_ne!(stream.read_line(&mut head).unwrap(), 0, "{head}");
-    }
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Content-Length: "));
-    let mut body = vec![0; length.unwrap().parse().unwrap()];
-    stream.read_exact(&mut body).unwrap();
-    (head, serde_json::from_slice(&body).unwrap())
-}
-
-fn sent_to(collector: &Collector, place: &Place, line: &str) -> Ran {
+fn sent_to(collector: &Scripted, place: &Place, line: &str) -> Ran {
     let mut command = place.command(line);
     command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)
@@ -289,7 +240,7 @@ fn count(message: &Value, name: &str, parallel: &str) -> u64 {
 #[test]
 fn the_last_message_has_what_the_summaries_have() {
     let place = Place::new();
-    let collector = Collector::start(&[Manner::Answer(200)]);
+    let collector = collector(answer(200), answer(200));
     let ran = sent_to(&collector, &place, PERF).done();
     assert!(
         ran.err.contains("metrics are sent to http://127.0.0.1:"),
@@ -297,36 +248,26 @@ fn the_last_message_has_what_the_summaries_have() {
         ran.err
     );
     assert!(!ran.err.contains("warning"), "{}", ran.err);
-    let messages = collector.messages();
+    let messages = collector.requests();
     assert!(messages.len() >= 2, "one before and one behind the loads");
     for (parallel, file) in SUMMARIES {
         let expected = place.json(file)["Success Requests"].as_u64().unwrap();
-        let last = messages.last().unwrap();
-        let found = count(last, "gen_ai.client.operation.duration", parallel);
+        let last = messages.last().unwrap().json();
+        let found = count(&last, "gen_ai.client.operation.duration", parallel);
         assert_eq!(found, expected);
     }
 }
 
 #[test]
 fn a_collector_that_fails_in_the_middle_costs_a_line_and_not_the_run() {
-    for (manner, expected) in [
-        (Manner::Hang, "were lost, the last one among them"),
-        (Manner::Cut, "were lost, the last one among them"),
-        (Manner::Answer(500), "were lost, the last one among them"),
-    ] {
+    for others in [Manner::Hang, Manner::Cut, answer(500)] {
         let place = Place::new();
-        let collector = Collector::start(match manner {
-            Manner::Hang => &[Manner::Answer(200), Manner::Hang],
-            Manner::Cut => &[Manner::Answer(200), Manner::Cut],
-            Manner::Answer(_) => &[Manner::Answer(200), Manner::Answer(500)],
-        });
+        let collector = collector(answer(200), others);
         let ran = sent_to(&collector, &place, PERF).done();
-        assert!(
-            ran.err.contains("warning: metrics for http://127.0.0.1:"),
-            "{}",
-            ran.err
-        );
-        assert!(ran.err.contains(expected), "{}", ran.err);
+        let warning = "warning: metrics for http://127.0.0.1:";
+        assert!(ran.err.contains(warning), "{}", ran.err);
+        let lost = "were lost, the last one among them";
+        assert!(ran.err.contains(lost), "{}", ran.err);
         for (_, file) in SUMMARIES {
             assert_eq!(place.json(file)["Failed Requests"], 0);
         }
@@ -336,7 +277,7 @@ fn a_collector_that_fails_in_the_middle_costs_a_line_and_not_the_run() {
 #[test]
 fn a_collector_that_takes_nothing_is_told_before_anything_is_sent() {
     let place = Place::new();
-    let collector = Collector::start(&[Manner::Answer(401)]);
+    let collector = collector(answer(401), answer(401));
     let line = format!(
         "{BENCH} --base-url sim:constant-20ms --otlp-endpoint {}",
         collector.url
@@ -355,14 +296,14 @@ fn a_collector_that_takes_nothing_is_told_before_anything_is_sent() {
 #[test]
 fn one_run_of_the_other_dialect_is_sent_too() {
     let place = Place::new();
-    let collector = Collector::start(&[Manner::Answer(200)]);
+    let collector = collector(answer(200), answer(200));
     let line = format!(
         "{BENCH} --base-url sim:constant-20ms --max-concurrency 2 --num-runs 2 --otlp-endpoint {}",
         collector.url
     );
     place.run(&line).done();
-    let messages = collector.messages();
-    let last = messages.last().unwrap();
-    let found = count(last, "gen_ai.client.operation.time_to_first_chunk", "2");
+    let messages = collector.requests();
+    let last = messages.last().unwrap().json();
+    let found = count(&last, "gen_ai.client.operation.time_to_first_chunk", "2");
     assert_eq!(found, 6, "both runs together");
 }
