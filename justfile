@@ -74,6 +74,10 @@ bench-sweep *ARGS:
 bench-compare *ARGS:
     cargo bench --quiet --package crestline-experiment --bench compare -- {{ ARGS }}
 
+# what a load from several machines costs the coordinator: bytes a record, records a second, processor time; with WORKERS (4)
+bench-distributed *ARGS:
+    cargo bench --quiet --package crestline-experiment --bench distributed -- {{ ARGS }}
+
 # what reports of ten thousand and of a million requests cost: time, memory, size; `10k` or `1M` alone
 bench-report *ARGS:
     cargo bench --quiet --package crestline --bench report -- {{ ARGS }}

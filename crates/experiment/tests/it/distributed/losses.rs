@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crestline_core::health::{HealthVerdict, VoidReason};
-use crestline_experiment::distributed::wire::{Frame, Order};
+use crestline_core::record::{Phase, RequestRecord};
+use crestline_core::units::Nanos;
+use crestline_experiment::distributed::wire::{Frame, Order, Report};
 use crestline_experiment::distributed::{Carrier, FleetError, Gone, Link};
 use crestline_experiment::error::RunError;
 use crestline_experiment::event::{Event, PointResult};
 use crestline_experiment::run::run_over;
+use crestline_load::clock;
 use crestline_load::engine::Stop;
 use crestline_workload::plan::{Dataset, Source};
+
+use crate::ready;
 
 use super::setting::{Sim, Workers, closed, stored};
 
@@ -173,4 +178,69 @@ fn a_service_that_machines_do_not_reach_is_told_with_the_name_of_one() {
         panic!("{error}");
     };
     assert!(text.starts_with("worker "), "{text}");
+}
+
+#[test]
+fn records_that_are_missing_or_told_twice_make_a_load_void() {
+    let records: Vec<_> = (0..50)
+        .map(|index| RequestRecord::new(index, Phase::Measured))
+        .collect();
+    let frames = ready::frames(&records);
+    for (told, is_whole) in [(50, true), (51, false), (49, false)] {
+        let place = tempfile::tempdir().unwrap();
+        let plan = ready::plan(place.path(), 50, 0);
+        let (near, far) = Link::joined("node");
+        let frames = frames.clone();
+        let worker = thread::spawn(move || ready::serve(&far, frames, told).unwrap());
+        let mut result = None;
+        let outcome = run_over(&plan, vec![near], &Stop::default(), &mut |event| {
+            if let Event::PointDone(done) = event {
+                result = Some(done);
+            }
+        });
+        let result = result.unwrap();
+        assert_eq!(result.summary.total(), 50);
+        assert_eq!(outcome.is_ok(), is_whole, "{outcome:?}");
+        if let Err(error) = outcome {
+            let why = format!("it handed over {told} records, of which 50 came whole");
+            assert!(error.to_string().ends_with(&why), "{error}");
+            assert!(!result.health.verdict(&result.summary).is_sound());
+        }
+        worker.join().unwrap();
+    }
+}
+
+#[test]
+fn a_worker_that_says_nothing_any_more_is_lost_though_its_link_stands() {
+    let place = tempfile::tempdir().unwrap();
+    let plan = ready::plan(place.path(), 50, 0);
+    let (link, carrier) = Link::carried("frozen");
+    carrier
+        .incoming
+        .send(Ok(Frame::of(&Report::Hello(ready::hello()))))
+        .unwrap();
+    let began = clock::monotonic();
+    let error = run_over(&plan, vec![link], &Stop::default(), &mut |_| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "worker 1 (frozen): nothing was heard of it for 10 s"
+    );
+    assert!(clock::monotonic().saturating_sub(began) >= Nanos::from_secs(10));
+    let orders: Vec<_> = carrier
+        .outgoing
+        .try_iter()
+        .map(|frame| Frame::read_order(&frame).unwrap())
+        .collect();
+    let beats = orders
+        .iter()
+        .filter(|order| matches!(order, Order::Beat))
+        .count();
+    assert!(
+        beats >= 5,
+        "the coordinator shows each second that it is there: {beats}"
+    );
+    assert!(
+        matches!(orders.last(), Some(Order::Leave)),
+        "and lets the worker go at last"
+    );
 }
