@@ -62,3 +62,7 @@ class RunFailed(CommandError, RuntimeError):
 
     An SLA that no load meets is a result, and so is a run that is void because the client was the bottleneck.
     """
+
+
+class PluginError(CrestlineError, TypeError):
+    """A data set or an API that is code has not the form that it needs."""
