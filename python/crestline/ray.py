@@ -247,8 +247,9 @@ class Cluster:
         if end is None:
             for name, node in zip(names, nodes, strict=True):
                 _check_version(name, node)
+        folder = os.getcwd()
         for name, started in zip(names, self._actors, strict=True):
-            self._answer(started.begin.remote(name), f"worker {name}")
+            self._answer(started.begin.remote(name, folder), f"worker {name}")
         return [
             Worker(self, started, name) for name, started in zip(names, self._actors, strict=True)
         ]
@@ -321,7 +322,12 @@ def _actor_class(end: Callable[[str], WorkerEnd] | None) -> type:
                 about["error"] = str(error)
             return about
 
-        def begin(self, name: str) -> None:
+        def begin(self, name: str, folder: str) -> None:
+            import os
+
+            # Files that are named from the current folder are looked for in the same one, where the node has it.
+            if os.path.isdir(folder):
+                os.chdir(folder)
             if end is None:
                 from crestline import _native
 

@@ -120,6 +120,13 @@ def test_the_last_message_is_of_the_schema_and_has_what_the_summaries_have(
         assert point.sum / point.count == pytest.approx(summary["Avg Latency (s)"], abs=1e-4)
         assert attributes(point)["gen_ai.request.model"] == "org/m"
         assert attributes(point)["gen_ai.operation.name"] == "chat"
+        (output,) = [
+            point
+            for point in metrics["gen_ai.client.token.usage"].histogram.data_points
+            if attributes(point)["gen_ai.token.type"] == "output"
+            and attributes(point)["crestline.load.parallel"] == parallel
+        ]
+        assert output.sum / output.count == summary["Avg Output Tokens"]
     ended = metrics["crestline.requests.ended"].sum
     assert ended.is_monotonic
     assert sum(point.as_int for point in ended.data_points) == 25

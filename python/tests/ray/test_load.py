@@ -286,6 +286,21 @@ def test_ctrl_c_ends_all_workers_and_keeps_what_was_measured(
         time.sleep(0.1)
 
 
+def test_files_are_found_from_the_current_folder(
+    nodes: Nodes, sim: Callable[..., str], folder: Path
+) -> None:
+    lines = [f"prompt {number}" for number in range(6)]
+    (folder / "prompts.txt").write_text("\n".join(lines))
+    load = (
+        "--model m --no-timestamp --dataset line_by_line --dataset-path prompts.txt --max-tokens 2 --parallel 2 "
+        f"--number 6 --url {sim('--profile', 'constant-10ms')}"
+    )
+    ran = perf(*load.split(), "--outputs-dir", "two", "--ray", nodes.address)
+    assert ran.code == 0, ran.err
+    requests = columns(folder / "two/m/parallel_2_number_6", "request")["request"]
+    assert all(line in request for line, request in zip(lines, requests, strict=True))
+
+
 @pytest.mark.parametrize(
     ("flags", "texts"),
     [

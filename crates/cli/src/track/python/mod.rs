@@ -1,11 +1,10 @@
 //! Trackers that have a client for Python only: a child process runs it, so that it can neither slow the measurement nor
 //! take it down.
 //!
-//! [`interpreter`] is which Python, [`child`] the process and what is said to it and by it. The script is embedded and needs
+//! [`crate::interpreter`] is which Python, [`child`] the process and what is said to it and by it. The script is embedded and needs
 //! nothing but the tracker's own package. Keys go over the child's input, never onto its command line.
 
 mod child;
-mod interpreter;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::told::{Begin, Told};
 use super::tracker::Opened;
+use crate::interpreter;
 use crate::problem::Problem;
 use child::{Child, Refusal};
 
@@ -107,7 +107,9 @@ fn problem(package: Package, python: &OsStr, refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::NotThere(why) => no_python(package).cause(why),
         Refusal::NoPackage => no_package(&format!("--visualizer {name}"), name, python),
-        Refusal::NoDashboard => no_package("SwanLab on this machine", "swanboard", python),
+        Refusal::NoDashboard => {
+            no_package("SwanLab on this machine", "'swanlab[dashboard]'", python)
+        }
         Refusal::Login(why) => Problem::usage(format!("{name} cannot be logged in to"))
             .cause(why)
             .hint(package.login_hint()),
