@@ -100,6 +100,7 @@ pub(crate) fn plan(folder: &Path, requests: u64, text: usize) -> Plan {
         name: "bench".to_owned(),
         subject: SubjectPlan::Live(target),
         endpoint: Endpoint::OpenAiCompletions,
+        own_api: None,
         workload: WorkloadPlan {
             dataset: Dataset::Fixed("Hi".to_owned()),
             tokenizer: None,
