@@ -29,10 +29,6 @@ class UnknownColumn(CrestlineError, KeyError):
         return Exception.__str__(self)
 
 
-class PluginError(CrestlineError, TypeError):
-    """A data set or an API that is code has not the form that it needs."""
-
-
 class CommandError(CrestlineError):
     """A command that was refused or that failed, in the words of the command line."""
 
@@ -66,3 +62,7 @@ class RunFailed(CommandError, RuntimeError):
 
     An SLA that no load meets is a result, and so is a run that is void because the client was the bottleneck.
     """
+
+
+class PluginError(CrestlineError, TypeError):
+    """A data set or an API that is code has not the form that it needs."""

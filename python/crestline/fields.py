@@ -265,6 +265,35 @@ class PerfFields(TypedDict, total=False):
     server_metrics_url: str | None
     """URL: Where that page is, if not at `/metrics` of the service"""
 
+    ray: str | None
+    """ADDRESS|auto: Send from the nodes of a Ray cluster: `HOST:PORT`, `ray://HOST:PORT`, or
+    `auto` for the one that this machine is a part of or `RAY_ADDRESS` names. The results are
+    those of one run"""
+
+    workers: int | None
+    """N: Workers on the cluster, each on a node of its own [default: one on every node that has a
+    CPU for it]"""
+
+    visualizer: str | Sequence[str] | None
+    """NAME: Trackers that are told of the run while it goes on: `wandb`, `swanlab`, `clearml`,
+    `mlflow`, several with blanks, or `none`. `MLFLOW_TRACKING_URI` is the address of MLflow's
+    server; each of the others needs its Python package, and `CRESTLINE_PYTHON` names the
+    Python"""
+
+    wandb_api_key: str | None
+    """KEY: Key for W&B, in place of `WANDB_API_KEY` or a login; implies `--visualizer wandb`.
+    Never written to files"""
+
+    swanlab_api_key: str | None
+    """KEY|local: Key for SwanLab, in place of `SWANLAB_API_KEY` or a login, or `local` to keep
+    the run on this machine; implies `--visualizer swanlab`. Never written to files"""
+
+    swanlab_host: str | None
+    """URL: Address of a SwanLab of one's own, in place of `SWANLAB_HOST`"""
+
+    tracker_patience: float | None
+    """SECONDS: After the last load: how long trackers may take to send what they have"""
+
     prometheus_port: int | None
     """PORT: Show metrics of the load at `http://HOST:PORT/metrics` while the command runs, for
     Prometheus; 0 is a free port"""
@@ -281,7 +310,7 @@ class PerfFields(TypedDict, total=False):
     with JSON, such as at `http://127.0.0.1:4318` [env: `OTEL_EXPORTER_OTLP_ENDPOINT` and its
     kin]"""
 
-    workers: int | None
+    threads: int | None
     """N: Threads that send and receive [default: chosen by the load]"""
 
     num_workers: int | None
@@ -335,18 +364,6 @@ class PerfFields(TypedDict, total=False):
 
     image_patch_size: str | float | None
     """PIXELS: Patch size for counting an image's tokens"""
-
-    visualizer: str | None
-    """wandb|swanlab|clearml: Experiment tracker to report to"""
-
-    wandb_api_key: str | None
-    """KEY: Key for W&B"""
-
-    swanlab_api_key: str | None
-    """KEY: Key for SwanLab"""
-
-    swanlab_host: str | None
-    """URL: Address of a SwanLab of one's own"""
 
     attn_implementation: str | None
     """NAME: Attention implementation of evalscope's own server"""
