@@ -90,6 +90,10 @@ bench-arrow ROWS="1000000":
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}
 
+# what a tracker that blocks for ever does to TTFT p99: PAIRS of runs (12) on a machine that does nothing else
+bench-tracker *PAIRS:
+    cargo bench --quiet --package crestline --bench tracker -- {{ PAIRS }}
+
 # feed random bytes to fuzz/fuzz_targets/TARGET.rs for SECONDS; needs `cargo install cargo-fuzz --locked` and g++
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }}

@@ -185,10 +185,12 @@ class Swanlab:
             except ModuleNotFoundError as error:
                 raise Refused("dashboard", "there is no package swanboard") from error
         self.run: Any = None
+        self.logs = ""
         self.varied = "parallel"
         self.step = 0
 
     def begin(self, begin: Fields) -> list[str]:
+        self.logs = os.environ.get("SWANLAB_LOG_DIR") or str(Path(begin["folder"], "swanlog"))
         try:
             if self.key and self.key != "local":
                 host = {"host": self.host} if self.host else {}
@@ -201,12 +203,15 @@ class Swanlab:
                 experiment_name=begin["name"],
                 config=begin["config"],
                 tags=[value for _, value in begin["tags"] if value],
-                logdir=os.environ.get("SWANLAB_LOG_DIR") or str(Path(begin["folder"], "swanlog")),
+                logdir=self.logs,
                 mode=self.mode,
             )
         except Exception as error:
             kind = "login" if "API key" in str(error) or "login" in str(error) else "other"
             raise Refused(kind, brief(error)) from error
+        if self.mode == "local" and not Path(self.logs, "runs.swanlab").exists():
+            # A dashboard of another version is passed over, and the run would be shown nowhere.
+            raise Refused("dashboard", "the package swanboard is not the one that swanlab needs")
         self.varied = begin["varied"]
         if hasattr(self.run, "define_metric"):
             for family, axis in (("live", "time_s"), ("final", self.varied)):
@@ -258,7 +263,7 @@ class Swanlab:
         else:
             self.swanlab.finish(state=state)
         if self.mode == "local":
-            return [f"swanlab watch {Path(folder).parent} shows the run"]
+            return [f"swanlab watch {self.logs} shows the run"]
         return [f"swanlab sync {folder} uploads the run"] if self.mode == "offline" else []
 
 

@@ -105,7 +105,7 @@ pub(super) fn absorb(all: &mut ClientHealth, mut part: ClientHealth) {
 mod tests {
     use std::num::NonZeroU32;
 
-    use crestline_core::health::WorkerUse;
+    use crestline_core::health::{ClockFit, NodeHealth, WorkerUse};
     use crestline_core::record::{Phase, RequestRecord};
     use crestline_core::request::{Load, LoadPoint};
 
@@ -179,6 +179,45 @@ mod tests {
             let told = watch.judge(Nanos::from_secs(seconds), &present(LEAST_REQUESTS - 1));
             assert_eq!(told, None);
         }
+    }
+
+    /// From two machines, of which one was late.
+    fn from_two(lag: Nanos) -> ClientHealth {
+        let mut all = ClientHealth::default();
+        for (name, lag) in [("near", Nanos::ZERO), ("far", lag)] {
+            all.merge_node(NodeHealth {
+                name: name.to_owned(),
+                requests: 30,
+                health: health(lag),
+                clock: ClockFit::default(),
+                lost: None,
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn a_machine_that_falls_behind_is_named_and_machines_stay_as_many_as_there_are() {
+        let mut watch = ClientWatch::default();
+        let run = present(50);
+        assert!(watch.judge(Nanos::ZERO, &run).is_none());
+        let mut now = Nanos::ZERO;
+        let mut said = Vec::new();
+        for _ in 0..2 {
+            now += WINDOW;
+            watch.take(from_two(Nanos::from_millis(80)));
+            said.extend(watch.judge(now, &run));
+        }
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("far: requests were sent late"),
+            "{said:?}"
+        );
+        let total = watch.total();
+        let requests: Vec<u64> = total.nodes.iter().map(|node| node.requests).collect();
+        assert_eq!(requests, [60, 60]);
+        assert_eq!(total.nodes[1].health.pace.sends, 60);
+        assert_eq!(total.pace.sends, 120);
     }
 
     #[test]

@@ -107,7 +107,9 @@ fn problem(package: Package, python: &OsStr, refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::NotThere(why) => no_python(package).cause(why),
         Refusal::NoPackage => no_package(&format!("--visualizer {name}"), name, python),
-        Refusal::NoDashboard => no_package("SwanLab on this machine", "swanboard", python),
+        Refusal::NoDashboard => {
+            no_package("SwanLab on this machine", "'swanlab[dashboard]'", python)
+        }
         Refusal::Login(why) => Problem::usage(format!("{name} cannot be logged in to"))
             .cause(why)
             .hint(package.login_hint()),

@@ -18,6 +18,9 @@ const LEAST_ROUNDS: u64 = 5;
 /// No more are asked after this time.
 const PATIENCE: Nanos = Nanos::from_secs(2);
 
+/// However slow a link is, an order takes no longer than this by far.
+const LONGEST_LEAD: Nanos = Nanos::from_secs(1);
+
 /// A question and its answer.
 #[derive(Debug, Clone, Copy)]
 struct Pong {
@@ -42,6 +45,14 @@ impl Pong {
             drift_ns: 0,
         }
     }
+}
+
+/// The round trip that three of four answers keep to: a single late one says nothing of the next order.
+fn usual_round_trip(pongs: &[Pong]) -> Nanos {
+    let mut trips: Vec<Nanos> = pongs.iter().map(Pong::round_trip).collect();
+    trips.sort_unstable();
+    let place = (trips.len() * 3 / 4).min(trips.len().saturating_sub(1));
+    trips.get(place).copied().unwrap_or_default()
 }
 
 /// By the quickest answer.
@@ -96,9 +107,10 @@ impl Fleet {
             .wrapping_neg()
     }
 
-    /// From an order to the moment at which all workers are sure to have it.
+    /// From an order to the moment at which all workers have it.
     pub(super) fn lead(&self) -> Nanos {
-        Nanos::from_millis(5).saturating_add(self.round_trip * 2)
+        let ways = self.round_trip * 3;
+        Nanos::from_millis(5).saturating_add(ways.min(LONGEST_LEAD))
     }
 
     fn ask_clocks(&mut self) -> Vec<Option<ClockFit>> {
@@ -111,8 +123,8 @@ impl Fleet {
             }
             self.ask_round(round, &mut pongs);
         }
-        let all = pongs.iter().flatten();
-        self.round_trip = all.map(Pong::round_trip).max().unwrap_or_default();
+        let usual = |pongs: &Vec<Pong>| usual_round_trip(pongs);
+        self.round_trip = pongs.iter().map(usual).max().unwrap_or_default();
         pongs.iter().map(|pongs| fit(pongs)).collect()
     }
 
@@ -167,6 +179,15 @@ mod tests {
             prop_assert_eq!(fit.bound.0, quickest.div_ceil(2));
             prop_assert!(fit.offset_ns.abs_diff(offset.cast_signed()) <= fit.bound.0 + 1, "{:?}", fit);
         }
+    }
+
+    #[test]
+    fn one_late_answer_does_not_make_a_link_slow() {
+        let pongs: Vec<_> = (0..8).map(|k| pong(k, 100, 100 + k, 0)).collect();
+        assert_eq!(usual_round_trip(&pongs), Nanos(206));
+        let late = [pongs, vec![pong(9, 1, 2_000_000_000, 0)]].concat();
+        assert_eq!(usual_round_trip(&late), Nanos(206));
+        assert_eq!(usual_round_trip(&[]), Nanos::ZERO);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(crate) struct Fleet {
     clock: Clock,
     /// What the run's times are more than the clock's: what an earlier command of a search has used.
     from: Nanos,
-    /// The longest round trip that was seen.
+    /// The usual round trip to the worker that is furthest.
     round_trip: Nanos,
     /// Ends the threads that listen.
     over: Arc<AtomicBool>,

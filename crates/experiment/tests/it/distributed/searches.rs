@@ -188,3 +188,34 @@ fn a_search_that_loses_a_worker_ends_without_an_answer_and_keeps_what_it_had() {
     assert!(outcome.health.nodes[1].lost.is_some());
     assert!(read(&folder.join(DATABASE)).len() > 4);
 }
+
+#[test]
+fn a_search_goes_on_from_two_machines_where_it_was_stopped() {
+    let place = tempfile::tempdir().unwrap();
+    let sim = eight(place.path());
+    let folder = place.path().join("out");
+    let mut plan = plan(&sim, &folder);
+    let stop = Stop::default();
+    let (workers, links) = Workers::start(2);
+    let first = run_search_over(&plan, links, &stop, &mut |event| {
+        if matches!(&event, Event::Search(progress) if progress.ended > 20) {
+            stop.ask();
+        }
+    })
+    .unwrap();
+    drop(workers.ended());
+    assert!(first.interrupted);
+    let before = read(&folder.join(DATABASE));
+    let ended = before.values().map(|record| record.end).max().unwrap();
+    plan.search.as_mut().unwrap().resume = Resume::Yes;
+    let second = search(&plan, &mut |_| {});
+    let after = read(&folder.join(DATABASE));
+    let told = second.spent.requests + second.spent.given_up;
+    assert_eq!(after.len() as u64, told);
+    let new = after
+        .iter()
+        .filter(|(index, _)| !before.contains_key(index));
+    // Two commands of one search: its time goes on, and no item is sent again.
+    let began = new.map(|(_, record)| record.due).min().unwrap();
+    assert!(began >= ended, "{began:?} before {ended:?}");
+}
