@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, Union
 
+from crestline.plugins import Api, Dataset
+
 Json = Union[str, Mapping[str, Any], Sequence[Any]]
 """A text of JSON, or the value itself."""
 Pairs = Union[str, Mapping[str, Any], Sequence[str]]
@@ -23,7 +25,7 @@ class PerfFields(TypedDict, total=False):
     model: str | None
     """NAME: Name sent as `model`; its last path component names the output folder"""
 
-    api: str | None
+    api: str | Api | None
     """NAME: Protocol of the service: `openai` (chat/completions and completions)"""
 
     tokenizer_path: Place | None
@@ -136,7 +138,7 @@ class PerfFields(TypedDict, total=False):
     """FOLDER: Go on with a search that was ended early, from what it left in its folder; without
     a folder, the last one of the same name under `--outputs-dir`"""
 
-    dataset: str | None
+    dataset: str | Dataset | None
     """NAME: Data set: `random`, `openqa`, `longalpaca`, `line_by_line`, `custom`, `share_gpt_zh`,
     `share_gpt_en`, `speed_benchmark`, `speed_benchmark_long`"""
 

@@ -22,7 +22,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from crestline import _flags, _tables
+from crestline import _flags, _tables, plugins
 from crestline._command import INTERRUPTED, OnProgress, Progress, SearchProgress, Watching, run
 from crestline.errors import UsageError
 from crestline.results import (
@@ -67,6 +67,8 @@ __all__ = [
 _PATH = ("perf",)
 _MODEL_ID = "model_id"
 """EvalScope's field for what names the run where `name` does not."""
+_CODE = ("dataset", "api")
+"""Fields that take Python code beside a name."""
 _SLA = "sla_summary.json"
 
 
@@ -75,7 +77,8 @@ class Arguments:
 
     Lists make a sweep: `parallel=[1, 8], number=[10, 60]`. Dictionaries stand for `NAME=VALUE` (`headers`) and for JSON
     (`extra_args`, `dataset_args`, `sla_params`). `stream=False` is `--no-stream`. `None` is a field that is not given.
-    `model_id` names the run where `name` does not. Reading a field gives what was given, or its default.
+    `dataset` and `api` may be Python code: see `crestline.plugins`. `model_id` names the run where `name` does not.
+    Reading a field gives what was given, or its default.
     """
 
     _fields: dict[str, Any]
@@ -115,7 +118,7 @@ class Arguments:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that were given."""
-        return copy.deepcopy(self._fields)
+        return {name: _own(name, value) for name, value in self._fields.items()}
 
     def to_command(self) -> list[str]:
         """The command line that these fields are, without the program: `['perf', '--model=m', ...]`."""
@@ -131,7 +134,7 @@ class Arguments:
             raise AttributeError(name)
         fields = object.__getattribute__(self, "_fields")
         if name in fields:
-            return copy.deepcopy(fields[name])
+            return _own(name, fields[name])
         flag = _flags.flags(*_PATH).get(name)
         if flag is None and name != _MODEL_ID:
             raise AttributeError(f"there is no field {name}")
@@ -160,9 +163,14 @@ Given = Union[Arguments, Mapping[str, Any], Namespace]
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
-    given = {name: copy.deepcopy(value) for name, value in fields.items() if value is not None}
+    given = {name: _own(name, value) for name, value in fields.items() if value is not None}
     _flags.check(_PATH, given, [_MODEL_ID])
     return given
+
+
+def _own(name: str, value: Any) -> Any:
+    """A value that nobody else changes; code stays what it is."""
+    return value if name in _CODE else copy.deepcopy(value)
 
 
 def _object(path: str | os.PathLike[str], read: Any) -> dict[str, Any]:
@@ -466,7 +474,14 @@ def run_perf_benchmark(
         loads = [LoadResult.read(folder) for folder in watching.loads]
         return PerfResults(loads, watching.folder, code)
 
-    return run(arguments.to_command(), watching, results)
+    with plugins.named_dataset(arguments.dataset) as dataset, plugins.named_api(arguments.api) as api:
+        named = Arguments.from_dict(arguments.to_dict() | {"dataset": dataset, "api": api})
+        command = named if _has_code(arguments) else arguments
+        return run(command.to_command(), watching, results)
+
+
+def _has_code(arguments: Arguments) -> bool:
+    return not all(isinstance(getattr(arguments, name), str) for name in _CODE)
 
 
 def read_results(folder: str | os.PathLike[str]) -> PerfResults:

@@ -33,6 +33,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, Union
 
+from crestline.plugins import Api, Dataset
+
 Json = Union[str, Mapping[str, Any], Sequence[Any]]
 """A text of JSON, or the value itself."""
 Pairs = Union[str, Mapping[str, Any], Sequence[str]]
@@ -60,8 +62,14 @@ def scalar(flag: _flags.Flag) -> str:
     return {"whole": "int", "number": "float"}[flag.kind]
 
 
+CODE = {"api": "Api", "dataset": "Dataset"}
+"""Fields of `perf` that take Python code beside a name."""
+
+
 def typed(flag: _flags.Flag) -> str:
     """The type of a field."""
+    if flag.field in CODE:
+        return f"str | {CODE[flag.field]} | None"
     if flag.values == "switch":
         return "bool | None"
     one = scalar(flag)
