@@ -100,3 +100,19 @@ class Stream:
 
     def names(self) -> list[str]:
         """Names of the columns."""
+
+def add_dataset(name: str, item: Callable[[int], str], number: int | None) -> None:
+    """Makes `--dataset NAME` the items of `item(index)`, each as JSON; of so many different ones, where that is known."""
+
+def add_api(
+    name: str,
+    build: Callable[[int, int | None, str, str, str], str] | None,
+    parse: Callable[[list[str], str], tuple[int | None, int | None, str | None]] | None,
+) -> None:
+    """Makes `--api NAME` what these do; `build(index, max_tokens, prompt, model, settings)`, `parse(pieces, request)`."""
+
+def remove_dataset(name: str) -> None:
+    """Forgets a data set; one that is in use is used to the end."""
+
+def remove_api(name: str) -> None:
+    """Forgets an API; one that is in use is used to the end."""

@@ -20,6 +20,7 @@ mod headers;
 mod interpreter;
 pub mod launch;
 mod moment;
+pub mod own;
 mod own_program;
 mod perf;
 #[cfg(test)]

@@ -60,13 +60,15 @@ pub(crate) fn problem(error: &RunError, stage: Stage, flags: &Flags) -> Problem 
 
 fn title(error: &RunError) -> &'static str {
     match error {
-        RunError::Workload(_) => "the prompts cannot be made",
+        RunError::Workload(_) | RunError::OwnItem { .. } => "the prompts cannot be made",
         RunError::Unsendable { .. } => "the prompts cannot be sent",
         RunError::Profile(_) => "the simulated engine cannot be used",
         RunError::Engine(EngineError::Route(_) | EngineError::Unreachable(_)) => {
             "the service cannot be reached"
         }
-        RunError::Engine(_) | RunError::Files(_) => "the load cannot be applied",
+        RunError::Engine(_) | RunError::Files(_) | RunError::OwnApi { .. } => {
+            "the load cannot be applied"
+        }
         RunError::Refused { .. } => "the service does not answer as it should",
         RunError::NoMetrics { .. } => "the server's metrics are not there",
         RunError::Folder { .. }
@@ -107,7 +109,10 @@ fn hint(error: &RunError, flags: &Flags) -> Option<String> {
         RunError::Engine(EngineError::Route(_)) => {
             Some(format!("check {url} and the proxy variables"))
         }
-        RunError::Engine(_) | RunError::NoSearch => None,
+        RunError::Engine(_)
+        | RunError::NoSearch
+        | RunError::OwnItem { .. }
+        | RunError::OwnApi { .. } => None,
         RunError::Refused { kind, .. } => Some(refused(*kind, flags)),
         RunError::NoMetrics { .. } => Some(
             "start the server so that it shows them (SGLang: --enable-metrics; llama.cpp: --metrics), say where they are with \

@@ -254,6 +254,9 @@ pub struct Exchange {
     pub reasoning: String,
     /// Tool calls as JSON text, deltas joined.
     pub tool_calls: String,
+    /// The data of each event, or the body, as it came: only until someone has read them.
+    #[serde(skip)]
+    pub pieces: Vec<String>,
 }
 
 /// Why a request failed.
@@ -307,13 +310,17 @@ pub enum FailureKind {
     EmptyAnswer,
     /// Stopped by the user, or still in flight when the grace time ended.
     Cancelled,
+    /// The user's own data set or request builder could not make the request; it was never sent.
+    NotMade,
+    /// The user's own parser could not read the answer.
+    NotRead,
     /// Another program measured it, and does not say why.
     Unknown,
 }
 
 impl FailureKind {
     /// Every kind, in the order of the enum: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Dns,
         Self::ConnectRefused,
         Self::ConnectTimeout,
@@ -333,6 +340,8 @@ impl FailureKind {
         Self::ErrorInBody,
         Self::EmptyAnswer,
         Self::Cancelled,
+        Self::NotMade,
+        Self::NotRead,
         Self::Unknown,
     ];
 
@@ -358,6 +367,8 @@ impl FailureKind {
             Self::ErrorInBody => "error_in_body",
             Self::EmptyAnswer => "empty_answer",
             Self::Cancelled => "cancelled",
+            Self::NotMade => "not_made",
+            Self::NotRead => "not_read",
             Self::Unknown => "unknown",
         }
     }

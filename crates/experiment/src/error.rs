@@ -28,6 +28,18 @@ pub enum RunError {
         /// Where it would go.
         endpoint: Endpoint,
     },
+    /// The user's own data set, in virtual time, where no request can fail for it.
+    #[error("the data set cannot make an item: {why}")]
+    OwnItem {
+        /// Why not.
+        why: String,
+    },
+    /// An API of the user's own that speaks to no service.
+    #[error("API `{name}` is not at hand: it is code that is not in this process")]
+    OwnApi {
+        /// What it is called.
+        name: String,
+    },
     /// The simulated engine's profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),

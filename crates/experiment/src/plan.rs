@@ -8,6 +8,7 @@ use crestline_core::search::Question;
 use crestline_core::units::{Nanos, Rate};
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::engine::Part;
+use crestline_load::own::OwnApi;
 use crestline_load::target::{Target, masked_url};
 use crestline_workload::plan::WorkloadPlan;
 use serde::{Deserialize, Serialize, Serializer};
@@ -26,6 +27,9 @@ pub struct Plan {
     pub subject: SubjectPlan,
     /// How it is spoken to.
     pub endpoint: Endpoint,
+    /// What makes bodies and reads answers in place of the endpoint, where that is the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_api: Option<OwnApi>,
     /// What is sent.
     pub workload: WorkloadPlan,
     /// Settings of the generation.

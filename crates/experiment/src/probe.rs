@@ -12,6 +12,7 @@ use crestline_core::units::Rate;
 use crestline_load::client::endpoint::Endpoint;
 use crestline_load::clock;
 use crestline_load::engine::{Engine, EngineError, Happening, Setup, Stop};
+use crestline_load::own::Own;
 use crestline_load::target::Target;
 use crestline_workload::Workload;
 use crestline_workload::plan::{Dataset, PromptForm, WorkloadPlan};
@@ -73,6 +74,7 @@ impl Probe {
             grace: plan.client.grace,
             seed: plan.workload.seed,
             due_times: [].into(),
+            own: std::sync::Arc::new(Own::with(plan.own_api.clone())),
             keep_text: false,
         };
         let prefix = plan.client.request_ids.clone().unwrap_or_default();

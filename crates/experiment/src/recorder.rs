@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use crestline_core::health::{OwnPace, OwnPart};
 use crestline_core::record::{RequestRecord, TokenCount, TokenSource};
 use crestline_core::request::LoadPoint;
 use crestline_core::stats::Histogram;
 use crestline_core::summary::RunSummary;
 use crestline_core::tally::Tally;
 use crestline_core::units::Nanos;
+use crestline_load::clock::Clock;
 use crestline_load::engine::Live;
+use crestline_load::own::{Api, read_answer};
 use crestline_store::runs::{PageWriter, RunWriter};
 use crestline_workload::Workload;
 use crestline_workload::tokenizer::Tokenizer;
@@ -40,6 +43,10 @@ pub(crate) struct Recorder<'a> {
     /// Told to whoever records the course.
     pulse: Reports,
     loss_told: bool,
+    /// Reads answers, where it is the user's own; how many it has read, and how long that took.
+    reader: Option<Arc<dyn Api>>,
+    reading: (u64, Nanos),
+    clock: Clock,
     each: &'a mut dyn FnMut(Event),
 }
 
@@ -64,6 +71,9 @@ impl<'a> Recorder<'a> {
             shown: Reports::default(),
             pulse: Reports::default(),
             loss_told: false,
+            reader: None,
+            reading: (0, Nanos::ZERO),
+            clock: Clock::start(),
             each,
         }
     }
@@ -76,6 +86,12 @@ impl<'a> Recorder<'a> {
 
     /// A request has ended.
     pub(crate) fn record(&mut self, mut record: RequestRecord) {
+        if let Some(api) = &self.reader {
+            self.reading.0 += 1;
+            let from = self.clock.now();
+            read_answer(api.as_ref(), &mut record);
+            self.reading.1 += self.clock.now().saturating_sub(from);
+        }
         count_missing(&mut record, self.workload.tokenizer().map(Arc::as_ref));
         count_prompt(&mut record, &self.workload);
         if let Some(ttft) = record.ttft().filter(|_| record.succeeded()) {
@@ -92,6 +108,27 @@ impl<'a> Recorder<'a> {
         if let Some(tally) = &self.tally {
             (self.each)(Event::Tally(Box::new(tally.clone())));
         }
+    }
+
+    /// Answers are read by the user's own parser.
+    pub(crate) fn read_by(self, reader: Option<Arc<dyn Api>>) -> Self {
+        Self { reader, ..self }
+    }
+
+    /// How fast the user's own parser was, which has that name.
+    pub(crate) fn reading(&self, name: &str) -> Option<OwnPace> {
+        let (calls, busy) = self.reading;
+        (calls > 0).then(|| OwnPace {
+            part: OwnPart::Answers,
+            name: name.to_owned(),
+            calls,
+            busy,
+            threads: 1,
+        })
+    }
+
+    pub(crate) fn workload(&self) -> &Arc<Workload> {
+        &self.workload
     }
 
     /// For whoever reads the service's metrics meanwhile.

@@ -11,6 +11,7 @@ use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{CheckError, Stop};
 use crestline_load::files::make_room_for;
+use crestline_load::own::Api;
 use crestline_load::target::masked_url;
 use crestline_store::runs::{RunHeader, RunWriter, StoreError, WriteOptions};
 use crestline_workload::Workload;
@@ -204,6 +205,17 @@ pub(crate) fn is_there(plan: &Plan, subject: &mut Subject, stop: &Stop) -> Resul
     }
 }
 
+/// What reads answers in place of the endpoint; an error where it should be the user's own and is not at hand.
+pub(crate) fn reader(plan: &Plan) -> Result<Option<Arc<dyn Api>>, RunError> {
+    let Some(own) = &plan.own_api else {
+        return Ok(None);
+    };
+    let api = own.api().ok_or_else(|| RunError::OwnApi {
+        name: own.name().to_owned(),
+    })?;
+    Ok(api.reads().then(|| Arc::clone(api)))
+}
+
 /// One load of a plan.
 pub(crate) struct Measure<'a> {
     pub(crate) point: &'a LoadPoint,
@@ -231,8 +243,12 @@ pub(crate) fn measure(
     let writer = RunWriter::create(&what.folder.join(DATABASE), options, &header)?;
     let workload = subject.workload();
     let mut recorder = Recorder::new(*what.point, what.first_item, writer, workload, each)
-        .with_tallies(plan.output.tallies);
-    let applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
+        .with_tallies(plan.output.tallies)
+        .read_by(reader(plan)?);
+    let mut applied = subject.apply(what.point, what.first_item, what.stop, &mut recorder)?;
+    if let Some(own) = &plan.own_api {
+        applied.health.own.extend(recorder.reading(own.name()));
+    }
     let (summary, loss) = recorder.finish(&applied);
     Ok(PointResult {
         summary,

@@ -12,6 +12,7 @@ use crestline_core::units::Nanos;
 use crestline_load::client::endpoint;
 use crestline_load::clock;
 use crestline_load::engine::{CheckError, Engine, EngineError, Happening, Live, Part, Setup, Stop};
+use crestline_load::own::Own;
 use crestline_load::server_metrics::{MetricsSource, Timing};
 use crestline_load::target::Target;
 use crestline_sim::profile::Profile;
@@ -261,7 +262,7 @@ impl Subject {
                 }
                 Ok(applied?)
             }
-            Self::Virtual { session, .. } => Ok(apply_virtual(session, point, stop, to)),
+            Self::Virtual { session, .. } => apply_virtual(session, point, stop, to),
         }
     }
 }
@@ -285,6 +286,7 @@ pub(crate) fn live_engine(
         grace: plan.client.grace,
         seed: plan.workload.seed,
         due_times: workload.due_times().unwrap_or_default().into(),
+        own: Arc::new(Own::with(plan.own_api.clone())),
         keep_text: plan.output.keep_text,
     };
     let engine = Engine::new(setup, run_id, &[], |name| std::env::var(name).ok())?;
@@ -305,10 +307,11 @@ fn apply_virtual(
     point: &LoadPoint,
     stop: &Stop,
     to: &mut Recorder<'_>,
-) -> Applied {
+) -> Result<Applied, RunError> {
     let mut health = ClientHealth::default();
     let mut live = Live::default();
     let clock = clock::Clock::start();
+    let workload = Arc::clone(to.workload());
     let measured = session.measure_each(point, |record| {
         health.add(&record);
         live.sent += 1;
@@ -322,17 +325,22 @@ fn apply_virtual(
         to.record(record);
         to.pulse(end, live);
         to.show(clock.now(), live);
-        if stop.is_asked() {
+        if stop.is_asked() || workload.fault().is_some() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     });
-    Applied {
+    if let Some(why) = workload.fault() {
+        return Err(RunError::OwnItem {
+            why: why.to_owned(),
+        });
+    }
+    Ok(Applied {
         health,
         interrupted: measured.interrupted,
         probes: Vec::new(),
-    }
+    })
 }
 
 fn view(plan: &Plan, workload: &Workload, profile: &Profile) -> EngineView {

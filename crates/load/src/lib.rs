@@ -9,5 +9,6 @@ pub mod counters;
 pub mod engine;
 pub mod exposition;
 pub mod files;
+pub mod own;
 pub mod server_metrics;
 pub mod target;

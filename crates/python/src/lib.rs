@@ -5,6 +5,7 @@
 mod call;
 mod flag_list;
 mod launcher;
+mod own;
 mod run;
 mod worker;
 
@@ -36,6 +37,8 @@ mod _native {
     use super::call::run;
     #[pymodule_export]
     use super::flag_list::{flags, meant};
+    #[pymodule_export]
+    use super::own::{add_api, add_dataset, remove_api, remove_dataset};
     #[pymodule_export]
     use super::run::{RunFile, Stream, request_columns};
     #[pymodule_export]

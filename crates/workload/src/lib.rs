@@ -27,6 +27,7 @@ mod draw;
 mod error;
 pub mod hub;
 mod lengths;
+pub mod own;
 pub mod plan;
 mod presentation;
 pub mod template;

@@ -5,6 +5,7 @@ mod sampled;
 
 use std::path::PathBuf;
 
+use crate::own::OwnSource;
 pub use conversations::{
     ConversationSamples, ConversationSource, RandomTurns, SharedTurns, TurnCounts,
 };
@@ -78,6 +79,8 @@ pub enum Dataset {
     SpeedBenchmark,
     /// Prompts of 63488 and 129024 tokens, two each.
     SpeedBenchmarkLong,
+    /// Items that come from outside.
+    Own(OwnSource),
     /// A number of samples, each with the length of its own answer.
     Sampled(Box<Sampling>),
 }

@@ -13,7 +13,8 @@ use crate::dataset::sampled::Sampled;
 use crate::dataset::{self, Entry, Prompts};
 use crate::draw::{Purpose, stream};
 use crate::hub::HubCaches;
-use crate::plan::{PromptForm, WorkloadPlan};
+use crate::own::ItemSource;
+use crate::plan::{Dataset, PromptForm, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
 use crate::template::{ChatTemplate, DEFAULT_DATE, Origin, TemplateError};
 use crate::tokenizer::Tokenizer;
@@ -32,6 +33,9 @@ pub struct Workload {
     notes: Vec<String>,
     /// Texts in place of some items' own, by index.
     corrections: OnceLock<BTreeMap<u64, String>>,
+    /// Why the first item that could not be made was not.
+    fault: OnceLock<String>,
+    own_name: Option<String>,
 }
 
 #[derive(Debug)]
@@ -39,6 +43,7 @@ enum Items {
     Random(Box<Random>),
     Prompts(Vec<Entry>),
     Sampled(Box<Sampled>),
+    Own(Arc<dyn ItemSource>),
 }
 
 impl Workload {
@@ -54,6 +59,7 @@ impl Workload {
         let presentation = present(plan, caches, &mut notes)?;
         let items = match dataset::open(plan, &presentation, caches, &mut notes)? {
             Prompts::Listed(entries) => Items::Prompts(entries),
+            Prompts::Own(source) => Items::Own(source),
             Prompts::Random(lengths) => {
                 let random = Random::open(plan, lengths, &presentation, &mut notes)?;
                 Items::Random(Box::new(random))
@@ -72,13 +78,19 @@ impl Workload {
             offset: plan.offset,
             notes,
             corrections: OnceLock::new(),
+            fault: OnceLock::new(),
+            own_name: match &plan.dataset {
+                Dataset::Own(own) => Some(own.name().to_owned()),
+                _ => None,
+            },
         })
     }
 
     /// The item at an index; of conversations, the first turn. Prompts read from files start again at the first when all have been used; samples repeat in a drawn
-    /// order.
+    /// order. An item of the user's own that cannot be made is empty: see [`Workload::fault`].
     pub fn item(&self, index: u64) -> Item {
-        let item = self.made_item(index);
+        let empty = || Item::new(index, self.presentation.put_text(String::new()));
+        let item = self.made_item(index).unwrap_or_else(|_| empty());
         match self.corrections.get().and_then(|texts| texts.get(&index)) {
             Some(text) => Item {
                 prompt: self.presentation.put_text(text.clone()),
@@ -88,11 +100,59 @@ impl Workload {
         }
     }
 
+    /// The same, or why it cannot be made.
+    pub fn try_item(&self, index: u64) -> Result<Item, String> {
+        match &self.items {
+            Items::Own(_) => self.made_item(index),
+            _ => Ok(self.item(index)),
+        }
+    }
+
+    /// Why the first item that could not be made was not. Only items of the user's own can fail.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    /// Items come from outside.
+    pub fn is_own(&self) -> bool {
+        matches!(self.items, Items::Own(_))
+    }
+
+    /// What the data set is called whose items come from outside.
+    pub fn own_name(&self) -> Option<&str> {
+        self.own_name.as_deref()
+    }
+
+    fn own_item(
+        &self,
+        source: &dyn ItemSource,
+        index: u64,
+        max_tokens: Option<u32>,
+    ) -> Result<Item, String> {
+        let item = source.item(index).inspect_err(|why| {
+            // The first one is told.
+            let _ = self.fault.set(why.clone());
+        })?;
+        let content = match item.prompt {
+            Prompt::Text(text) => Content::Text(text),
+            Prompt::Messages(messages) => Content::Messages(messages),
+            Prompt::Body(body) => Content::Body(body),
+            prompt => return Ok(Item { prompt, ..item }),
+        };
+        Ok(Item {
+            prompt_tokens: self.presentation.count(&content),
+            prompt: self.presentation.put(&content),
+            max_tokens: item.max_tokens.or(max_tokens),
+            ..item
+        })
+    }
+
     /// The item at an index, without a correction.
-    fn made_item(&self, index: u64) -> Item {
+    fn made_item(&self, index: u64) -> Result<Item, String> {
         let position = index.wrapping_add(self.offset);
         let max_tokens = self.draw_max_tokens(position);
-        match &self.items {
+        Ok(match &self.items {
+            Items::Own(source) => return self.own_item(source.as_ref(), position, max_tokens),
             Items::Random(random) => random.item(index, &self.presentation, max_tokens),
             Items::Sampled(sampled) => sampled.item(index, max_tokens, &self.presentation),
             Items::Prompts(prompts) => {
@@ -108,14 +168,14 @@ impl Workload {
                     ..Item::new(index, prompt)
                 }
             }
-        }
+        })
     }
 
     /// The conversation at an index; `None` where items are requests that stand alone.
     pub fn conversation(&self, index: u64) -> Option<Conversation> {
         match &self.items {
             Items::Sampled(sampled) => sampled.conversation(index, &self.presentation),
-            Items::Random(_) | Items::Prompts(_) => None,
+            Items::Random(_) | Items::Prompts(_) | Items::Own(_) => None,
         }
     }
 
@@ -123,7 +183,7 @@ impl Workload {
     pub fn most_turns(&self) -> Option<u32> {
         match &self.items {
             Items::Sampled(sampled) => sampled.most_turns(),
-            Items::Random(_) | Items::Prompts(_) => None,
+            Items::Random(_) | Items::Prompts(_) | Items::Own(_) => None,
         }
     }
 
@@ -131,7 +191,7 @@ impl Workload {
     pub fn requests_of(&self, indices: Range<u64>) -> u64 {
         let turns = match &self.items {
             Items::Sampled(sampled) => sampled.turns(indices.clone()),
-            Items::Random(_) | Items::Prompts(_) => None,
+            Items::Random(_) | Items::Prompts(_) | Items::Own(_) => None,
         };
         turns.unwrap_or_else(|| indices.end.saturating_sub(indices.start))
     }
@@ -152,7 +212,8 @@ impl Workload {
         let tokenizer = self.presentation.tokenizer.as_ref()?;
         let text = match sampled
             .has_random_text()
-            .then(|| self.made_item(index).prompt)?
+            .then(|| self.made_item(index).ok())??
+            .prompt
         {
             Prompt::Text(text) => text,
             Prompt::Messages(messages) => messages.first()?.content.as_str()?.to_owned(),
@@ -190,6 +251,7 @@ impl Workload {
         match &self.items {
             Items::Random(_) => None,
             Items::Prompts(prompts) => Some(prompts.len() as u64),
+            Items::Own(source) => source.number(),
             Items::Sampled(sampled) => sampled.len(),
         }
     }
@@ -199,7 +261,7 @@ impl Workload {
     pub fn due_times(&self) -> Option<&[Nanos]> {
         match &self.items {
             Items::Sampled(sampled) => sampled.due_times(),
-            Items::Random(_) | Items::Prompts(_) => None,
+            Items::Random(_) | Items::Prompts(_) | Items::Own(_) => None,
         }
     }
 

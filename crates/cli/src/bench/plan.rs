@@ -90,6 +90,7 @@ pub(crate) fn translate(args: &ServeArgs, around: &Surroundings) -> Result<Trans
         name: report.name(),
         subject,
         endpoint: address.endpoint,
+        own_api: None,
         workload: request::workload(args, &address, &point)?,
         generation: request::generation(args, &address)?,
         points: vec![point],

@@ -16,7 +16,7 @@ pub use node::{ClockFit, Loss, NodeHealth};
 pub use verdict::{
     BUSY_SHARE, BUSY_WALL, HealthVerdict, LOOP_LAG_FLOOR, LOOP_LAG_SHARE, PACE_SENDS, PACE_SHARE,
     READ_LAG_FLOOR, READ_LAG_SHARE, SEND_LAG_FLOOR, SEND_LAG_SHARE, STARVED_SHARE, STARVED_WAIT,
-    VoidReason,
+    Slow, VoidReason,
 };
 
 /// Send lags kept exactly; more are counted in a histogram.
@@ -45,6 +45,9 @@ pub struct ClientHealth {
     pub pace: Pace,
     /// Sends that had to wait for the preparation of their request.
     pub starved: Starved,
+    /// How fast what is the user's own made requests and read answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<OwnPace>,
     /// The parts of machines that applied the load together; what stands above is of all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeHealth>,
@@ -76,6 +79,41 @@ pub struct Starved {
     pub sends: u64,
     /// How long they waited in all.
     pub wait: Nanos,
+}
+
+/// What something of the user's own does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnPart {
+    /// A data set makes items.
+    Items,
+    /// A request builder makes bodies.
+    Bodies,
+    /// A response parser reads answers, when they have ended.
+    Answers,
+}
+
+/// How fast something of the user's own was: a data set, a request builder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnPace {
+    /// What it does.
+    pub part: OwnPart,
+    /// What the user calls it.
+    pub name: String,
+    /// How often it was called.
+    pub calls: u64,
+    /// How long all calls took together.
+    pub busy: Nanos,
+    /// Threads that called it, together.
+    pub threads: u64,
+}
+
+impl OwnPace {
+    /// Calls a second that it had time for: `threads * calls / busy`; `None` where they took no time.
+    pub fn per_s(&self) -> Option<f64> {
+        let busy = self.busy.as_secs_f64();
+        (busy > 0.0).then(|| self.threads as f64 * self.calls as f64 / busy)
+    }
 }
 
 /// The first and last of the times that a schedule asks for and that came of it.
@@ -113,6 +151,7 @@ impl Default for ClientHealth {
             workers: Vec::new(),
             pace: Pace::default(),
             starved: Starved::default(),
+            own: Vec::new(),
             nodes: Vec::new(),
         }
     }
@@ -147,7 +186,23 @@ impl ClientHealth {
         self.pace.merge(&other.pace);
         self.starved.sends += other.starved.sends;
         self.starved.wait += other.starved.wait;
+        other.own.into_iter().for_each(|own| self.add_own(own));
         self.nodes.extend(other.nodes);
+    }
+
+    fn add_own(&mut self, other: OwnPace) {
+        match self
+            .own
+            .iter_mut()
+            .find(|own| (own.part, &own.name) == (other.part, &other.name))
+        {
+            Some(own) => {
+                own.calls += other.calls;
+                own.busy += other.busy;
+                own.threads = own.threads.max(other.threads);
+            }
+            None => self.own.push(other),
+        }
     }
 
     /// Takes over the part of one machine of several, and keeps it beside the whole.
@@ -253,6 +308,7 @@ pub(crate) fn never_sent(record: &RequestRecord) -> bool {
                 | FailureKind::Connect
                 | FailureKind::Tls
                 | FailureKind::Cancelled
+                | FailureKind::NotMade
         )
     })
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientHealth, Loss};
+use super::{ClientHealth, Loss, OwnPart};
 use crate::metrics::Metric;
 use crate::summary::RunSummary;
 use crate::units::Nanos;
@@ -94,7 +94,12 @@ pub enum VoidReason {
         share: f64,
         /// Their mean wait.
         wait: Nanos,
+        /// What of the user's own was slowest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own: Option<Slow>,
     },
+    /// The user's own parser read fewer answers than came.
+    Unread(Slow),
     /// One of several machines that applied the load was the bottleneck.
     Node {
         /// What it is called.
@@ -109,6 +114,19 @@ pub enum VoidReason {
         /// When it was lost, and what is known of it.
         loss: Loss,
     },
+}
+
+/// Something of the user's own that gave less than was due.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slow {
+    /// What it does.
+    pub part: OwnPart,
+    /// What the user calls it.
+    pub name: String,
+    /// How many a second it had time for.
+    pub gave: f64,
+    /// How many a second were due; `None` in a closed loop.
+    pub due: Option<f64>,
 }
 
 impl HealthVerdict {
@@ -142,6 +160,7 @@ impl ClientHealth {
             self.late_loops(summary),
             self.busy_workers(),
             self.starved_sends(),
+            self.slow_parser(),
         ]
         .into_iter()
         .flatten()
@@ -229,7 +248,37 @@ impl ClientHealth {
             return None;
         }
         let wait = self.starved.wait / sends;
-        (wait > STARVED_WAIT).then_some(VoidReason::Starved { share, wait })
+        let own = self.slowest();
+        (wait > STARVED_WAIT).then_some(VoidReason::Starved { share, wait, own })
+    }
+
+    /// A parser that falls behind takes processor time from the rest for as long as it is behind.
+    fn slow_parser(&self) -> Option<VoidReason> {
+        let parser = self.own.iter().find(|own| own.part == OwnPart::Answers)?;
+        let (gave, came) = (parser.per_s()?, self.pace.achieved()?);
+        (self.pace.sends >= PACE_SENDS && gave < came).then(|| {
+            VoidReason::Unread(Slow {
+                part: parser.part,
+                name: parser.name.clone(),
+                gave,
+                due: Some(came),
+            })
+        })
+    }
+
+    /// What of the user's own gave least.
+    fn slowest(&self) -> Option<Slow> {
+        let due = self.pace.asked();
+        let makers = self.own.iter().filter(|own| own.part != OwnPart::Answers);
+        let paces = makers.filter_map(|own| {
+            Some(Slow {
+                part: own.part,
+                name: own.name.clone(),
+                gave: own.per_s()?,
+                due,
+            })
+        });
+        paces.min_by(|one, other| one.gave.total_cmp(&other.gave))
     }
 }
 
@@ -259,6 +308,10 @@ impl VoidReason {
                 "give the client processors of its own, more worker threads, or another machine than the server's"
             }
             Self::Busy { .. } => "give the client more worker threads, or send from more machines",
+            Self::Starved { own: Some(_), .. } | Self::Unread(_) => {
+                "make it faster (work done before the load costs nothing), or lower the load; give the preparation of requests \
+                 more threads where it waits"
+            }
             Self::Starved { .. } => {
                 "give the preparation of requests more threads, or a data set that needs less of it"
             }
@@ -291,13 +344,17 @@ impl fmt::Display for VoidReason {
                 percent(*share),
                 percent(BUSY_SHARE)
             ),
-            Self::Starved { share, wait } => write!(
-                out,
-                "requests were not prepared in time: {:.1} % of the sends waited (limit {:.0} %), {:.1} ms on average",
-                percent(*share),
-                percent(STARVED_SHARE),
-                wait.as_millis_f64()
-            ),
+            Self::Starved { share, wait, own } => {
+                write!(
+                    out,
+                    "requests were not prepared in time: {:.1} % of the sends waited (limit {:.0} %), {:.1} ms on average",
+                    percent(*share),
+                    percent(STARVED_SHARE),
+                    wait.as_millis_f64()
+                )?;
+                own.as_ref().map_or(Ok(()), |own| write!(out, "; {own}"))
+            }
+            Self::Unread(slow) => write!(out, "answers were not read in time: {slow}"),
             Self::Node { name, reason } => write!(out, "{name}: {reason}"),
             Self::Lost { name, loss } => write!(
                 out,
@@ -306,6 +363,24 @@ impl fmt::Display for VoidReason {
                 loss.why
             ),
         }
+    }
+}
+
+impl fmt::Display for Slow {
+    /// What it gave, and what was due.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, things) = match self.part {
+            OwnPart::Items => ("data set", "items"),
+            OwnPart::Bodies => ("request builder", "bodies"),
+            OwnPart::Answers => ("response parser", "answers"),
+        };
+        write!(
+            out,
+            "the {what} `{}` gave {:.0} {things}/s",
+            self.name, self.gave
+        )?;
+        self.due
+            .map_or(Ok(()), |due| write!(out, ", {due:.0}/s were due"))
     }
 }
 

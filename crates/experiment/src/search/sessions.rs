@@ -13,6 +13,7 @@ use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
 use crestline_load::engine::{Happening, Session, Stop};
 use crestline_load::files::make_room_for;
+use crestline_load::own::{Api, read_answer};
 use crestline_load::target::Target;
 use crestline_workload::tokenizer::Tokenizer;
 
@@ -107,6 +108,8 @@ pub(super) struct LiveLoad<'a> {
     pub(super) stop: &'a Stop,
     pub(super) target: &'a Target,
     pub(super) tokenizer: Option<Arc<Tokenizer>>,
+    /// The user's own parser.
+    pub(super) reader: Option<Arc<dyn Api>>,
     pub(super) dials: Rc<Dials>,
     pub(super) looked: Nanos,
     /// What giving up the queue comes to.
@@ -124,6 +127,7 @@ impl LiveLoad<'_> {
             offset: self.offset,
             target: self.target,
             tokenizer: self.tokenizer.as_deref(),
+            reader: self.reader.as_deref(),
         };
         let health = self.session.close(grace, self.stop, &mut |happening| {
             if let Happening::Record(record) = happening {
@@ -162,6 +166,7 @@ impl LoadSession for LiveLoad<'_> {
             offset: self.offset,
             target: self.target,
             tokenizer: self.tokenizer.as_deref(),
+            reader: self.reader.as_deref(),
         };
         let until = until.saturating_sub(self.offset);
         self.session.advance(until, self.stop, &mut |happening| {
@@ -247,11 +252,15 @@ struct Tidy<'a> {
     offset: Nanos,
     target: &'a Target,
     tokenizer: Option<&'a Tokenizer>,
+    reader: Option<&'a dyn Api>,
 }
 
 impl Tidy<'_> {
     fn record(&self, mut record: RequestRecord) -> RequestRecord {
         record.failure = record.failure.map(|failure| redacted(failure, self.target));
+        if let Some(reader) = self.reader {
+            read_answer(reader, &mut record);
+        }
         count_missing(&mut record, self.tokenizer);
         record.moved(self.offset.0.cast_signed())
     }

@@ -79,6 +79,9 @@ struct Facts {
     reasoning: String,
     tool_calls: String,
     failure: Option<Failure>,
+    /// All data as it came, where someone else reads it; then an event that says nothing in the endpoint's own form has content
+    /// too.
+    pieces: Option<Vec<String>>,
 }
 
 /// Tokens event by event, out of a count that the server keeps in every event.
@@ -122,9 +125,18 @@ pub struct Texts {
     pub reasoning: String,
     /// Tool calls as JSON.
     pub tool_calls: String,
+    /// The data of each event, or the body, as it came: only where it was to be kept.
+    pub pieces: Vec<String>,
 }
 
 impl Answer {
+    /// Nothing received yet. All that comes is kept for someone else to read, whatever form it has.
+    pub fn kept(form: AnswerForm) -> Self {
+        let mut answer = Self::new(form);
+        answer.facts.pieces = Some(Vec::new());
+        answer
+    }
+
     /// Nothing received yet.
     pub fn new(form: AnswerForm) -> Self {
         let mut answer = Self::default();
@@ -229,6 +241,7 @@ impl Answer {
             answer: facts.answer,
             reasoning: facts.reasoning,
             tool_calls: facts.tool_calls,
+            pieces: facts.pieces.unwrap_or_default(),
         }
     }
 
@@ -251,6 +264,7 @@ impl Facts {
         if data == b"[DONE]" {
             self.done = true;
         } else if self.failure.is_none() && !data.is_empty() {
+            self.keep(data);
             if let Some(delta) = self.shape.as_ref().and_then(|shape| shape.read(data)) {
                 return self.take_delta(&delta, at);
             }
@@ -273,12 +287,25 @@ impl Facts {
 
     fn take_read(&mut self, read: Result<Delta<'_>, DeltaError>, data: &[u8], at: Nanos) {
         match read {
+            _ if self.is_strange(&read) => self.take_content(&Delta::default(), at),
             Ok(delta) => self.take_delta(&delta, at),
             Err(error) => {
                 let text = format!("{error}: {}", String::from_utf8_lossy(data));
                 self.fail(FailureKind::MalformedJson, &text);
             }
         }
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.push(String::from_utf8_lossy(data).into_owned());
+        }
+    }
+
+    /// Someone else reads the answer, and the endpoint's own form finds nothing in this.
+    fn is_strange(&self, read: &Result<Delta<'_>, DeltaError>) -> bool {
+        self.pieces.is_some() && read.as_ref().is_ok_and(|delta| *delta == Delta::default())
+            || self.pieces.is_some() && read.is_err()
     }
 
     fn take_delta(&mut self, delta: &Delta<'_>, at: Nanos) {
@@ -321,6 +348,7 @@ impl Facts {
     /// A whole body: all its tokens arrive at its end.
     fn take_body(&mut self, head: &Head, body: &[u8], at: Nanos) {
         self.events += 1;
+        self.keep(body);
         if body.starts_with(b"data:") {
             let text =
                 "the body is server-sent events, but its content type is not text/event-stream";

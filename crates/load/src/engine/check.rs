@@ -18,6 +18,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::exchange::{Desk, End, Exchange, Limits, Outgoing, Parts};
 use crate::client::http2::StreamExchange;
 use crate::client::limits::Watch;
+use crate::own::Asked;
 
 /// How much of an answer is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +85,11 @@ fn fewest_tokens(with: &Generation) -> u32 {
 /// Sends an item over a connection of its own.
 async fn exchange(engine: &Engine, item: Item, until: Until) -> Result<(), Failure> {
     let setup = &engine.setup;
-    let model = setup.model_at(item.index);
-    let request = setup.endpoint.request(item, model, &setup.generation);
+    let asked = Asked {
+        model: setup.model_at(item.index),
+        generation: &setup.generation,
+    };
+    let request = setup.own.body(setup.endpoint, item, &asked, engine.clock)?;
     let mut body = Vec::new();
     request.write(&mut body);
     match answer(engine, body.into(), until).await? {
@@ -97,7 +101,7 @@ async fn exchange(engine: &Engine, item: Item, until: Until) -> Result<(), Failu
 async fn answer(engine: &Engine, body: Bytes, until: Until) -> Result<End, Failure> {
     let id = engine.ids.of_check();
     let desk = Desk::new(engine.clock);
-    let mut answer = Answer::new(engine.setup.endpoint.answer_form());
+    let mut answer = engine.setup.blank_answer();
     let limits = Limits {
         read: engine.setup.target.read_timeout,
         total: engine.setup.target.total_timeout,

@@ -173,6 +173,7 @@ mod tests {
             prompt_tokens: None,
             asked_output: None,
             expected_tokens: None,
+            fault: None,
         };
         Later {
             written,

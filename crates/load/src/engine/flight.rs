@@ -159,7 +159,8 @@ impl Flight {
         self.settled = true;
     }
 
-    fn fail(mut self, failure: Failure) {
+    /// It ends before it was sent, or before it had a connection.
+    pub(crate) fn fail(mut self, failure: Failure) {
         let now = self.worker.desk.clock.now();
         if self.record.sent == Nanos::ZERO {
             self.record.sent = now;
@@ -192,6 +193,7 @@ impl Flight {
             answer: texts.answer,
             reasoning: texts.reasoning,
             tool_calls: texts.tool_calls,
+            pieces: texts.pieces,
         }));
         self.worker.finish(record, next);
     }

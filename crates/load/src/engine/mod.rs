@@ -80,6 +80,9 @@ pub enum EngineError {
     /// A header of the user's.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// What is the user's own cannot make the first request.
+    #[error("the first request cannot be made: {}", .0.text)]
+    NotMade(Failure),
     /// Conversations of several turns, where the body has no list of messages to put the history into.
     #[error("the requests have no messages of their own, which turns of conversations need")]
     NoMessages,
@@ -157,9 +160,11 @@ impl Engine {
         roots: &ExtraRoots,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, EngineError> {
-        if setup.workload.most_turns().is_some() && !conversation::fit(&setup) {
+        let has_messages = || setup.own.builder().is_none() && conversation::fit(&setup);
+        if setup.workload.most_turns().is_some() && !has_messages() {
             return Err(EngineError::NoMessages);
         }
+        setup.try_first().map_err(EngineError::NotMade)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let target = &setup.target;
         let opening = target.connect_timeout.unwrap_or(target.total_timeout);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
+use crestline_core::record::Failure;
 use crestline_core::request::{Conversation, Item};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -12,6 +13,8 @@ use tokio::sync::mpsc;
 use super::conversation::{Later, Own, Thread};
 use super::setup::{Setup, Share};
 use crate::client::endpoint::asked_output;
+use crate::clock::Clock;
+use crate::own::Asked;
 
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
@@ -41,6 +44,21 @@ pub(crate) struct Written {
     pub(crate) asked_output: Option<u32>,
     /// Output length of all choices together, where the body forces it.
     pub(crate) expected_tokens: Option<u32>,
+    /// Why there is nothing to send.
+    pub(crate) fault: Option<Failure>,
+}
+
+impl Written {
+    /// A request that cannot be made.
+    fn failed(fault: Failure) -> Self {
+        Self {
+            body: Bytes::new(),
+            prompt_tokens: None,
+            asked_output: None,
+            expected_tokens: None,
+            fault: Some(fault),
+        }
+    }
 }
 
 /// The requests of one worker, in order.
@@ -59,6 +77,7 @@ impl Queue {
             .unwrap_or(0)
             .clamp(AHEAD.0, AHEAD.1)
             .div_ceil(threads.get());
+        setup.own.made_by(threads.get() * share.workers.get());
         let channels = (0..threads.get()).map(|turn| {
             let (sender, receiver) = mpsc::channel(ahead);
             let setup = Arc::clone(setup);
@@ -101,6 +120,7 @@ fn prepare(
     let _ = rustix::process::setpriority_process(None, NICE);
     let mut writer = Writer {
         setup,
+        clock: Clock::start(),
         text: Vec::new(),
     };
     let most = setup.workload.most_turns();
@@ -112,7 +132,7 @@ fn prepare(
             let (written, thread) = writer.conversation((position, most), conversation);
             (written, Some(thread))
         } else {
-            (writer.write(setup.workload.item(index), position).0, None)
+            (writer.alone(index, position), None)
         };
         let prepared = Prepared {
             number,
@@ -128,16 +148,33 @@ fn prepare(
 /// Writes bodies.
 struct Writer<'a> {
     setup: &'a Setup,
+    /// For how long what is the user's own takes.
+    clock: Clock,
     text: Vec<u8>,
 }
 
 impl Writer<'_> {
+    /// A request that stands alone.
+    fn alone(&mut self, index: u64, position: u64) -> Written {
+        let item = self.setup.own.item(&self.setup.workload, index, self.clock);
+        let written = item.and_then(|item| self.write(item, position));
+        written.map_or_else(Written::failed, |(written, _)| written)
+    }
+
     /// The request of an item at a position of the load, and its fields.
-    fn write(&mut self, item: Item, position: u64) -> (Written, Map<String, Value>) {
+    fn write(
+        &mut self,
+        item: Item,
+        position: u64,
+    ) -> Result<(Written, Map<String, Value>), Failure> {
         let prompt_tokens = item.prompt_tokens;
         let setup = self.setup;
         let model = setup.model_at(position);
-        let body = setup.endpoint.request(item, model, &setup.generation);
+        let asked = Asked {
+            model,
+            generation: &setup.generation,
+        };
+        let body = setup.own.body(setup.endpoint, item, &asked, self.clock)?;
         let expected_tokens = forced_tokens(&body.fields);
         self.text.clear();
         body.write(&mut self.text);
@@ -147,8 +184,9 @@ impl Writer<'_> {
             prompt_tokens,
             asked_output: asked_output(&body.fields),
             expected_tokens,
+            fault: None,
         };
-        (written, body.fields)
+        Ok((written, body.fields))
     }
 
     /// The first turn, and what follows on it.
@@ -158,7 +196,9 @@ impl Writer<'_> {
         conversation: Conversation,
     ) -> (Written, Box<Thread>) {
         let mut turns = conversation.turns.into_iter().map(|turn| {
-            let (written, fields) = self.write(turn.item, place.0);
+            let (written, fields) = self
+                .write(turn.item, place.0)
+                .expect("the engine has checked that the endpoint itself makes turns");
             let own = Own::find(&fields).expect("the engine has checked that turns have messages");
             Later {
                 written,

@@ -4,14 +4,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crestline_core::arrival::{self, Arrival};
-use crestline_core::record::Phase;
+use crestline_core::record::{Failure, Phase};
 use crestline_core::request::{Adapters, Arrivals, Generation, Load, LoadPoint};
 use crestline_core::schedule::{NextLoad, Schedule, StopRule};
 use crestline_core::search::Abort;
 use crestline_core::units::Nanos;
 use crestline_workload::Workload;
 
+use crate::client::answer::Answer;
 use crate::client::endpoint::Endpoint;
+use crate::clock::Clock;
+use crate::own::{Asked, Own};
 use crate::target::Target;
 
 /// What does not change during a run.
@@ -39,11 +42,38 @@ pub struct Setup {
     pub seed: u64,
     /// When each request is due, for a load whose arrivals are recorded: as many requests as there are times are sent.
     pub due_times: Arc<[Nanos]>,
+    /// What is the user's own in how the service is spoken to.
+    pub own: Arc<Own>,
     /// Keep request bodies in the records.
     pub keep_text: bool,
 }
 
 impl Setup {
+    /// Makes the first request, where it is the user's own data set or builder that does.
+    pub(crate) fn try_first(&self) -> Result<(), Failure> {
+        let clock = Clock::start();
+        if self.workload.most_turns().is_some() {
+            return Ok(());
+        }
+        let asked = Asked {
+            model: self.model_at(0),
+            generation: &self.generation,
+        };
+        let item = self.own.item(&self.workload, 0, clock)?;
+        self.own.body(self.endpoint, item, &asked, clock)?;
+        // What was measured so far is of no load.
+        self.own.take(&self.workload);
+        Ok(())
+    }
+
+    /// An answer of which nothing is received yet.
+    pub(crate) fn blank_answer(&self) -> Answer {
+        match self.own.reader() {
+            Some(_) => Answer::kept(self.endpoint.answer_form()),
+            None => Answer::new(self.endpoint.answer_form()),
+        }
+    }
+
     /// The name that the request with this index in its load sends as `model`.
     pub(crate) fn model_at(&self, index: u64) -> &str {
         match &self.adapters {

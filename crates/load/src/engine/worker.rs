@@ -232,6 +232,7 @@ impl Worker {
             events: gauges.events,
             workers: vec![used],
             starved: starved.unwrap_or_default(),
+            own: self.setup.own.take(&self.setup.workload),
             ..ClientHealth::default()
         }
     }
@@ -261,14 +262,14 @@ impl Worker {
 
     /// An answer of which nothing is received yet.
     pub(crate) fn blank_answer(&self) -> Answer {
-        Answer::new(self.setup.endpoint.answer_form())
+        self.setup.blank_answer()
     }
 
     /// A request body as the record keeps it: none that is a form, for a recording is no text. One that is still to be
     /// counted is kept in any case.
     pub(crate) fn text_of(&self, body: Bytes, record: &RequestRecord) -> String {
         let is_counted = record.turn.is_none() || record.prompt_tokens.is_some();
-        let is_kept = self.setup.keep_text || !is_counted;
+        let is_kept = self.setup.keep_text || !is_counted || self.setup.own.reader().is_some();
         if is_kept && !self.setup.endpoint.sends_form() {
             into_text(body)
         } else {
@@ -464,6 +465,9 @@ impl Worker {
     ) {
         self.live.sent.fetch_add(1, Relaxed);
         record.asked_output = written.asked_output;
+        if let Some(fault) = written.fault {
+            return Flight::new(Rc::clone(self), record, written.body).fail(fault);
+        }
         let track = self.track(&record, written.expected_tokens);
         let mut flight = Flight::new(Rc::clone(self), record, written.body);
         flight.prompt_tokens = written.prompt_tokens;

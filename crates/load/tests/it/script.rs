@@ -238,6 +238,7 @@ pub(crate) fn setup(url: &str) -> Setup {
         grace: Nanos::from_millis(100),
         seed: 7,
         due_times: Arc::default(),
+        own: std::sync::Arc::default(),
         keep_text: true,
     }
 }

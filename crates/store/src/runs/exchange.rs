@@ -63,6 +63,7 @@ pub(super) fn from_json(request: String, answer: Option<&str>) -> Option<Exchang
         answer: message.content,
         reasoning: message.reasoning_content,
         tool_calls,
+        pieces: Vec::new(),
     })
 }
 

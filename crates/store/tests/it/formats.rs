@@ -43,6 +43,7 @@ fn answered() -> RequestRecord {
         answer: "ho".to_owned(),
         reasoning: "hm".to_owned(),
         tool_calls: r#"[{"id": 1}]"#.to_owned(),
+        pieces: Vec::new(),
     }));
     record
 }

@@ -16,6 +16,28 @@ pub enum DatasetError {
         /// The name most like it, where one is so near that it may be meant.
         nearest: Option<&'static str>,
     },
+    /// A data set of the user's own, whose items are made in another process than this one.
+    #[error(
+        "data set `{name}` is not at hand: its items are made by code that is not in this process"
+    )]
+    OwnAbsent {
+        /// What it is called.
+        name: String,
+    },
+    /// A data set of the user's own without any item.
+    #[error("data set `{name}` has no items")]
+    OwnEmpty {
+        /// What it is called.
+        name: String,
+    },
+    /// A data set of the user's own that could not make its first item.
+    #[error("data set `{name}` cannot make its first item: {text}")]
+    OwnFailed {
+        /// What it is called.
+        name: String,
+        /// Why not.
+        text: String,
+    },
     /// A data set that is known and not built.
     #[error("data set `{name}` is not supported yet")]
     NotSupportedYet {

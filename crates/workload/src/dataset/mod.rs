@@ -17,7 +17,7 @@ mod share_gpt;
 mod speed_benchmark;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub use error::DatasetError;
 pub use names::DATASET_NAMES;
@@ -25,6 +25,7 @@ pub use sampled::{RowContent, row_content};
 
 use crate::WorkloadError;
 use crate::hub::HubCaches;
+use crate::own::{ItemSource, OwnSource};
 use crate::plan::{Dataset, RandomLengths, Sampling, Source, WorkloadPlan};
 use crate::presentation::{Content, Presentation};
 
@@ -63,6 +64,7 @@ pub(crate) enum Prompts<'a> {
     Listed(Vec<Entry>),
     Random(&'a RandomLengths),
     Sampled(&'a Sampling),
+    Own(Arc<dyn ItemSource>),
 }
 
 /// Reads what a plan asks for.
@@ -75,6 +77,7 @@ pub(crate) fn open<'a>(
     let range = match &plan.dataset {
         Dataset::Random(lengths) => return Ok(Prompts::Random(lengths)),
         Dataset::Sampled(sampling) => return Ok(Prompts::Sampled(sampling)),
+        Dataset::Own(own) => return open_own(own).map(Prompts::Own),
         Dataset::SpeedBenchmark => speed_benchmark::Range::Short,
         Dataset::SpeedBenchmarkLong => speed_benchmark::Range::Long,
         Dataset::Fixed(text) => return Ok(listed(vec![Content::Text(text.clone())])),
@@ -99,6 +102,21 @@ pub(crate) fn open<'a>(
         range,
         presentation,
     )))
+}
+
+/// What makes the items, once it has made the first.
+fn open_own(own: &OwnSource) -> Result<Arc<dyn ItemSource>, WorkloadError> {
+    let name = || own.name().to_owned();
+    let source = own
+        .source()
+        .ok_or_else(|| DatasetError::OwnAbsent { name: name() })?;
+    if source.number() == Some(0) {
+        return Err(DatasetError::OwnEmpty { name: name() }.into());
+    }
+    match source.item(0) {
+        Ok(_) => Ok(Arc::clone(source)),
+        Err(text) => Err(DatasetError::OwnFailed { name: name(), text }.into()),
+    }
 }
 
 fn listed<'a>(prompts: Vec<Content>) -> Prompts<'a> {

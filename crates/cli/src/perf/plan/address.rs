@@ -8,6 +8,7 @@ use crestline_load::client::endpoint::Endpoint;
 use crestline_load::target::masked_url;
 use crestline_workload::plan::PromptForm;
 
+use crate::own;
 use crate::perf::args::PerfArgs;
 use crate::problem::Problem;
 
@@ -51,9 +52,18 @@ impl Address {
 
 /// Resolves the URL; what was changed is added to `notes`.
 pub(super) fn resolve(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
-    check_api(&args.model.api)?;
+    let is_own = own::api(&args.model.api).is_some();
+    if !is_own {
+        check_api(&args.model.api)?;
+    }
     match args.connection.url.strip_prefix("sim:") {
+        Some(_) if is_own => Err(Problem::usage(format!(
+            "--api {} needs a service: in virtual time no body is sent and none is read",
+            args.model.api
+        ))
+        .hint("give the --url of a service; `crestline sim` is one, on this machine")),
         Some(profile) => simulated(profile, args),
+        None if is_own => own_live(args, notes),
         None => live(args, notes),
     }
 }
@@ -136,6 +146,35 @@ fn live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
         place: Place::Live(url),
         endpoint,
         form,
+    })
+}
+
+/// The URL of an API of the user's own, whatever its path is. Prompts are messages unless the path is that of completions.
+fn own_live(args: &PerfArgs, notes: &mut Vec<String>) -> Result<Address, Problem> {
+    let typed = &args.connection.url;
+    let (base, query) = typed
+        .split_once('?')
+        .map_or((typed.as_str(), None), |(base, query)| (base, Some(query)));
+    let base = with_scheme(base, &masked_url(typed))?;
+    let is_text = base.ends_with(COMPLETIONS) && !base.ends_with(CHAT);
+    let by_url = if is_text {
+        Shape::Text
+    } else {
+        Shape::Messages
+    };
+    let shape = wanted(args).unwrap_or(by_url);
+    let url = query.map_or(base.clone(), |query| format!("{base}?{query}"));
+    if url != *typed {
+        let (typed, url) = (masked_url(typed), masked_url(&url));
+        notes.push(format!("--url {typed} is read as {url}"));
+    }
+    Ok(Address {
+        place: Place::Live(url),
+        endpoint: match shape {
+            Shape::Messages => Endpoint::OpenAiChat,
+            Shape::Text => Endpoint::OpenAiCompletions,
+        },
+        form: form(args, shape),
     })
 }
 

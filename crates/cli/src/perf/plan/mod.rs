@@ -24,6 +24,7 @@ pub(crate) use output::model_id;
 
 use super::args::{ConnectionArgs, PerfArgs};
 use crate::headers;
+use crate::own;
 use crate::problem::Problem;
 use crate::track::args::TrackPlan;
 use crate::{server_metrics, values};
@@ -87,6 +88,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         name: output::name(args, &model),
         subject,
         endpoint: address.endpoint,
+        own_api: own::api(&args.model.api),
         workload: workload::plan(args, &address)?,
         generation: generation::settings(args)?,
         points,

@@ -6,6 +6,7 @@ use crestline_workload::plan::{Dataset, WorkloadPlan};
 use serde_json::Map;
 
 use super::{Address, generation};
+use crate::own;
 use crate::perf::args::{DataSource, PerfArgs};
 use crate::problem::Problem;
 use crate::values;
@@ -63,6 +64,16 @@ fn dataset(args: &PerfArgs) -> Result<Dataset, Problem> {
     if prompt.data_source == Some(DataSource::Local) && prompt.dataset_path.is_none() {
         return Err(Problem::usage("--data-source local needs --dataset-path")
             .hint("give the file or folder of the data set"));
+    }
+    if let Some(own) = own::dataset(&prompt.dataset) {
+        if prompt.dataset_path.is_some() || prompt.dataset_args.is_some() {
+            return Err(Problem::usage(format!(
+                "--dataset {} takes neither --dataset-path nor --dataset-args",
+                own.name()
+            ))
+            .hint("it is code: give it what it needs there"));
+        }
+        return Ok(Dataset::Own(own));
     }
     let options = match &prompt.dataset_args {
         Some(text) => values::object("--dataset-args", text)?,

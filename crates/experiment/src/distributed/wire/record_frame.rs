@@ -374,6 +374,7 @@ fn read_answer(
             answer: text()?,
             reasoning: text()?,
             tool_calls: text()?,
+            pieces: Vec::new(),
         }))
     })?;
     Ok(())

@@ -15,6 +15,7 @@ use super::{Desk, Run};
 use crate::distributed::{Fleet, FleetSession};
 use crate::error::RunError;
 use crate::event::Event;
+use crate::run::reader;
 use crate::search::outcome::SearchOutcome;
 use crate::search::sessions::{LiveLoad, RemoteLoad, VirtualLoad, queue_abort};
 use crate::server_metrics::Reading;
@@ -37,7 +38,14 @@ impl Run<'_> {
         mut desk: Desk<'_, '_>,
     ) -> Result<SearchOutcome, RunError> {
         match subject {
-            Subject::Virtual { session, .. } => self.on_virtual(session, &mut search, &mut desk)?,
+            Subject::Virtual { session, workload } => {
+                self.on_virtual(session, &mut search, &mut desk)?;
+                if let Some(why) = workload.fault() {
+                    return Err(RunError::OwnItem {
+                        why: why.to_owned(),
+                    });
+                }
+            }
             Subject::Live {
                 engine,
                 target,
@@ -105,6 +113,7 @@ impl Run<'_> {
             stop: desk.stop,
             target: near.target,
             tokenizer: near.workload.tokenizer().cloned(),
+            reader: reader(self.plan)?,
             dials: Rc::clone(&desk.dials),
             queue: queue_abort(&self.plan.generation),
         };

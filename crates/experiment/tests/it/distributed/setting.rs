@@ -79,6 +79,7 @@ pub(super) fn plan(subject: SubjectPlan, folder: &Path, points: Vec<LoadPoint>) 
         adapters: None,
         name: "test".to_owned(),
         subject,
+        own_api: None,
         endpoint: Endpoint::OpenAiCompletions,
         workload: WorkloadPlan {
             dataset: Dataset::Random(RandomLengths::default()),

@@ -194,6 +194,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
                 answer,
                 reasoning,
                 tool_calls,
+                pieces: Vec::new(),
             })
         });
     let optional = (
@@ -218,25 +219,4 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 }
 
 /// All kinds of failure.
-pub(crate) const KINDS: &[FailureKind] = &[
-    FailureKind::Dns,
-    FailureKind::ConnectRefused,
-    FailureKind::ConnectTimeout,
-    FailureKind::Connect,
-    FailureKind::Tls,
-    FailureKind::ConnectionClosed,
-    FailureKind::CutMidStream,
-    FailureKind::ReadTimeout,
-    FailureKind::TotalTimeout,
-    FailureKind::RateLimited,
-    FailureKind::Unauthorized,
-    FailureKind::ClientError,
-    FailureKind::ServerError,
-    FailureKind::UnexpectedStatus,
-    FailureKind::MalformedHttp,
-    FailureKind::MalformedJson,
-    FailureKind::ErrorInBody,
-    FailureKind::EmptyAnswer,
-    FailureKind::Cancelled,
-    FailureKind::Unknown,
-];
+pub(crate) const KINDS: &[FailureKind] = &FailureKind::ALL;
