@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
+from crestline.errors import CrestlineError
+
 __all__ = ["Cluster", "ClusterError", "Launcher", "Worker", "WorkerEnd", "WorkerLost"]
 
 # Longest time in which the address of a cluster takes a connection.
@@ -35,13 +37,14 @@ _CALLS = 3
 # Letters of a reason that Ray gives.
 _LONGEST_REASON = 300
 
+_WHICH_PORT = "the port is 6379 unless `ray start` was told another; that of `ray://` is 10001"
 _HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 _SETTINGS_FRAME = 4
 
 Handlers = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
-class ClusterError(RuntimeError):
+class ClusterError(CrestlineError):
     """Workers cannot be started on a cluster. Raised before any load; `hint` says what to do, or is empty."""
 
     def __init__(self, cause: str, hint: str = "") -> None:
@@ -49,7 +52,7 @@ class ClusterError(RuntimeError):
         self.hint = hint
 
 
-class WorkerLost(RuntimeError):
+class WorkerLost(CrestlineError):
     """A worker is gone or answers no more; the text is Ray's reason in one line."""
 
 
@@ -385,13 +388,14 @@ def _unreachable(ray: Any, address: str, error: Exception) -> ClusterError:
             "this machine is a part of no Ray cluster, and RAY_ADDRESS is not set",
             "give --ray the HOST:PORT of a cluster, or start one: ray start --head",
         )
-    return ClusterError(f"no connection to the Ray cluster at {address}: {_reason(error)}")
+    return ClusterError(
+        f"no connection to the Ray cluster at {address}: {_reason(error)}", _WHICH_PORT
+    )
 
 
 def _reach(address: str) -> None:
     """Raises `ClusterError` unless a server of Ray's kind is there: Ray itself would wait minutes to say so."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    hint = "the port is 6379 unless `ray start` was told another; for `ray://` it is 10001"
     if not host or not port.isdigit():
         raise ClusterError(f"`{address}` is no address of a Ray cluster", "give HOST:PORT, or auto")
     try:
@@ -402,9 +406,9 @@ def _reach(address: str) -> None:
             server.sendall(_HTTP2_GREETING)
             answer = server.recv(9)
     except (OSError, OverflowError) as error:
-        raise ClusterError(f"nothing of Ray is reached at {address}: {error}", hint) from None
+        raise ClusterError(f"nothing of Ray is reached at {address}: {error}", _WHICH_PORT) from None
     if len(answer) < 4 or answer[3] != _SETTINGS_FRAME:
-        raise ClusterError(f"what listens at {address} is not a Ray cluster", hint)
+        raise ClusterError(f"what listens at {address} is not a Ray cluster", _WHICH_PORT)
 
 
 def _reach_the_last() -> None:
