@@ -152,7 +152,7 @@ impl Session<'_> {
         };
         let tags = [
             ("tool", "crestline"),
-            ("model", plan.name.as_str()),
+            ("model", plan.model.as_str()),
             ("service", place),
         ];
         Begin {
