@@ -56,6 +56,19 @@ def test_a_connection_of_the_caller_is_used_and_stays(
     assert "load from 2 workers" in capfd.readouterr().err
 
 
+def test_code_of_the_caller_is_not_sent_to_a_cluster(nodes: Nodes) -> None:
+    with pytest.raises(UsageError, match="code are not sent to other machines"):
+        run_perf_benchmark(
+            Arguments(
+                model="m",
+                url="http://127.0.0.1:9",
+                dataset=lambda index: f"prompt {index}",
+                ray=nodes.address,
+            )
+        )
+    assert not nodes.ray.is_initialized()
+
+
 def test_what_the_cluster_cannot_do_is_wrong_use(nodes: Nodes, sim: Callable[..., str]) -> None:
     url = sim("--profile", "constant-10ms")
     with pytest.raises(UsageError) as refused:

@@ -4,6 +4,9 @@
 
 use std::num::NonZeroUsize;
 
+use crestline_experiment::plan::Plan;
+use crestline_workload::plan::Dataset;
+
 use crate::perf::args::PerfArgs;
 use crate::problem::Problem;
 use crate::values;
@@ -43,6 +46,19 @@ pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
         values::positive("--workers", workers)?;
     }
     Ok(())
+}
+
+/// Refuses a plan whose code other machines do not have.
+pub(super) fn check_code(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
+    let is_own = matches!(plan.workload.dataset, Dataset::Own(_)) || plan.own_api.is_some();
+    if args.machines.ray.is_none() || !is_own {
+        return Ok(());
+    }
+    Err(
+        Problem::usage("data sets and APIs that are code are not sent to other machines")
+            .cause("the code is in this process, and --ray sends from others")
+            .hint("leave out --ray, or write the items to a file: --dataset line_by_line takes whole bodies"),
+    )
 }
 
 impl Machines {

@@ -110,6 +110,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         model,
         adapters: None,
     };
+    machines::check_code(args, &plan)?;
     Ok(Translation {
         plan,
         address,
