@@ -86,6 +86,10 @@ bench-report *ARGS:
 bench-arrow ROWS="1000000":
     CRESTLINE_ARROW_ROWS={{ ROWS }} target/python-tests/bin/python -m pytest -q -s python/tests/arrow/test_memory.py
 
+# what a data set, a builder and a parser in Python cost a load of RATE req/s: send lags with and without; after a release build with pip
+bench-python RATE="2000" SECONDS="10" ROUNDS="3":
+    target/python-tests/bin/python python/tests/callables/pace.py {{ RATE }} {{ SECONDS }} {{ ROUNDS }}
+
 # find the truths that bench-search needs and does not have: minutes of work
 bench-search-truth NAME="":
     cargo bench --quiet --package crestline-experiment --bench search -- truth {{ NAME }}

@@ -135,6 +135,9 @@ fn fleet_hint(error: &FleetError) -> &'static str {
             "leave out the workers, or give the URL of a real service; `crestline sim` serves the same engine over HTTP"
         }
         FleetError::Probes => "leave out the probes, or send from one machine",
+        FleetError::Code { .. } => {
+            "send from this machine alone, or give prompts as a file that is at the same path on each machine"
+        }
         FleetError::Version { .. } => "install the same version of crestline on all machines",
         FleetError::Worker { .. } => {
             "each machine needs the same files at the same paths, reaches the service by itself, and stays up while the load goes on"

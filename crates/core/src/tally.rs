@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::health::never_sent;
 use crate::metrics::Metric;
-use crate::record::{FailureKind, Phase, RequestRecord, TokenCount};
+use crate::record::{FailureKind, Phase, RequestRecord};
 
 /// Times that are counted in buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,35 +126,47 @@ impl Timing {
     }
 }
 
-/// Values in buckets of fixed bounds.
+/// Upper bounds of lengths in tokens: those of the same conventions, to the last that a context can be long.
+pub const TOKENS: [u64; 11] = [
+    1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576,
+];
+
+/// Nanoseconds in the unit of the bounds of times.
+const NS_IN_US: u64 = 1_000;
+
+/// Values in buckets of fixed bounds: nanoseconds, or tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buckets {
-    bounds_us: &'static [u64],
+    bounds: &'static [u64],
+    /// Values in one unit of the bounds.
+    unit: u64,
     counts: Vec<u64>,
-    sum_ns: u128,
+    sum: u128,
 }
 
 impl Buckets {
-    fn new(bounds_us: &'static [u64]) -> Self {
+    fn new(bounds: &'static [u64], unit: u64) -> Self {
         Self {
-            bounds_us,
-            counts: vec![0; bounds_us.len() + 1],
-            sum_ns: 0,
+            bounds,
+            unit,
+            counts: vec![0; bounds.len() + 1],
+            sum: 0,
         }
     }
 
-    /// Counts a value in nanoseconds; one that is equal to a bound is below it.
-    fn add(&mut self, ns: u64) {
-        let bucket = self.bounds_us.partition_point(|bound| bound * 1000 < ns);
+    /// Counts a value; one that is equal to a bound is below it.
+    fn add(&mut self, value: u64) {
+        let unit = self.unit;
+        let bucket = self.bounds.partition_point(|bound| bound * unit < value);
         self.counts[bucket] += 1;
-        self.sum_ns += u128::from(ns);
+        self.sum += u128::from(value);
     }
 
     fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
         }
-        self.sum_ns += other.sum_ns;
+        self.sum += other.sum;
     }
 
     /// Values in each bucket, not added up; the last has no upper bound.
@@ -167,14 +179,14 @@ impl Buckets {
         self.counts.iter().sum()
     }
 
-    /// Their sum in seconds.
+    /// The sum of times in seconds.
     pub fn sum_s(&self) -> f64 {
-        self.sum_ns as f64 / 1e9
+        self.sum as f64 / 1e9
     }
 
-    /// Their sum in nanoseconds, exact.
-    pub fn sum_ns(&self) -> u128 {
-        self.sum_ns
+    /// Their sum in nanoseconds or tokens, exact.
+    pub fn sum(&self) -> u128 {
+        self.sum
     }
 }
 
@@ -187,10 +199,10 @@ pub struct Tally {
     pub succeeded: u64,
     /// Counted requests that did not, by kind.
     pub failures: BTreeMap<FailureKind, u64>,
-    /// Prompt tokens of successes.
-    pub prompt_tokens: u64,
+    /// Prompt tokens of successes, where they are known: one value a request.
+    pub prompt_tokens: Buckets,
     /// Answer tokens of successes.
-    pub output_tokens: u64,
+    pub output_tokens: Buckets,
     timings: [Buckets; 7],
 }
 
@@ -200,9 +212,9 @@ impl Default for Tally {
             warmup: 0,
             succeeded: 0,
             failures: BTreeMap::new(),
-            prompt_tokens: 0,
-            output_tokens: 0,
-            timings: Timing::ALL.map(|timing| Buckets::new(timing.bounds_us())),
+            prompt_tokens: Buckets::new(&TOKENS, 1),
+            output_tokens: Buckets::new(&TOKENS, 1),
+            timings: Timing::ALL.map(|timing| Buckets::new(timing.bounds_us(), NS_IN_US)),
         }
     }
 }
@@ -222,9 +234,14 @@ impl Tally {
             return;
         }
         self.succeeded += 1;
-        let tokens = |count: Option<TokenCount>| count.map_or(0, |count| u64::from(count.count));
-        self.prompt_tokens += tokens(record.prompt_tokens);
-        self.output_tokens += tokens(record.output_tokens);
+        for (length, lengths) in [
+            (record.prompt_tokens, &mut self.prompt_tokens),
+            (record.output_tokens, &mut self.output_tokens),
+        ] {
+            if let Some(length) = length {
+                lengths.add(u64::from(length.count));
+            }
+        }
         for timing in Timing::ALL {
             let metric = timing
                 .metric()
@@ -246,8 +263,8 @@ impl Tally {
         for (kind, count) in &other.failures {
             *self.failures.entry(*kind).or_default() += count;
         }
-        self.prompt_tokens += other.prompt_tokens;
-        self.output_tokens += other.output_tokens;
+        self.prompt_tokens.merge(&other.prompt_tokens);
+        self.output_tokens.merge(&other.output_tokens);
         for (mine, theirs) in self.timings.iter_mut().zip(&other.timings) {
             mine.merge(theirs);
         }
@@ -269,7 +286,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Failure, TokenSource};
+    use crate::record::{Failure, TokenCount, TokenSource};
     use crate::units::Nanos;
 
     fn answered(sent_ms: u64, first_ms: u64, gaps_ms: &[u64]) -> RequestRecord {
@@ -306,10 +323,13 @@ mod tests {
         tally.add(&answered(10, 30, &[7, 8, 9]));
         let counts = Timing::ALL.map(|timing| tally.of(timing).count());
         assert_eq!(counts, [1, 1, 1, 1, 1, 3, 1]);
-        assert_eq!(tally.of(Timing::Itl).sum_ns(), 24_000_000);
-        assert_eq!(tally.of(Timing::Ttft).sum_ns(), 20_000_000);
-        assert_eq!(tally.of(Timing::TtftFromDue).sum_ns(), 30_000_000);
-        assert_eq!((tally.prompt_tokens, tally.output_tokens), (5, 4));
+        assert_eq!(tally.of(Timing::Itl).sum(), 24_000_000);
+        assert_eq!(tally.of(Timing::Ttft).sum(), 20_000_000);
+        assert_eq!(tally.of(Timing::TtftFromDue).sum(), 30_000_000);
+        assert_eq!(
+            (tally.prompt_tokens.sum(), tally.output_tokens.sum()),
+            (5, 4)
+        );
     }
 
     #[test]

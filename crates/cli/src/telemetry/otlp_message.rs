@@ -5,7 +5,7 @@
 //! nothing but its moment.
 
 use crestline_core::search::Variable;
-use crestline_core::tally::{Buckets, Timing};
+use crestline_core::tally::{Buckets, TOKENS, Timing};
 use crestline_core::units::Nanos;
 use serde_json::{Value, json};
 
@@ -73,50 +73,51 @@ impl Writer<'_> {
 
     fn histogram(&self, timing: Timing, all: &[(&Series, Counts)]) -> Value {
         let (name, description) = words(timing);
+        let bounds: Vec<f64> = timing
+            .bounds_us()
+            .iter()
+            .map(|us| *us as f64 / 1e6)
+            .collect();
         let points = all.iter().map(|(series, counts)| {
-            let attributes = self.of_requests(series.labels);
-            self.bucketed(attributes, timing, counts.tally.of(timing))
+            let values = counts.tally.of(timing);
+            let mut point = self.bucketed(self.of_requests(series.labels), &bounds, values);
+            point["sum"] = values.sum_s().into();
+            point
         });
-        json!({
-            "name": name,
-            "description": description,
-            "unit": "s",
-            "histogram": {
-                "aggregationTemporality": CUMULATIVE,
-                "dataPoints": points.collect::<Vec<_>>(),
-            },
-        })
+        histogram(name, description, "s", &points.collect::<Vec<_>>())
     }
 
-    fn bucketed(&self, of: Attributes, timing: Timing, values: &Buckets) -> Value {
-        let bounds = timing.bounds_us().iter();
+    /// A histogram's values at a load, but for their sum.
+    fn bucketed(&self, of: Attributes, bounds: &[f64], values: &Buckets) -> Value {
         let counts = values.counts().iter();
         json!({
             "attributes": attributes(of),
             "startTimeUnixNano": self.moment.since.0.to_string(),
             "timeUnixNano": self.moment.now.0.to_string(),
             "count": values.count().to_string(),
-            "sum": values.sum_s(),
-            "explicitBounds": bounds.map(|us| *us as f64 / 1e6).collect::<Vec<_>>(),
+            "explicitBounds": bounds,
             "bucketCounts": counts.map(u64::to_string).collect::<Vec<_>>(),
         })
     }
 
     fn tokens(&self, all: &[(&Series, Counts)]) -> Value {
+        let bounds = TOKENS.map(|tokens| tokens as f64);
         let points = all.iter().flat_map(|(series, counts)| {
-            let of = |kind: &str, count| {
+            let of = |kind: &str, lengths: &Buckets| {
                 let mut attributes = self.of_requests(series.labels);
                 attributes.push(("gen_ai.token.type".to_owned(), kind.to_owned()));
-                self.counted(attributes, count)
+                let mut point = self.bucketed(attributes, &bounds, lengths);
+                point["sum"] = (lengths.sum() as f64).into();
+                point
             };
             [
-                of("input", counts.tally.prompt_tokens),
-                of("output", counts.tally.output_tokens),
+                of("input", &counts.tally.prompt_tokens),
+                of("output", &counts.tally.output_tokens),
             ]
         });
-        sum(
-            "crestline.tokens",
-            "Tokens of requests that ended well.",
+        histogram(
+            "gen_ai.client.token.usage",
+            "Tokens of requests that ended well, one value a request.",
             "{token}",
             &points.collect::<Vec<_>>(),
         )
@@ -273,6 +274,18 @@ fn sum(name: &str, description: &str, unit: &str, points: &[Value]) -> Value {
         "sum": {
             "aggregationTemporality": CUMULATIVE,
             "isMonotonic": true,
+            "dataPoints": points,
+        },
+    })
+}
+
+fn histogram(name: &str, description: &str, unit: &str, points: &[Value]) -> Value {
+    json!({
+        "name": name,
+        "description": description,
+        "unit": unit,
+        "histogram": {
+            "aggregationTemporality": CUMULATIVE,
             "dataPoints": points,
         },
     })

@@ -1,6 +1,6 @@
 //! The text of a page of metrics, as Prometheus reads it: exposition format 0.0.4.
 //!
-//! Values in, text out. What the names mean is in their own `HELP` lines and in `docs/guide/trackers.md`.
+//! Values in, text out. What the names mean is in their own `HELP` lines and in `docs/guide/monitoring.md`.
 
 use std::fmt::Write as _;
 
@@ -127,12 +127,12 @@ fn requests(page: &mut Page, all: &[(&Series, Counts)]) {
     counter(
         "prompt_tokens_total",
         "Prompt tokens of counted requests that ended well.",
-        |counts| counts.tally.prompt_tokens,
+        |counts| tokens(&counts.tally.prompt_tokens),
     );
     counter(
         "output_tokens_total",
         "Answer tokens of counted requests that ended well.",
-        |counts| counts.tally.output_tokens,
+        |counts| tokens(&counts.tally.output_tokens),
     );
     failures(page, all);
     let name = "client_sound";
@@ -147,6 +147,11 @@ fn requests(page: &mut Page, all: &[(&Series, Counts)]) {
             page.sample(name, &series.labels.pairs(), value);
         }
     }
+}
+
+/// All tokens of a load: fewer than 2 to the power of 64.
+fn tokens(lengths: &Buckets) -> u64 {
+    u64::try_from(lengths.sum()).unwrap_or(u64::MAX)
 }
 
 fn failures(page: &mut Page, all: &[(&Series, Counts)]) {

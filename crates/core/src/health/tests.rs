@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::{
-    ClientHealth, ClockFit, HealthVerdict, Loss, NodeHealth, READ_LAG_FLOOR, Starved, VoidReason,
-    WorkerUse,
+    ClientHealth, ClockFit, HealthVerdict, Loss, NodeHealth, OwnPace, OwnPart, READ_LAG_FLOOR,
+    Starved, VoidReason, WorkerUse,
 };
 use crate::metrics::Metric;
 use crate::record::{Failure, FailureKind, Gaps, Phase, RequestRecord};
@@ -358,4 +358,68 @@ fn health_on_another_clock_keeps_its_rates() {
     assert_eq!(due(&moved), due(&health) + Nanos::from_millis(5));
     assert_eq!(moved.pace.kept(), health.pace.kept());
     assert_eq!(moved.send_lag, health.send_lag);
+}
+
+fn own(part: OwnPart, calls: u64, busy: Nanos) -> OwnPace {
+    OwnPace {
+        part,
+        name: "mine".to_owned(),
+        calls,
+        busy,
+        threads: 2,
+    }
+}
+
+#[test]
+fn what_of_the_users_own_was_slowest_is_named_where_sends_had_to_wait() {
+    let (mut health, summary) = run(|_| 0);
+    let due = health.pace.asked().unwrap();
+    health.own = vec![
+        own(OwnPart::Items, 100, Nanos::from_secs(1)),
+        own(OwnPart::Bodies, 100, Nanos::from_secs(4)),
+    ];
+    assert!(health.verdict(&summary).is_sound(), "nothing had to wait");
+    health.starved = Starved {
+        sends: 10,
+        wait: Nanos::from_millis(200),
+    };
+    let found = reasons(&health, &summary);
+    let slow = format!("; the request builder `mine` gave 50 bodies/s, {due:.0}/s were due");
+    assert!(found[0].contains(&slow), "{found:?}");
+}
+
+#[test]
+fn a_parser_that_reads_less_than_comes_voids_a_run() {
+    let (mut health, summary) = run(|_| 0);
+    let came = health.pace.achieved().unwrap();
+    let busy = |share: f64| Nanos::from_secs_f64(2.0 * 100.0 / came * share);
+    health.own = vec![own(OwnPart::Answers, 100, busy(0.9))];
+    assert!(health.verdict(&summary).is_sound());
+    health.own = vec![own(OwnPart::Answers, 100, busy(1.1))];
+    let found = reasons(&health, &summary);
+    assert!(
+        found[0].starts_with("answers were not read in time: the response parser `mine` gave"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_pace_of_the_same_code_is_one_however_many_parts_report_it() {
+    let mut one = ClientHealth {
+        own: vec![own(OwnPart::Items, 3, Nanos::from_secs(1))],
+        ..ClientHealth::default()
+    };
+    one.merge(ClientHealth {
+        own: vec![
+            own(OwnPart::Items, 5, Nanos::from_secs(3)),
+            own(OwnPart::Bodies, 1, Nanos::from_secs(1)),
+        ],
+        ..ClientHealth::default()
+    });
+    let all = [
+        own(OwnPart::Items, 8, Nanos::from_secs(4)),
+        own(OwnPart::Bodies, 1, Nanos::from_secs(1)),
+    ];
+    assert_eq!(one.own, all);
+    assert_eq!(one.own[0].per_s(), Some(4.0));
 }

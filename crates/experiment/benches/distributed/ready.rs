@@ -10,7 +10,7 @@ use crestline_core::request::{Generation, Load, LoadPoint};
 use crestline_core::units::Nanos;
 use crestline_experiment::distributed::Link;
 use crestline_experiment::distributed::wire::{
-    Frame, Hello, Order, PROTOCOL, RecordWriter, Report, Tally,
+    Frame, Hello, Order, PROTOCOL, Receipt, RecordWriter, Report,
 };
 use crestline_experiment::plan::{
     ClientPlan, OutputPlan, Plan, ReadMetrics, ServerMetrics, SubjectPlan, Tallies,
@@ -63,16 +63,16 @@ pub(crate) fn serve(link: &Link, records: Vec<Vec<u8>>, count: u64) -> anyhow::R
             })?,
             Order::Apply { .. } => say(&Report::Ready)?,
             Order::Begin { .. } => {
-                let mut tally = Tally::default();
+                let mut receipt = Receipt::default();
                 for records in records.take().into_iter().flatten() {
                     let frame = Frame::of_records(&records);
-                    tally.add(0, &frame);
+                    receipt.add(0, &frame);
                     link.to.send(frame)?;
                 }
-                tally.records = count;
+                receipt.records = count;
                 say(&Report::Done {
                     health: Box::new(ClientHealth::default()),
-                    tally,
+                    receipt,
                 })?;
             }
             Order::Leave => return Ok(()),
@@ -100,6 +100,7 @@ pub(crate) fn plan(folder: &Path, requests: u64, text: usize) -> Plan {
         name: "bench".to_owned(),
         subject: SubjectPlan::Live(target),
         endpoint: Endpoint::OpenAiCompletions,
+        own_api: None,
         workload: WorkloadPlan {
             dataset: Dataset::Fixed("Hi".to_owned()),
             tokenizer: None,

@@ -10,7 +10,7 @@ use crestline_core::units::Nanos;
 use crestline_load::clock::{Clock, monotonic};
 
 use crate::distributed::link::{Gone, Link};
-use crate::distributed::wire::{Frame, Heard, Order, Report, Tally};
+use crate::distributed::wire::{Frame, Heard, Order, Receipt, Report};
 
 /// Between two signs of life of the coordinator.
 const BEAT_EVERY: Nanos = Nanos::from_secs(1);
@@ -46,7 +46,7 @@ pub(super) struct Listener {
     heard: Nanos,
     beat: Nanos,
     /// Of the load that goes on.
-    tally: Tally,
+    receipt: Receipt,
 }
 
 impl Listener {
@@ -64,7 +64,7 @@ impl Listener {
             clock: Clock::start(),
             heard: Nanos::ZERO,
             beat: Nanos::ZERO,
-            tally: Tally::default(),
+            receipt: Receipt::default(),
         }
     }
 
@@ -121,15 +121,15 @@ impl Listener {
         match heard {
             Heard::Report(Report::Beat) => None,
             Heard::Report(Report::Pong { number, at }) => Some(Word::Pong { number, at, came }),
-            Heard::Report(Report::Done { tally, .. }) if tally != self.tally => {
-                let (sent, have) = (tally.records, self.tally.records);
+            Heard::Report(Report::Done { receipt, .. }) if receipt != self.receipt => {
+                let (sent, have) = (receipt.records, self.receipt.records);
                 let why = format!("it handed over {sent} records, of which {have} came whole");
                 Some(Word::Gone(why))
             }
             heard => {
                 match &heard {
-                    Heard::Records(records) => self.tally.add(records.len() as u64, frame),
-                    Heard::Report(Report::Done { .. }) => self.tally = Tally::default(),
+                    Heard::Records(records) => self.receipt.add(records.len() as u64, frame),
+                    Heard::Report(Report::Done { .. }) => self.receipt = Receipt::default(),
                     _ => {}
                 }
                 Some(Word::Heard(heard))

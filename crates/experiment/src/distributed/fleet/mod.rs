@@ -18,6 +18,7 @@ use crestline_core::record::{Failure, FailureKind};
 use crestline_core::units::Nanos;
 use crestline_load::clock::Clock;
 use crestline_load::engine::{CheckError, Part, Stop};
+use crestline_workload::plan::Dataset;
 
 use super::link::{FRAMES_ON_THE_WAY, Link};
 use super::wire::{Frame, Heard, Hello, Opening, Order, PROTOCOL, Report, WirePlan};
@@ -42,6 +43,12 @@ pub enum FleetError {
     /// Something of the plan is done by one machine only.
     #[error("small requests beside the load are not sent where several machines apply it")]
     Probes,
+    /// Code of the user's own, which is in this process alone.
+    #[error("`{name}` is code of this process, which the workers do not have")]
+    Code {
+        /// What the user calls it.
+        name: String,
+    },
     /// Another version.
     #[error(
         "{node} runs crestline {theirs} (protocol {their_protocol}), this is {ours} (protocol {PROTOCOL})"
@@ -104,12 +111,7 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Greets all workers and lets them open what they need.
     pub(crate) fn open(plan: &Plan, links: Vec<Link>, run_id: &str) -> Result<Self, FleetError> {
-        if matches!(plan.subject, SubjectPlan::Virtual(_)) {
-            return Err(FleetError::Virtual);
-        }
-        if plan.probe_rate.is_some() {
-            return Err(FleetError::Probes);
-        }
+        check(plan)?;
         let mut fleet = Self::listen_to(links);
         let of = NonZeroUsize::new(fleet.nodes.len()).ok_or(FleetError::Nobody)?;
         fleet.greet()?;
@@ -317,6 +319,24 @@ impl Fleet {
             why,
         });
     }
+}
+
+/// Finds what cannot be done by several machines.
+fn check(plan: &Plan) -> Result<(), FleetError> {
+    if matches!(plan.subject, SubjectPlan::Virtual(_)) {
+        return Err(FleetError::Virtual);
+    }
+    if plan.probe_rate.is_some() {
+        return Err(FleetError::Probes);
+    }
+    let code = match (&plan.workload.dataset, &plan.own_api) {
+        (Dataset::Own(own), _) => own.name(),
+        (_, Some(own)) => own.name(),
+        _ => return Ok(()),
+    };
+    Err(FleetError::Code {
+        name: code.to_owned(),
+    })
 }
 
 impl Drop for Fleet {

@@ -52,7 +52,7 @@ impl Node {
         records.send();
         self.out.say(&Report::Done {
             health: Box::new(applied.health.moved(shift_ns)),
-            tally: records.tally,
+            receipt: records.receipt,
         });
         Ok(())
     }

@@ -8,7 +8,7 @@ use crestline_load::clock::Clock;
 use crestline_load::engine::Live;
 
 use super::Post;
-use crate::distributed::wire::{Frame, RecordWriter, Report, Tally};
+use crate::distributed::wire::{Frame, Receipt, RecordWriter, Report};
 use crate::recorder::{count_missing, count_prompt};
 use crate::subject::redacted;
 
@@ -49,7 +49,7 @@ pub(super) struct Records<'a> {
     /// What the coordinator's clock shows more than the engine's, in ns.
     shift_ns: i64,
     writer: RecordWriter,
-    pub(super) tally: Tally,
+    pub(super) receipt: Receipt,
     clock: Clock,
     sent: Nanos,
 }
@@ -61,7 +61,7 @@ impl<'a> Records<'a> {
             post,
             shift_ns,
             writer: RecordWriter::default(),
-            tally: Tally::default(),
+            receipt: Receipt::default(),
             clock: Clock::start(),
             sent: Nanos::ZERO,
         }
@@ -106,7 +106,7 @@ impl<'a> Records<'a> {
         if !self.writer.is_empty() {
             let (records, count) = self.writer.take();
             let frame = Frame::of_records(&records);
-            self.tally.add(count, &frame);
+            self.receipt.add(count, &frame);
             self.out.send(frame);
         }
     }

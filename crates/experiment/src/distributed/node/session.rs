@@ -137,7 +137,7 @@ impl Held<'_> {
         self.records.send();
         self.node.out.say(&Report::Done {
             health: Box::new(health),
-            tally: self.records.tally,
+            receipt: self.records.receipt,
         });
         Ok(())
     }

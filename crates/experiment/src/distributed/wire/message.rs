@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::bytes::{Reader, Writer};
 use super::plan::WirePlan;
 use super::record_frame::read_records;
-use super::{FrameError, Tally, in_flight};
+use super::{FrameError, Receipt, in_flight};
 
 /// The first byte of a message in JSON, of records, and of requests in flight.
 const MESSAGE: u8 = b'm';
@@ -129,7 +129,7 @@ pub enum Report {
         /// How well the client kept up.
         health: Box<ClientHealth>,
         /// What was handed over.
-        tally: Tally,
+        receipt: Receipt,
     },
     /// Hired.
     InSession,

@@ -32,14 +32,14 @@ pub enum FrameError {
 
 /// How many records were handed over, and a number that depends on every byte of them: both sides count, and compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Tally {
+pub struct Receipt {
     /// Records.
     pub records: u64,
     /// Of the frames that they came in, in order.
     pub check: u64,
 }
 
-impl Tally {
+impl Receipt {
     /// A frame with so many records was sent, or has come.
     pub fn add(&mut self, records: u64, frame: &[u8]) {
         self.records += records;
@@ -62,23 +62,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tally_tells_frames_that_were_lost_doubled_swapped_or_changed() {
-        let tally = |frames: &[&[u8]]| {
-            let mut tally = Tally::default();
+    fn a_receipt_tells_frames_that_were_lost_doubled_swapped_or_changed() {
+        let receipt = |frames: &[&[u8]]| {
+            let mut receipt = Receipt::default();
             for frame in frames {
-                tally.add(1, frame);
+                receipt.add(1, frame);
             }
-            tally
+            receipt
         };
         let (one, two) = (b"first frame".as_slice(), b"second one".as_slice());
-        let right = tally(&[one, two]);
-        assert_eq!(right, tally(&[one, two]));
+        let right = receipt(&[one, two]);
+        assert_eq!(right, receipt(&[one, two]));
         for wrong in [
-            tally(&[one]),
-            tally(&[one, two, two]),
-            tally(&[two, one]),
-            tally(&[one, b"second onf"]),
-            tally(&[one, b"second one\0"]),
+            receipt(&[one]),
+            receipt(&[one, two, two]),
+            receipt(&[two, one]),
+            receipt(&[one, b"second onf"]),
+            receipt(&[one, b"second one\0"]),
         ] {
             assert_ne!(right, wrong);
         }

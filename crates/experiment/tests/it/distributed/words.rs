@@ -1,10 +1,12 @@
 //! What is said over links: another version is refused, what is no frame is an end and never a panic, clocks are compared, and
 //! secrets reach the workers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crestline_core::request::{Item, Prompt};
 use crestline_core::units::Nanos;
 use crestline_experiment::distributed::wire::{
     Frame, Heard, Hello, Order, PROTOCOL, Report, WirePlan,
@@ -14,6 +16,8 @@ use crestline_experiment::plan::SubjectPlan;
 use crestline_experiment::run::run_over;
 use crestline_load::engine::Stop;
 use crestline_load::target::{Header, Secret};
+use crestline_workload::own::{ItemSource, OwnSource};
+use crestline_workload::plan::Dataset;
 use proptest::prelude::*;
 
 use super::setting::{Sim, Workers, closed, plan};
@@ -160,6 +164,35 @@ fn a_virtual_service_has_no_machines() {
     let (workers, links) = Workers::start(1);
     let error = run_over(&plan, links, &Stop::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("virtual time"), "{error}");
+    drop(workers.ended());
+}
+
+/// Prompts that are made in this process.
+#[derive(Debug)]
+struct Here;
+
+impl ItemSource for Here {
+    fn item(&self, index: u64) -> Result<Item, String> {
+        Ok(Item::new(index, Prompt::Text("Hi".to_owned())))
+    }
+
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[test]
+fn code_of_this_process_is_not_on_other_machines() {
+    let place = tempfile::tempdir().unwrap();
+    let sim = Sim::start("full-speed");
+    let mut plan = sim.plan(place.path(), vec![closed(1, 1, 0)]);
+    plan.workload.dataset = Dataset::Own(OwnSource::new("my_prompts", Arc::new(Here)));
+    let (workers, links) = Workers::start(1);
+    let error = run_over(&plan, links, &Stop::default(), &mut |_| {}).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`my_prompts` is code"),
+        "{error}"
+    );
     drop(workers.ended());
 }
 

@@ -205,3 +205,29 @@ fn an_answer_that_ends_at_once_is_an_answer() {
     );
     assert_eq!(record.failure, None);
 }
+
+#[test]
+fn an_answer_that_someone_else_reads_is_kept_whatever_its_form_is() {
+    let own = "data: {\"word\":\"hi\"}\n\n";
+    let pieces = [own, "data: no json\n\n", &content("a"), "data: [DONE]\n\n"];
+    let mut answer = Answer::kept(AnswerForm::Completion);
+    for (at, piece) in pieces.iter().enumerate() {
+        answer.feed(&STREAM, piece.as_bytes(), Nanos::from_millis(at as u64));
+    }
+    answer.finish(&STREAM, Nanos::from_millis(9));
+    let mut record = RequestRecord::new(0, crestline_core::record::Phase::Measured);
+    let texts = answer.settle(&mut record, Some(&STREAM));
+    assert_eq!(record.failure, None);
+    assert_eq!((record.chunks, record.first_token), (3, Some(Nanos::ZERO)));
+    assert_eq!(texts.pieces[..2], ["{\"word\":\"hi\"}", "no json"]);
+    assert_eq!((texts.pieces.len(), texts.answer.as_str()), (3, "a"));
+    let mut whole = Answer::kept(AnswerForm::Completion);
+    whole.feed(&PLAIN, b"<ok/>", Nanos::ZERO);
+    whole.finish(&PLAIN, Nanos::from_millis(1));
+    let texts = whole.settle(&mut record, Some(&PLAIN));
+    assert_eq!(record.failure, None);
+    assert_eq!(texts.pieces, ["<ok/>"]);
+    // Where nobody else reads it, nothing is kept, and such an answer is a failure.
+    let (record, texts) = self::record(&STREAM, &pieces);
+    assert!(record.failure.is_some() && texts.pieces.is_empty());
+}

@@ -12,6 +12,7 @@ use crate::plan::PromptForm;
 
 mod filtered;
 mod fitted;
+mod own;
 mod refused;
 
 fn fixture(name: &str) -> PathBuf {
