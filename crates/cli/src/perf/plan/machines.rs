@@ -21,7 +21,7 @@ pub(crate) struct Machines {
 }
 
 /// Refuses what several machines cannot do.
-pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
+pub(super) fn check(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
     let flags = &args.machines;
     if flags.ray.is_none() && flags.workers.is_some() {
         return Err(Problem::usage("--workers needs --ray").hint(
@@ -45,11 +45,11 @@ pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
     if let Some(workers) = flags.workers {
         values::positive("--workers", workers)?;
     }
-    Ok(())
+    check_code(args, plan)
 }
 
 /// Refuses a plan whose code other machines do not have.
-pub(super) fn check_code(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
+fn check_code(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
     let is_own = matches!(plan.workload.dataset, Dataset::Own(_)) || plan.own_api.is_some();
     if args.machines.ray.is_none() || !is_own {
         return Ok(());
