@@ -170,7 +170,7 @@ def run(words: Sequence[str], watching: Watching, result: Callable[[int], _T]) -
 
     Whatever is raised, `KeyboardInterrupt` as well, carries what was measured until then as `.result`.
     """
-    _native.started_by(own_words())
+    _native.started_by(own_words(), sys.executable or None)
     try:
         with Launcher() as launcher:
             code, problem = _native.run(["crestline", *words], watching, launcher)

@@ -44,8 +44,8 @@ class Worker:
     def close(self) -> None:
         """Tells the worker that nobody is there any more: what it does ends."""
 
-def started_by(words: list[str]) -> None:
-    """Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect."""
+def started_by(words: list[str], interpreter: str | None = None) -> None:
+    """Says with which words crestline is started again, and which Python this is. Said again, it has no effect."""
 
 def run(
     args: list[str], observer: Observer, launcher: Launcher | None = None

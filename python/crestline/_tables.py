@@ -38,11 +38,16 @@ def _aligned(value: object, cell: str, width: int) -> str:
     return cell.rjust(width) if is_number else cell.ljust(width)
 
 
+def _cell(value: object) -> str:
+    is_number = isinstance(value, (int, float))
+    style = ' style="text-align:right"' if is_number else ""
+    return f"<td{style}>{escape(shown(value))}</td>"
+
+
 def html(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """The same as a table of HTML; texts are quoted."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(shown(value))}</td>" for value in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -290,7 +290,7 @@ class Clearml:
                 auto_resource_monitoring=False,
             )
         except BaseException as error:  # it ends the process where it has no configuration
-            kind = "login" if re.search("configur|credential", str(error), re.I) else "other"
+            kind = "login" if re.search("configure|credential", str(error), re.I) else "other"
             raise Refused(kind, brief(error)) from error
         self.logger, self.varied = self.task.get_logger(), begin["varied"]
         self.logger.set_flush_period(1.0)

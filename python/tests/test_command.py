@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,14 @@ def test_a_handler_of_ones_own_is_heard(sim: Callable[..., str]) -> None:
             run_perf_benchmark(endless(sim("--profile", "constant-10ms")), quiet=True)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_trackers_run_in_the_python_of_the_call(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    # Neither the program's folder nor PATH leads to this interpreter's packages.
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    run_perf_benchmark({**VIRTUAL, "number": 3, "visualizer": "wandb"}, quiet=True)
+    assert list(folder.rglob("offline-run-*"))

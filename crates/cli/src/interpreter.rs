@@ -4,10 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::own_program;
+
 /// What the choice depends on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
-    /// `CRESTLINE_PYTHON`.
+    /// `CRESTLINE_PYTHON`, else the Python that this process is.
     pub(crate) named: Option<OsString>,
     /// The folder of this program: in a wheel's environment a Python is beside it.
     pub(crate) program_folder: Option<PathBuf>,
@@ -22,7 +24,7 @@ impl Surroundings {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         let program = env::current_exe().ok();
         Self {
-            named: set("CRESTLINE_PYTHON"),
+            named: set("CRESTLINE_PYTHON").or_else(own_program::interpreter),
             program_folder: program.and_then(|program| Some(program.parent()?.to_owned())),
             environment: set("VIRTUAL_ENV").map(PathBuf::from),
             path: set("PATH").map_or_else(Vec::new, |path| env::split_paths(&path).collect()),
@@ -30,7 +32,7 @@ impl Surroundings {
     }
 }
 
-/// The Pythons to try, in this order: the one that the user names, and no other; else the one beside this program, that of the
+/// The Pythons to try, in this order: the one that the user names or that this process is, and no other; else the one beside this program, that of the
 /// virtual environment, that on the path.
 pub(crate) fn candidates(around: &Surroundings) -> Vec<OsString> {
     if let Some(named) = &around.named {

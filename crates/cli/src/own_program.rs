@@ -3,6 +3,7 @@
 //! A process whose program is another, such as Python, says it once; the binary is found by itself.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -17,20 +18,32 @@ const ITSELF: Option<&str> = Some("/proc/self/exe");
 #[cfg(not(target_os = "linux"))]
 const ITSELF: Option<&str> = None;
 
-static STARTED_BY: OnceLock<Vec<String>> = OnceLock::new();
+static STARTED_BY: OnceLock<Start> = OnceLock::new();
 
-/// Says with which words crestline is started: a program, and arguments that go before all others. Said again, it has no
-/// effect.
-pub fn started_by(command: Vec<String>) {
-    if !command.is_empty() {
-        let _ = STARTED_BY.set(command);
+/// What a process whose program is another says of crestline.
+#[derive(Debug)]
+struct Start {
+    words: Vec<String>,
+    interpreter: Option<OsString>,
+}
+
+/// Says with which words crestline is started: a program, and arguments that go before all others; and the Python that this
+/// process is. Said again, it has no effect.
+pub fn started_by(words: Vec<String>, interpreter: Option<OsString>) {
+    if !words.is_empty() {
+        let _ = STARTED_BY.set(Start { words, interpreter });
     }
+}
+
+/// The Python that this process is, with the packages that it has.
+pub(crate) fn interpreter() -> Option<OsString> {
+    STARTED_BY.get()?.interpreter.clone()
 }
 
 /// The words that start this program.
 pub(crate) fn words() -> Vec<String> {
-    if let Some(command) = STARTED_BY.get() {
-        return command.clone();
+    if let Some(start) = STARTED_BY.get() {
+        return start.words.clone();
     }
     let found = env::current_exe().ok().filter(|path| path.exists());
     let program = found.or(ITSELF.map(PathBuf::from)).unwrap_or_default();

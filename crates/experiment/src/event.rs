@@ -15,6 +15,9 @@ use crestline_core::units::Nanos;
 pub enum Event {
     /// Something the user should know; not an error.
     Note(String),
+    /// All is checked and the service answers; nothing is sent yet, and whoever stops now leaves nothing behind. Told of loads
+    /// that are given, not of searches.
+    Ready,
     /// A load begins.
     PointStarted {
         /// Position in the plan, from 0.

@@ -124,7 +124,10 @@ fn run_loads(
         if number == 0 {
             subject.find_metrics(plan)?;
         }
-        if number == 0 && ready(&workload).is_break() {
+        if number == 0 {
+            each(Event::Ready);
+        }
+        if number == 0 && (stop.is_asked() || ready(&workload).is_break()) {
             outcome.interrupted = true;
             break;
         }

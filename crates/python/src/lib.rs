@@ -25,10 +25,12 @@ fn main(python: Python<'_>, args: Vec<OsString>, launcher: Option<Py<PyAny>>) ->
     python.detach(|| crestline_cli::main_with(args, launcher).code())
 }
 
-/// Says with which words crestline is started again, as the keeper of a server. Said again, it has no effect.
+/// Says with which words crestline is started again, as the keeper of a server, and which Python this is. Said again, it has no
+/// effect.
 #[pyfunction]
-fn started_by(words: Vec<String>) {
-    crestline_cli::started_by(words);
+#[pyo3(signature = (words, interpreter=None))]
+fn started_by(words: Vec<String>, interpreter: Option<OsString>) {
+    crestline_cli::started_by(words, interpreter);
 }
 
 #[pymodule]

@@ -31,7 +31,7 @@ const STUB: &str = "#!/bin/sh\necho '{\"ready\": []}'\nexec sleep 600\n";
 /// 1,000 requests in five seconds, some hundred kB/s of answers.
 const LOAD: &str = "--model m --tokenizer-path builtin --dataset random --max-tokens 8 --min-tokens 8 --min-prompt-length 16 \
     --max-prompt-length 16 --open-loop --rate 200 --arrival constant --number 1000 --no-timestamp --no-html --no-test-connection \
-    --workers 1";
+    --threads 1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tracker {

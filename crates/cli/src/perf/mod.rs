@@ -83,7 +83,9 @@ pub(crate) fn measure(
     }
     let mut session = Session::new(args, &translation, stop);
     session.announce();
-    session.open_trackers()?;
+    if translation.plan.search.is_some() {
+        session.track_search()?;
+    }
     let plan = &translation.plan;
     let senders = crew
         .as_mut()

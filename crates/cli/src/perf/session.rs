@@ -129,6 +129,7 @@ impl<'a> Session<'a> {
     pub(super) fn see(&mut self, event: Event) {
         match event {
             Event::Note(note) => self.tell(&format!("note: {note}")),
+            Event::Ready => self.begin_tracking(),
             Event::PointStarted {
                 number, of, point, ..
             } => self.start(number, of, &point),
@@ -357,6 +358,10 @@ impl<'a> Session<'a> {
     }
 
     fn end(&mut self, outcome: Result<Outcome, RunError>) -> Result<Exit, Problem> {
+        if let Some(problem) = self.tracked.refused.take() {
+            self.clear_away();
+            return Err(problem);
+        }
         if self.results.iter().any(|result| result.summary.total() > 0) {
             self.show_all();
         }

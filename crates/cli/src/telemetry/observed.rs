@@ -220,6 +220,7 @@ impl Observed {
             Event::Search(progress) => self.search_progress(progress),
             Event::PointDone(result) => self.end(result),
             Event::Note(_)
+            | Event::Ready
             | Event::Counting
             | Event::Pause(_)
             | Event::Pulse(_)

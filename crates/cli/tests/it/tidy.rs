@@ -137,6 +137,47 @@ fn every_source_file_says_what_it_is_for() {
     assert!(silent.is_empty(), "without `//!` at the top: {silent:#?}");
 }
 
+/// Python of the package, its tests, its examples and its build.
+fn python_sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("python")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|end| end == "py" || end == "pyi")
+            {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_python_file_says_what_it_is_for_and_is_not_too_long() {
+    let sources = python_sources();
+    assert!(sources.len() > 20, "{sources:?}");
+    // Made from the flags, and as long as they are many.
+    let is_made = |path: &Path| path.ends_with("crestline/fields.py");
+    let wrong: Vec<PathBuf> = sources
+        .into_iter()
+        .filter(|(path, text)| {
+            let is_long = text.lines().count() > MOST_LINES && !is_made(path);
+            is_long || !text.starts_with("\"\"\"")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "without a docstring at the top, or above {MOST_LINES} lines: {wrong:#?}"
+    );
+}
+
 #[test]
 fn crates_know_only_those_below_them() {
     let metadata = metadata(&["--no-deps"]);

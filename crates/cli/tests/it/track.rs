@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Place, Ran, wait_until};
+use crate::harness::{Place, Ran, free_port, wait_until};
 
 /// A run of two loads, each of some 20 seconds of virtual time.
 const RUN: &str = "perf --url sim:constant-20ms --model m --tokenizer-path builtin --dataset random --max-tokens 10 --min-tokens 10 \
@@ -320,6 +320,25 @@ fn a_missing_package_a_missing_login_and_no_python_are_told_before_any_load() {
         "{}",
         ran.err
     );
+    nothing_was_measured(&place);
+}
+
+#[test]
+fn a_service_that_is_not_there_leaves_no_run_with_a_tracker() {
+    let place = Place::new();
+    let script = format!("touch begun\n{READY}\nexec sleep 600");
+    let line = format!(
+        "perf --url http://127.0.0.1:{} --model m --prompt x --number 3 --no-timestamp --outputs-dir out --visualizer wandb",
+        free_port()
+    );
+    let ran: Ran = command(&place, &script, &line).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.err.contains("error: the service does not answer"),
+        "{}",
+        ran.err
+    );
+    assert!(!place.path("begun").exists());
     nothing_was_measured(&place);
 }
 

@@ -89,6 +89,12 @@ fn a_server_is_told_final_values_files_and_the_end_in_the_keys_of_the_files() {
         let authorization = "Authorization: Bearer t0ken-of-mine\r\n";
         assert!(request.head.contains(authorization), "{}", request.head);
     }
+    let begun = calls(&requests, "runs/create")[0].json();
+    let tags = begun["tags"].as_array().unwrap();
+    assert!(
+        tags.contains(&json!({"key": "crestline.model", "value": "m"})),
+        "{tags:?}"
+    );
     let found = metrics(&requests, "r0");
     let last = summary(&place, "parallel_2_number_40");
     for (name, key) in [

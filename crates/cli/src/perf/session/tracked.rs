@@ -44,6 +44,8 @@ pub(super) struct Tracked {
     /// The folder of results.
     folder: PathBuf,
     patience: Nanos,
+    /// Why the command ends before the first load.
+    pub(super) refused: Option<Problem>,
 }
 
 impl Tracked {
@@ -79,8 +81,21 @@ impl Tracked {
 }
 
 impl Session<'_> {
+    /// Makes all trackers ready when all else is checked: where one is not, the plan is stopped.
+    pub(super) fn begin_tracking(&mut self) {
+        if let Err(problem) = self.open_trackers() {
+            self.tracked.refused = Some(problem);
+            self.stop.ask();
+        }
+    }
+
+    /// Makes all trackers ready before a search.
+    pub(in crate::perf) fn track_search(&mut self) -> Result<(), Problem> {
+        self.open_trackers().inspect_err(|_| self.clear_away())
+    }
+
     /// Makes all trackers ready, before any load.
-    pub(in crate::perf) fn open_trackers(&mut self) -> Result<(), Problem> {
+    fn open_trackers(&mut self) -> Result<(), Problem> {
         let plan = &self.translation.track;
         if plan.trackers.is_empty() {
             return Ok(());
@@ -111,7 +126,6 @@ impl Session<'_> {
             });
             if let Err(problem) = added {
                 self.close_trackers(&Err(problem.clone()));
-                self.clear_away();
                 return Err(problem);
             }
         }
@@ -138,7 +152,7 @@ impl Session<'_> {
         };
         let tags = [
             ("tool", "crestline"),
-            ("model", plan.name.as_str()),
+            ("model", plan.model.as_str()),
             ("service", place),
         ];
         Begin {

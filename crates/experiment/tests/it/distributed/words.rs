@@ -1,6 +1,7 @@
 //! What is said over links: another version is refused, what is no frame is an end and never a panic, clocks are compared, and
 //! secrets reach the workers.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -13,7 +14,7 @@ use crestline_experiment::distributed::wire::{
 };
 use crestline_experiment::distributed::{Link, WorkError, serve};
 use crestline_experiment::plan::SubjectPlan;
-use crestline_experiment::run::run_over;
+use crestline_experiment::run::{run, run_over};
 use crestline_load::engine::Stop;
 use crestline_load::target::{Header, Secret};
 use crestline_workload::own::{ItemSource, OwnSource};
@@ -165,6 +166,10 @@ fn a_virtual_service_has_no_machines() {
     let error = run_over(&plan, links, &Stop::default(), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("virtual time"), "{error}");
     drop(workers.ended());
+    // A part of it would be a smaller engine's load on a whole engine.
+    let part = plan.shard(0, NonZeroUsize::new(2).unwrap());
+    let error = run(&part, &Stop::default(), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("virtual time"), "{error}");
 }
 
 /// Prompts that are made in this process.
