@@ -27,7 +27,7 @@ Dataset = Callable[[int], Item] | Iterable[Item]
 """Items by their index, from 0, or one after another. A sequence, or an iterable that can be begun anew, is begun anew
 when all its items have been sent; an iterator ends, and the requests after its end fail with `not_made`."""
 
-_KEPT = 8192
+_KEPT = 1 << 15
 """Items of an iterable that are kept after they were pulled: threads ask for them in slightly different orders, and some
 are looked at before the load."""
 

@@ -138,6 +138,11 @@ impl Own {
         api.builds().then_some(api)
     }
 
+    /// Items or bodies are made by the user's own code.
+    pub(crate) fn makes(&self, workload: &Workload) -> bool {
+        workload.is_own() || self.builder().is_some()
+    }
+
     /// So many threads make items and bodies from now on.
     pub(crate) fn made_by(&self, threads: usize) {
         self.threads.store(threads as u64, Relaxed);

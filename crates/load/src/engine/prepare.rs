@@ -18,6 +18,8 @@ use crate::own::Asked;
 
 /// Bodies kept ready a worker: at least, and at most.
 const AHEAD: (usize, usize) = (256, 1024);
+/// The same where the user's own code makes them, which may pause: its interpreter does one thing at a time.
+const OWN_AHEAD: usize = 4096;
 
 /// Priority of the threads: a worker that shares a processor with them goes first. It waits for them only when it has used up
 /// what they made, and then they have the processor.
@@ -72,11 +74,12 @@ pub(crate) struct Queue {
 impl Queue {
     /// Starts to prepare the requests of a worker's share; the threads end when they are done or the queue is dropped.
     pub(crate) fn start(setup: &Arc<Setup>, share: Share, threads: NonZeroUsize) -> Self {
-        let ahead = share
-            .slots()
-            .unwrap_or(0)
-            .clamp(AHEAD.0, AHEAD.1)
-            .div_ceil(threads.get());
+        let ahead = if setup.own.makes(&setup.workload) {
+            OWN_AHEAD
+        } else {
+            share.slots().unwrap_or(0).clamp(AHEAD.0, AHEAD.1)
+        };
+        let ahead = ahead.div_ceil(threads.get());
         setup.own.made_by(threads.get() * share.workers.get());
         let channels = (0..threads.get()).map(|turn| {
             let (sender, receiver) = mpsc::channel(ahead);

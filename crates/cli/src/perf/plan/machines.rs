@@ -4,6 +4,9 @@
 
 use std::num::NonZeroUsize;
 
+use crestline_experiment::plan::Plan;
+use crestline_workload::plan::Dataset;
+
 use crate::perf::args::PerfArgs;
 use crate::problem::Problem;
 use crate::values;
@@ -18,7 +21,7 @@ pub(crate) struct Machines {
 }
 
 /// Refuses what several machines cannot do.
-pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
+pub(super) fn check(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
     let flags = &args.machines;
     if flags.ray.is_none() && flags.workers.is_some() {
         return Err(Problem::usage("--workers needs --ray").hint(
@@ -42,7 +45,20 @@ pub(super) fn check(args: &PerfArgs) -> Result<(), Problem> {
     if let Some(workers) = flags.workers {
         values::positive("--workers", workers)?;
     }
-    Ok(())
+    check_code(args, plan)
+}
+
+/// Refuses a plan whose code other machines do not have.
+fn check_code(args: &PerfArgs, plan: &Plan) -> Result<(), Problem> {
+    let is_own = matches!(plan.workload.dataset, Dataset::Own(_)) || plan.own_api.is_some();
+    if args.machines.ray.is_none() || !is_own {
+        return Ok(());
+    }
+    Err(
+        Problem::usage("data sets and APIs that are code are not sent to other machines")
+            .cause("the code is in this process, and --ray sends from others")
+            .hint("leave out --ray, or write the items to a file: --dataset line_by_line takes whole bodies"),
+    )
 }
 
 impl Machines {

@@ -59,7 +59,6 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
     refused::check(args)?;
     let mut notes = Vec::new();
     refused::notes(args, &mut notes);
-    machines::check(args)?;
     let model = args
         .model
         .model
@@ -110,6 +109,7 @@ pub(crate) fn translate(args: &PerfArgs, around: &Surroundings) -> Result<Transl
         model,
         adapters: None,
     };
+    machines::check(args, &plan)?;
     Ok(Translation {
         plan,
         address,
