@@ -68,10 +68,10 @@ def started(*words: str) -> subprocess.Popen[str]:
     )
 
 
-def until_sound(measure: Callable[[], tuple[Ran, Path]]) -> tuple[Ran, Path]:
-    """Measures again where a busy machine made the client the bottleneck, which a run rightly tells."""
-    for _ in range(4):
-        ran, folder = measure()
+def until_sound(measure: Callable[[str], tuple[Ran, Path]]) -> tuple[Ran, Path]:
+    """Measures again where a busy machine made the client the bottleneck, which a run rightly tells; each time elsewhere."""
+    for turn in range(4):
+        ran, folder = measure(f"two-{turn}")
         if ran.code == 0 and "VOID" not in ran.out:
             break
     assert ran.code == 0, ran.err
@@ -157,9 +157,9 @@ def test_a_closed_loop_of_two_nodes_is_one_run(
     url = sim("--profile", "constant-10ms", "--truth", str(truth))
     load = f"{PROMPTS} --url {url} --max-tokens 8 --parallel 6 --number 120".split()
 
-    def measure() -> tuple[Ran, Path]:
-        ran = perf(*load, "--outputs-dir", "two", "--ray", nodes.address, "--workers", "2")
-        return ran, folder / "two" / point
+    def measure(place: str) -> tuple[Ran, Path]:
+        ran = perf(*load, "--outputs-dir", place, "--ray", nodes.address, "--workers", "2")
+        return ran, folder / place / point
 
     ran, two = until_sound(measure)
     alone = perf(*load, "--outputs-dir", "one", "--threads", "2")
@@ -187,9 +187,9 @@ def test_an_open_loop_of_two_nodes_is_offered_at_the_rate(
     url = sim("--profile", "constant-10ms", "--truth", str(truth))
     load = f"{PROMPTS} --url {url} --max-tokens 4 --open-loop --rate 200 --number 1000".split()
 
-    def measure() -> tuple[Ran, Path]:
-        ran = perf(*load, "--outputs-dir", "two", "--ray", nodes.address)
-        return ran, folder / "two" / point
+    def measure(place: str) -> tuple[Ran, Path]:
+        ran = perf(*load, "--outputs-dir", place, "--ray", nodes.address)
+        return ran, folder / place / point
 
     _, two = until_sound(measure)
     alone = perf(*load, "--outputs-dir", "one", "--threads", "2")
