@@ -55,7 +55,11 @@ def _put_program() -> None:
     subprocess.run([*command, "--profile", PROFILE], cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = target / ("debug" if PROFILE == "dev" else PROFILE) / PROGRAM
-    shutil.copy2(built, SCRIPTS / PROGRAM)
+    put = SCRIPTS / PROGRAM
+    shutil.copy2(built, put)
+    # A C compiler, which the build needs, brings it; four fifths of the program are for debuggers.
+    if strip := shutil.which("strip"):
+        subprocess.run([strip, "--strip-debug", put], check=True)
 
 
 def _settings(given: dict[str, Any] | None) -> dict[str, Any]:
