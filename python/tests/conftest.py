@@ -1,5 +1,6 @@
 """What the tests share: the program, a simulated service, a folder of their own to work in."""
 
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -9,6 +10,12 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "crestline")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_are_heard() -> None:
+    """Whatever a shell starts in the background ignores Ctrl-C, and so do Python and all that it starts, unless told otherwise."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
