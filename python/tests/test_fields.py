@@ -1,47 +1,50 @@
-"""The types of fields, `crestline/fields.py`, are those of the command line: made from it, and compared with it here.
+"""The types of fields, `crestline/fields/`, are those of the command line: made from it, and compared with it here.
 
-`UPDATE_EXPECT=1` writes the file anew.
+`UPDATE_EXPECT=1` writes the files anew.
 """
 
+import importlib
 import os
+import re
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from crestline import _flags
 
-FILE = Path(__file__).parents[1] / "crestline" / "fields.py"
+FOLDER = Path(__file__).parents[1] / "crestline" / "fields"
 
-COMMANDS = {
-    "PerfFields": ("perf",),
-    "BenchServeFields": ("bench", "serve"),
-    "SweepServeFields": ("bench", "sweep", "serve"),
-    "SweepServeSlaFields": ("bench", "sweep", "serve_sla"),
-    "SweepServeWorkloadFields": ("bench", "sweep", "serve_workload"),
-    "SweepStartupFields": ("bench", "sweep", "startup"),
-    "ReportFields": ("report",),
-    "CompareFields": ("compare",),
+Command = tuple[str, ...]
+
+FILES: dict[str, dict[str, Command]] = {
+    "perf": {"PerfFields": ("perf",)},
+    "bench": {"BenchServeFields": ("bench", "serve")},
+    "sweeps": {
+        "SweepServeFields": ("bench", "sweep", "serve"),
+        "SweepServeSlaFields": ("bench", "sweep", "serve_sla"),
+        "SweepServeWorkloadFields": ("bench", "sweep", "serve_workload"),
+        "SweepStartupFields": ("bench", "sweep", "startup"),
+    },
+    "pages": {"ReportFields": ("report",), "CompareFields": ("compare",)},
 }
+"""Modules with their types, and the command of each."""
 
-HEAD = '''"""Fields of every command with their types: made from the command line's parser by python/tests/test_fields.py.
+SHARED = {
+    "SweepFields": ("Of every sweep.", FILES["sweeps"]),
+    "ServedSweepFields": (
+        "Of every sweep that runs benchmarks.",
+        {name: FILES["sweeps"][name] for name in list(FILES["sweeps"])[:3]},
+    ),
+}
+"""Types of what several types of a module have alike, the most general first."""
 
-What is `None` is not given. Times are in the unit that the line above the field's help names.
-"""
-
-from __future__ import annotations
-
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, Union
-
-from crestline.plugins import Api, Dataset
-
-Json = Union[str, Mapping[str, Any], Sequence[Any]]
-"""A text of JSON, or the value itself."""
-Pairs = Union[str, Mapping[str, Any], Sequence[str]]
-"""Names and values: a dictionary, or texts as the command line takes them."""
-Place = Union[str, "os.PathLike[str]"]
-"""A path."""
-'''
+IMPORTS = {
+    "collections.abc": ("Mapping", "Sequence"),
+    "typing": ("Any", "Literal", "TypedDict"),
+    "crestline.fields.values": ("Json", "Pairs", "Place"),
+    "crestline.plugins": ("Api", "Dataset"),
+}
 
 
 def scalar(flag: _flags.Flag) -> str:
@@ -94,23 +97,68 @@ def field(flag: _flags.Flag) -> str:
     return f"{line}\n{doc}\n"
 
 
-def made() -> str:
-    """The whole file."""
-    parts = [HEAD]
-    for name, path in COMMANDS.items():
-        flags = _flags.flags(*path).values()
-        head = f'class {name}(TypedDict, total=False):\n    """Of `crestline {" ".join(path)}`."""\n'
-        parts.append("\n".join([head, *map(field, flags)]))
-    return "\n\n".join(parts)
+def type_of(name: str, base: str, what: str, fields: list[str]) -> str:
+    """The lines of a type."""
+    head = f'class {name}({base}, total=False):\n    """{what}"""\n'
+    return "\n".join([head, *fields])
 
 
-def test_the_types_of_fields_are_those_of_the_command_line() -> None:
-    text = made()
+def types_of(module: str) -> list[str]:
+    """The types of a module: what several have alike stands once."""
+    own = {
+        name: [field(flag) for flag in _flags.flags(*path).values()]
+        for name, path in FILES[module].items()
+    }
+    bases = dict.fromkeys(own, "TypedDict")
+    types = []
+    for shared, (what, names) in SHARED.items():
+        if not names.keys() <= own.keys():
+            continue
+        first, *others = names
+        alike = [line for line in own[first] if all(line in own[other] for other in others)]
+        types.append(type_of(shared, bases[first], what, alike))
+        for name in names:
+            own[name] = [line for line in own[name] if line not in alike]
+            bases[name] = shared
+    for name, path in FILES[module].items():
+        types.append(type_of(name, bases[name], f"Of `crestline {' '.join(path)}`.", own[name]))
+    return types
+
+
+def made(module: str) -> str:
+    """The whole file of a module."""
+    types = types_of(module)
+    words = set(re.findall(r"[A-Z]\w+", re.sub(r'""".*?"""', "", "".join(types), flags=re.S)))
+    imports = {
+        place: [name for name in names if name in words] for place, names in IMPORTS.items()
+    }
+    lines = [f"from {place} import {', '.join(names)}" for place, names in imports.items() if names]
+    ours = [line for line in lines if line.startswith("from crestline")]
+    theirs = [line for line in lines if line not in ours]
+    head = f'''"""Fields of `{"`, `".join(" ".join(path) for path in FILES[module].values())}`.
+
+Made from the command line's parser by python/tests/test_fields.py.
+"""
+
+from __future__ import annotations
+'''
+    parts = [head, *(["\n".join(theirs) + "\n"] if theirs else [])]
+    parts += ["\n".join(ours) + "\n"] if ours else []
+    return "\n\n".join(["\n".join(parts), *types])
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_the_types_of_fields_are_those_of_the_command_line(module: str) -> None:
+    file = FOLDER / f"{module}.py"
     if os.environ.get("UPDATE_EXPECT"):
-        FILE.write_text(text, encoding="utf-8")
-    assert FILE.read_text(encoding="utf-8") == text, "UPDATE_EXPECT=1 writes it anew"
+        file.write_text(made(module), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == made(module), "UPDATE_EXPECT=1 writes it anew"
 
 
-def test_every_command_has_fields() -> None:
-    for path in COMMANDS.values():
-        assert _flags.flags(*path), path
+@pytest.mark.parametrize("module", FILES)
+def test_every_field_of_a_command_is_in_its_type_and_no_other(module: str) -> None:
+    types = importlib.import_module(f"crestline.fields.{module}")
+    for name, path in FILES[module].items():
+        fields = set(getattr(types, name).__annotations__)
+        assert fields == set(_flags.flags(*path)) and fields, name
+        assert not getattr(types, name).__required_keys__, name
