@@ -57,6 +57,14 @@ pub(super) fn queue_abort(generation: &Generation) -> Abort {
     }
 }
 
+/// What a change gives up where giving up the queue comes to `queue`.
+fn given_up(abort: Abort, queue: Abort) -> Abort {
+    match abort {
+        Abort::Queue => queue,
+        other => other,
+    }
+}
+
 impl VirtualLoad {
     /// Sends nothing more, and lets what is in flight end, for `grace` at most.
     pub(super) fn close(&mut self, grace: Nanos, each: &mut dyn FnMut(RequestRecord)) {
@@ -75,11 +83,7 @@ impl LoadSession for VirtualLoad {
     }
 
     fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
-        let abort = if abort == Abort::Queue {
-            self.queue
-        } else {
-            abort
-        };
+        let abort = given_up(abort, self.queue);
         self.session.change(load, join_over, abort);
         Ok(())
     }
@@ -148,11 +152,7 @@ impl LoadSession for LiveLoad<'_> {
 
     fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
         make_room_for(load.concurrency.map_or(0, |limit| u64::from(limit.get())))?;
-        let abort = if abort == Abort::Queue {
-            self.queue
-        } else {
-            abort
-        };
+        let abort = given_up(abort, self.queue);
         self.session.change(load, join_over, abort)?;
         Ok(())
     }
@@ -217,11 +217,7 @@ impl LoadSession for RemoteLoad<'_> {
     }
 
     fn change(&mut self, load: Load, join_over: Nanos, abort: Abort) -> Result<(), RunError> {
-        let abort = if abort == Abort::Queue {
-            self.queue
-        } else {
-            abort
-        };
+        let abort = given_up(abort, self.queue);
         self.session.change(load, join_over, abort);
         Ok(())
     }
